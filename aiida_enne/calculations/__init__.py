@@ -1,0 +1,1 @@
+"""Calculation jobs, and the calculation functions that run beside the database."""

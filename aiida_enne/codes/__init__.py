@@ -1,0 +1,1 @@
+"""Codecs: what each external program reads and writes, as plain text and arrays."""

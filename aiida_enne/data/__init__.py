@@ -1,0 +1,1 @@
+"""Node types: what the provenance graph stores."""

@@ -1,0 +1,83 @@
+"""Node: configurations without labels, as they go into a reference calculation."""
+
+from typing import Any, Self
+
+import numpy as np
+from ase import Atoms
+
+from aiida_enne.data.npz import NpzData
+from aiida_enne.science import frames
+from aiida_enne.science.configurations import Configurations
+
+
+class ConfigurationsData(NpzData):
+    """Configurations of any size, each with a domain and a trajectory block."""
+
+    FILENAME = 'configurations.npz'
+
+    @classmethod
+    def from_configurations(cls, configurations: Configurations, **attributes: Any) -> Self:
+        """Create an unstored node.
+
+        Args:
+            configurations: One or more configurations.
+            **attributes: Further attributes to query by; `source` is no part of the identity.
+
+        Raises:
+            ValueError: If there are no configurations, or numbers that are not finite.
+        """
+        node = cls()
+        node.set_arrays(configurations.as_arrays(), describe(configurations) | attributes)
+        return node
+
+    @classmethod
+    def from_atoms(cls, structures: list[Atoms], **attributes: Any) -> Self:
+        """Create an unstored node from ASE frames; see `frames.from_atoms`."""
+        return cls.from_configurations(frames.from_atoms(structures), **attributes)
+
+    def get_configurations(self) -> Configurations:
+        """Return everything as arrays; see `Configurations` for shapes and units."""
+        return Configurations.from_arrays(self.get_arrays())
+
+    def get_atoms(self) -> list[Atoms]:
+        """Return ASE frames, labels attached where there are any."""
+        return frames.to_atoms(self.get_configurations())
+
+    @property
+    def n_frames(self) -> int:
+        """Number of configurations."""
+        return int(self.base.attributes.get('n_frames'))
+
+    @property
+    def elements(self) -> list[str]:
+        """Chemical symbols that occur, in alphabetical order."""
+        return list(self.base.attributes.get('elements'))
+
+    @property
+    def domains(self) -> dict[str, int]:
+        """Number of configurations by domain."""
+        return dict(self.base.attributes.get('domains'))
+
+
+def describe(configurations: Configurations) -> dict[str, Any]:
+    """Return the attributes that queries read, derived from the content.
+
+    Raises:
+        ValueError: If there are no configurations, or numbers that are not finite.
+    """
+    if not len(configurations):
+        raise ValueError('there are no configurations')
+    for name in ('positions', 'cells', 'energies', 'forces'):
+        value = getattr(configurations, name)
+        if value is not None and not np.isfinite(value).all():
+            raise ValueError(f'`{name}` holds values that are not finite')
+    labels, counts = np.unique(configurations.domains, return_counts=True)
+    return {
+        'n_frames': len(configurations),
+        'n_atoms_total': int(configurations.n_atoms.sum()),
+        'n_atoms_min': int(configurations.n_atoms.min()),
+        'n_atoms_max': int(configurations.n_atoms.max()),
+        'n_blocks': len(np.unique(configurations.blocks)),
+        'elements': configurations.elements,
+        'domains': dict(zip(labels.tolist(), counts.tolist(), strict=True)),
+    }

@@ -1,0 +1,68 @@
+"""Node: one trained member, enough to load it and to continue it."""
+
+import re
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from aiida import orm
+from aiida.common.exceptions import ValidationError
+
+CHECKPOINT, CONFIG = 'model.ckpt', 'config.yaml'
+
+
+class ModelData(orm.Data):
+    """Weights as NequIP's own checkpoint, with the configuration that made them.
+
+    Attributes to query by: `identity`, `seed`, `weights_sha256`, `elements`, `r_max`,
+    `n_parameters`, `nequip_version`, `torch_version`, `complete`, `epochs`, `best_epoch`,
+    `metrics`.
+    """
+
+    @classmethod
+    def from_files(cls, checkpoint: bytes, config: dict[str, Any], **attributes: Any) -> Self:
+        """Create an unstored node.
+
+        Args:
+            checkpoint: Content of the checkpoint; never unpickled on this side.
+            config: The complete NequIP configuration.
+            **attributes: Must hold `identity`, `seed`, `weights_sha256` and `elements`.
+        """
+        node = cls()
+        node.base.repository.put_object_from_bytes(checkpoint, CHECKPOINT)
+        text = yaml.safe_dump(config, sort_keys=False)
+        node.base.repository.put_object_from_bytes(text.encode(), CONFIG)
+        node.base.attributes.set_many(attributes)
+        return node
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the NequIP configuration."""
+        return dict(yaml.safe_load(self.base.repository.get_object_content(CONFIG)))
+
+    def export(self, path: Path) -> Path:
+        """Write the checkpoint, for `nequip-compile`, `nequip-package` or a restart."""
+        path.write_bytes(self.base.repository.get_object_content(CHECKPOINT, mode='rb'))
+        return path
+
+    @property
+    def seed(self) -> int:
+        """Seed of weights and batches."""
+        return int(self.base.attributes.get('seed'))
+
+    @property
+    def weights_sha256(self) -> str:
+        """Digest of the weights: equal models have equal ones."""
+        return str(self.base.attributes.get('weights_sha256'))
+
+    def _validate(self) -> bool:
+        super()._validate()
+        names = self.base.repository.list_object_names()
+        for name in (CHECKPOINT, CONFIG):
+            if name not in names:
+                raise ValidationError(f'ModelData holds no `{name}`')
+        for key in ('identity', 'seed', 'weights_sha256', 'elements'):
+            if key not in self.base.attributes:
+                raise ValidationError(f'ModelData lacks the attribute `{key}`')
+        if not re.fullmatch('[0-9a-f]{64}', self.weights_sha256):
+            raise ValidationError(f'`weights_sha256` is no SHA-256: {self.weights_sha256!r}')
+        return True

@@ -1,0 +1,41 @@
+"""What all array nodes share: one `.npz` file, hashed by content, attributes to query by."""
+
+from typing import Any, ClassVar
+
+from aiida import orm
+from aiida.common.exceptions import ValidationError
+
+from aiida_enne.science import npz
+
+
+class NpzData(orm.Data):
+    """Named arrays in one standard `.npz` file; equal content, equal hash."""
+
+    FILENAME: ClassVar[str]
+    #: Attributes that tell where the content came from and are no part of its identity.
+    _hash_ignored_attributes = ('source',)
+
+    def set_arrays(self, arrays: npz.Arrays, attributes: dict[str, Any]) -> None:
+        """Store the arrays, their digest and the attributes derived from them."""
+        self.base.repository.put_object_from_bytes(npz.dumps(arrays), self.FILENAME)
+        self.base.attributes.set_many({'sha256': npz.digest(arrays)} | attributes)
+
+    def get_arrays(self) -> npz.Arrays:
+        """Read all arrays.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        with self.base.repository.as_path(self.FILENAME) as path, path.open('rb') as handle:
+            return npz.loads(handle)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the arrays: the identity of the content."""
+        return str(self.base.attributes.get('sha256'))
+
+    def _validate(self) -> bool:
+        super()._validate()
+        if self.FILENAME not in self.base.repository.list_object_names():
+            raise ValidationError(f'{type(self).__name__} holds no `{self.FILENAME}`')
+        return True

@@ -1,0 +1,37 @@
+"""Node: the audit of one ensemble on one dataset, scalars as attributes."""
+
+from typing import Any, Self
+
+from aiida_enne.data.npz import NpzData
+from aiida_enne.science.npz import Arrays
+
+
+class StatisticsData(NpzData):
+    """Statistics of one ensemble on one dataset; every figure is one projection of these.
+
+    Attributes: `domains` maps a domain to its scalars by name; `parameters` states the choices
+    (ddof, alignment); `dataset_sha256`, `ensemble_sha256`, `n_members`, `seeds`. The arrays hold
+    what a figure draws: per-configuration spreads and errors, histograms, curves.
+    """
+
+    FILENAME = 'statistics.npz'
+
+    @classmethod
+    def from_statistics(
+        cls, domains: dict[str, dict[str, Any]], arrays: Arrays, **attributes: Any
+    ) -> Self:
+        """Create an unstored node.
+
+        Args:
+            domains: Scalars by name, by domain.
+            arrays: What the figures draw.
+            **attributes: Choices and identities, see the class.
+        """
+        node = cls()
+        node.set_arrays(arrays, {'domains': domains} | attributes)
+        return node
+
+    @property
+    def domains(self) -> dict[str, dict[str, Any]]:
+        """Scalars by name, by domain."""
+        return dict(self.base.attributes.get('domains'))

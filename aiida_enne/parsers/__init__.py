@@ -1,0 +1,1 @@
+"""Parsers: from the retrieved files of a job to nodes and a verdict."""

@@ -1,0 +1,1 @@
+"""Scripts uploaded with a job: they run where this package is not installed."""

@@ -1,0 +1,1 @@
+"""Pure science: arrays in, arrays out; no database, no neural network."""

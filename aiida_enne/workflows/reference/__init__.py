@@ -1,0 +1,1 @@
+"""Reference calculations with restarts."""

@@ -1,0 +1,106 @@
+"""Fixtures shared by all tests."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.common import LinkType
+from aiida.common.folders import SandboxFolder
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from aiida.plugins import CalculationFactory, ParserFactory
+from aiida.plugins.entry_point import format_entry_point_string
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.science.frames import from_atoms
+
+pytest_plugins = ['aiida.tools.pytest_fixtures']
+
+
+@pytest.fixture(scope='session')
+def shared_data():
+    """Return the folder of real data that lies beside the checkout, or skip with the reason."""
+    folder = Path(__file__).parents[2] / 'shared' / 'data'
+    if not folder.is_dir():
+        pytest.skip(f'the real data are not here: no folder {folder.parent.name}/{folder.name}')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def labelled_frames():
+    """Ten rattled copper cells with EMT labels: physics cheap enough for every test."""
+    frames = []
+    for seed in range(10):
+        atoms = bulk('Cu', cubic=True)
+        atoms.rattle(0.1, seed=seed)
+        atoms.calc = EMT()
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        atoms.info = {'domain': 'cold' if seed < 8 else 'hot', 'block': seed // 2}
+        frames.append(atoms)
+    return frames
+
+
+@pytest.fixture(scope='session')
+def configurations(labelled_frames):
+    """Ten labelled configurations as arrays: two domains, five trajectory blocks of two."""
+    return from_atoms(labelled_frames)
+
+
+@pytest.fixture
+def dataset(aiida_profile_clean, configurations):
+    """Return a stored dataset of the ten configurations."""
+    return DatasetData.from_configurations(configurations, level_of_theory='EMT').store()
+
+
+@pytest.fixture
+def prepare():
+    """Return a function that writes a job's inputs: `job, folder = prepare(name, inputs)`."""
+    with SandboxFolder() as folder:
+
+        def run(entry_point, inputs):
+            process = instantiate_process(
+                get_manager().get_runner(), CalculationFactory(entry_point), **inputs
+            )
+            return process.prepare_for_submission(folder), folder
+
+        yield run
+
+
+@pytest.fixture
+def parse(aiida_profile_clean, aiida_localhost):
+    """Return a function that parses files: `outputs, node = parse(name, files, inputs)`.
+
+    `files` maps paths inside the retrieved folder to text or bytes; `inputs` maps link labels to
+    stored nodes, `attributes` is set on the node of the job.
+    """
+
+    def run(entry_point, files, inputs=None, attributes=None):
+        node = orm.CalcJobNode(
+            computer=aiida_localhost,
+            process_type=format_entry_point_string('aiida.calculations', entry_point),
+        )
+        for label, value in (inputs or {}).items():
+            node.base.links.add_incoming(value, LinkType.INPUT_CALC, label)
+        node.set_option('output_filename', 'aiida.out')
+        node.base.attributes.set_many(attributes or {})
+        node.store()
+        retrieved = orm.FolderData()
+        for name, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            retrieved.base.repository.put_object_from_bytes(data, name)
+        retrieved.base.links.add_incoming(node, LinkType.CREATE, 'retrieved')
+        retrieved.store()
+        return ParserFactory(entry_point).parse_from_node(node, store_provenance=False)
+
+    return run
+
+
+@pytest.fixture
+def rng():
+    """Return a generator with a fixed seed."""
+    return np.random.default_rng(0)
