@@ -1,0 +1,30 @@
+"""The threshold rule: whatever is less certain than all that was trained on is flagged."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_enne.science.samples import Samples
+from aiida_enne.science.summary import Scalars
+
+
+def flag(samples: Samples, inside: NDArray[np.bool_], known: NDArray[np.bool_]) -> Scalars:
+    """Flag samples whose σ is above the largest of the training domains ('Disc').
+
+    Args:
+        samples: One quantity, n samples.
+        inside: Which samples are judged, shape (n,).
+        known: Which samples belong to the training domains, shape (n,).
+
+    Returns:
+        `spread_threshold` and `error_threshold`, the largest σ and |ε| of the training domains;
+        `flagged`, the share of samples above the first; `flagged_accurate`, the share of these
+        that errs no more than the second. None where there is nothing to compare.
+    """
+    names = ('spread_threshold', 'error_threshold', 'flagged', 'flagged_accurate')
+    if not (inside.any() and known.any()):
+        return dict.fromkeys(names)
+    error = np.abs(samples.mean - samples.reference)
+    threshold, tolerated = float(samples.spread[known].max()), float(error[known].max())
+    flagged = samples.spread[inside] > threshold
+    share = float(np.mean(error[inside][flagged] <= tolerated)) if flagged.any() else None
+    return dict(zip(names, (threshold, tolerated, float(flagged.mean()), share), strict=True))
