@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from aiida_enne.science.configurations import Configurations
 from aiida_enne.science.fields import Integers, Strings
 
 PARTS = ('train', 'validation', 'test')
@@ -113,35 +116,29 @@ def split_by_blocks(
     return Split(*(np.concatenate(part) for part in parts))
 
 
-def split_per_domain(
-    domains: Strings, sizes: Sequence[int], *, seed: int, pool: ArrayLike | None = None
-) -> Split:
+def split_per_domain(domains: Strings, sizes: Sequence[int], *, seed: int) -> Split:
     """Draw the same number from every domain: the paper's split (D3), a density being a domain.
 
     Args:
         domains: Domain per configuration, shape (n,).
         sizes: Sizes of training, validation and test over all domains, each a multiple of
             their number.
-        seed: Seed of the draw; validation and test depend on `seed` alone when `pool` is given.
-        pool: Indices that training, validation and test are drawn from; all by default.
+        seed: The same arguments always give the same split.
 
     Raises:
         ValueError: If a size is no multiple of the number of domains or a domain is too small.
     """
-    chosen = np.arange(len(domains)) if pool is None else np.asarray(pool, dtype=np.int64)
-    labels = np.unique(domains[chosen])
+    labels = np.unique(domains)
     if any(size % len(labels) for size in sizes):
         raise ValueError(f'sizes {list(sizes)} must be multiples of the {len(labels)} domains')
     each = [size // len(labels) for size in sizes]
     rng = np.random.default_rng(seed)
-    parts: list[list[NDArray[np.int64]]] = [[], [], []]
+    cuts = []
     for label in labels:
-        members = chosen[domains[chosen] == label]
+        members = np.flatnonzero(domains == label)
         _check_sizes(len(members), each, f'domain {label!s}: ')
-        cut = _cut(rng.permutation(members), each)
-        for part, name in zip(parts, PARTS, strict=True):
-            part.append(getattr(cut, name))
-    return Split(*(np.concatenate(part) for part in parts))
+        cuts.append(_cut(rng.permutation(members), each))
+    return Split(*(np.concatenate([getattr(cut, part) for cut in cuts]) for part in PARTS))
 
 
 def resample_training(
@@ -172,6 +169,42 @@ def resample_training(
             drawn.append(rng.permutation(members)[: size // len(labels)])
         splits.append(Split(np.concatenate(drawn), split.validation, split.test))
     return splits
+
+
+def draw(configurations: Configurations, *, method: str, **options: Any) -> Split:
+    """Split by a method's name: 'domain', 'blocks', 'random' or 'per_domain'.
+
+    Args:
+        configurations: What is split.
+        method: Which of the functions of this module draws.
+        **options: Its `seed`, `sizes`, `fractions`, `gap` or `parts`; `within` restricts every
+            method to the domains that it lists.
+
+    Raises:
+        ValueError: If the method or an option is unknown, or the method refuses.
+    """
+    within = options.pop('within', None)
+    pool = np.arange(len(configurations))
+    if within is not None:
+        pool = np.flatnonzero(np.isin(configurations.domains, list(within)))
+        if missing := sorted(set(within) - set(configurations.domains.tolist())):
+            raise ValueError(f'no configurations in the domains {missing}')
+    domains, blocks = configurations.domains[pool], configurations.blocks[pool]
+    methods: dict[str, Callable[..., Split]] = {
+        'domain': partial(split_by_domain, domains),
+        'blocks': partial(split_by_blocks, domains, blocks),
+        'random': partial(split_random, len(pool)),
+        'per_domain': partial(split_per_domain, domains),
+    }
+    if method not in methods:
+        raise ValueError(f'no method `{method}` to split by; choose from {sorted(methods)}')
+    try:
+        split = methods[method](**options)
+    except TypeError as exception:
+        raise ValueError(
+            f'options {options} do not fit the method `{method}`: {exception}'
+        ) from None
+    return Split(*(pool[getattr(split, part)] for part in PARTS))
 
 
 def shared_blocks(split: Split, blocks: Integers) -> list[int]:

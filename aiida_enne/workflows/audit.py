@@ -1,0 +1,114 @@
+"""Audit of an ensemble: predict with every member, then compare spread and error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
+
+from aiida_enne.calculations.functions import audit_ensemble
+from aiida_enne.data.statistics import StatisticsData
+from aiida_enne.science.audit import AuditOptions
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.prediction import PredictionWorkChain
+
+
+def validate_parameters(node: orm.Dict, _: Any) -> str | None:
+    """Check every option by name, long before the predictions are paid for."""
+    options = node.get_dict()
+    alignment = options.pop('alignment', None)
+    if alignment is not None and set(alignment) != {'domain', 'by'}:
+        return f'`alignment` must hold `domain` and `by`, got {alignment}'
+    try:
+        AuditOptions.from_dict(options)
+    except ValueError as exception:
+        return str(exception)
+    return None
+
+
+class AuditWorkChain(WorkChain):
+    """Predict every dataset with every member, and audit the spread where labels are known."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.expose_inputs(PredictionWorkChain)
+        spec.input(
+            'audit',
+            valid_type=orm.Dict,
+            serializer=orm.to_aiida_type,
+            validator=validate_parameters,
+            help='Options of the audit, e.g. ddof; `alignment` names a domain and how to align.',
+        )
+        spec.expose_outputs(PredictionWorkChain)
+        spec.output_namespace('statistics', valid_type=StatisticsData, help='By dataset.')
+        spec.outline(cls.predict, cls.audit)
+        spec.exit_code(400, 'ERROR_PREDICTION_FAILED', message='The predictions failed: {reason}')
+        spec.exit_code(
+            401,
+            'ERROR_TOO_FEW_MEMBERS',
+            message='Only the members {labels} predicted every dataset; a spread needs two.',
+        )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        models: dict[str, orm.Data],
+        datasets: dict[str, orm.Data],
+        *,
+        protocol: str | None = None,
+        overrides: dict[str, Any] | None = None,
+        **inputs: Any,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Python on the computer that predicts.
+            models: Members by label.
+            datasets: Labelled datasets by label.
+            protocol: One of the protocols in `audit.yaml`.
+            overrides: `audit` (options) and `predict` (see `PredictionWorkChain`).
+            **inputs: Further inputs, e.g. `splits`.
+        """
+        chosen = protocols.load('audit', protocol, overrides)
+        builder = cls.get_builder()
+        predict = PredictionWorkChain.get_builder_from_protocol(
+            code, models, datasets, protocol=protocol, overrides=chosen.get('predict')
+        )
+        builder._update({**predict._inputs(prune=True), 'audit': chosen['audit'], **inputs})
+        return builder
+
+    def predict(self) -> ToContext:
+        """Let every member predict every dataset."""
+        inputs = self.exposed_inputs(PredictionWorkChain)
+        return ToContext(prediction=self.submit(PredictionWorkChain, **inputs))
+
+    def audit(self) -> ExitCode | None:
+        """Hand out all predictions there are, and audit the members that made all of them."""
+        prediction = self.ctx.prediction
+        self.out_many(self.exposed_outputs(prediction, PredictionWorkChain))
+        found = prediction.outputs.predictions if 'predictions' in prediction.outputs else {}
+        tables = {label: dict(found[label]) if label in found else {} for label in self._labels()}
+        complete = set.intersection(*(set(table) for table in tables.values()))
+        if not complete:
+            return self.exit_codes.ERROR_PREDICTION_FAILED.format(reason=prediction.exit_message)
+        if len(complete) < 2:
+            return self.exit_codes.ERROR_TOO_FEW_MEMBERS.format(labels=sorted(complete))
+        statistics = audit_ensemble(
+            self.inputs.audit,
+            datasets=dict(self.inputs.datasets),
+            predictions={
+                label: {member: table[member] for member in sorted(complete)}
+                for label, table in tables.items()
+            },
+        )
+        self.out('statistics', statistics)
+        if not prediction.is_finished_ok:
+            return self.exit_codes.ERROR_PREDICTION_FAILED.format(reason=prediction.exit_message)
+        return None
+
+    def _labels(self) -> list[str]:
+        return sorted(self.inputs.datasets)
