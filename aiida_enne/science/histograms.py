@@ -29,8 +29,8 @@ def force_histograms(samples: Samples, n_domains: int, options: AuditOptions) ->
     domain, error = samples.domain[keep], mean - reference
     limit = float(np.abs([reference, mean]).max(initial=0)) or 1.0
     parity = np.linspace(-limit, limit, options.parity_bins + 1)
-    spread_edges = _log_edges(spread, options.cone_bins, lowest=0.1)
-    error_edges = _log_edges(np.abs(error), options.cone_bins, lowest=1.0)
+    spread_edges = _log_edges(spread, options.cone_bins)
+    error_edges = _log_edges(np.abs(error), options.cone_bins)
     arrays: Arrays = {
         'force_error_edges': np.full((n_domains, options.error_bins + 1), np.nan),
         'force_error_density': np.full((n_domains, options.error_bins), np.nan),
@@ -71,10 +71,10 @@ def _log(values: Floats) -> Floats:
     return logarithms
 
 
-def _log_edges(values: Floats, bins: int, *, lowest: float) -> Floats:
-    """Span the values, less the `lowest` percent, which exact agreement draws out without end."""
+def _log_edges(values: Floats, bins: int) -> Floats:
+    """Span the values, less the lowest 0.1 %, which exact agreement draws out without end."""
     values = values[values > 0]
-    low, high = np.log10(np.percentile(values, [lowest, 100])) if len(values) else (-3.0, 0.0)
+    low, high = np.log10(np.percentile(values, [0.1, 100])) if len(values) else (-3.0, 0.0)
     return np.linspace(low - 0.05, high + 0.05, bins + 1)
 
 

@@ -39,7 +39,7 @@ class AuditOptions:
     n_force_samples: int = 20_000
     n_bootstrap: int = 1000
     interval_level: float = 0.95
-    error_bins: int = 101
+    error_bins: int = 61
     parity_bins: int = 120
     cone_bins: int = 80
     seed: int = 0

@@ -49,6 +49,10 @@ def summarise(errors: Floats, blocks: Integers, options: AuditOptions) -> Scalar
         'rmse_over_spread': rmse / rms_spread if rms_spread > 0 else None,
         'cone_coverage': uncertainty.cone_coverage(error, spread),
         'mean_squared_z': uncertainty.mean_squared_z(error, spread),
+        'rank_correlation': uncertainty.rank_correlation(error, spread),
+        'expected_rank_correlation': uncertainty.expected_rank_correlation(
+            spread, seed=options.seed
+        ),
         'n_zero_spread': int((spread == 0).sum()),
         'identity_bias': identity.bias,
         'identity_variance': identity.variance,
@@ -100,6 +104,7 @@ def expectations(n_members: int, ddof: int) -> Scalars:
     null = ensemble.null_spread(sizes, ddof=ddof)
     values: Scalars = {
         'expected_cone_coverage': uncertainty.expected_cone_coverage(n_members, ddof=ddof),
+        'expected_rmse_over_spread': uncertainty.expected_rmse_over_spread(n_members, ddof=ddof),
         'expected_mean_squared_z': uncertainty.expected_mean_squared_z(n_members, ddof=ddof),
         'expected_spread_growth': float(null[1] / null[0]) if n_members > sizes[0] else None,
     }

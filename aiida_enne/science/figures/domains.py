@@ -1,0 +1,101 @@
+"""One row per domain: how large is the error, how large did the ensemble believe it to be?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from aiida_enne.science.audit import Audit
+from aiida_enne.science.figures import style
+
+
+@style.styled
+def draw_error_and_spread(audit: Audit, axes: Axes, *, prefix: str = 'energy') -> Axes:
+    """Draw RMSE, with its bootstrap interval, and rms σ of every domain.
+
+    Args:
+        audit: Result of an audit.
+        axes: Where to draw.
+        prefix: 'energy', 'aligned' or 'force'.
+    """
+    unit, factor = style.UNITS[prefix]
+    names = _rows(audit, axes)
+    for row, name in enumerate(names):
+        scalars = audit.domains[name]
+        rmse, spread = scalars.get(f'{prefix}_rmse'), scalars.get(f'{prefix}_spread_rms')
+        if rmse is None or spread is None:
+            style.nothing(axes, row)
+            continue
+        colour = style.colour(row)
+        axes.plot([factor * spread, factor * rmse], [row, row], color=colour, alpha=0.4, zorder=1)
+        axes.plot(factor * spread, row, 'o', markerfacecolor='white', color=colour, markersize=6)
+        axes.plot(factor * rmse, row, 'o', color=colour, markersize=6)
+        low, high = scalars.get(f'{prefix}_rmse_low'), scalars.get(f'{prefix}_rmse_high')
+        if low is not None and high is not None:
+            axes.plot([factor * low, factor * high], [row, row], '|-', color=colour, zorder=2)
+    axes.set_xscale('log')
+    style.log_axis(axes.xaxis)
+    handles = [
+        axes.plot([], [], 'o', color=style.GREY, markersize=6, label='RMSE of the mean')[0],
+        axes.plot(
+            [],
+            [],
+            'o',
+            color=style.GREY,
+            markerfacecolor='white',
+            markersize=6,
+            label=f'rms {style.spread_symbol(audit.parameters["ddof"])}',
+        )[0],
+    ]
+    axes.legend(handles=handles, loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=2)
+    axes.set_xlabel(f'{style.NOUNS[prefix]} ({unit})')
+    return axes
+
+
+@style.styled
+def draw_coverage(
+    audit: Audit, axes: Axes, *, prefixes: Sequence[str] = ('energy', 'force')
+) -> Axes:
+    """Draw the share of samples with |ε| ≤ σ of every domain beside what honesty would give.
+
+    Args:
+        audit: Result of an audit.
+        axes: Where to draw.
+        prefixes: Some of 'energy', 'aligned' and 'force', a marker each.
+    """
+    names = _rows(audit, axes)
+    shifts = np.linspace(-0.16, 0.16, len(prefixes)) if len(prefixes) > 1 else np.zeros(1)
+    markers = dict(zip(style.UNITS, ('o', 'D', 's'), strict=True))
+    for row, name in enumerate(names):
+        scalars = audit.domains[name]
+        for shift, prefix in zip(shifts, prefixes, strict=True):
+            coverage = scalars.get(f'{prefix}_cone_coverage')
+            if coverage is None:
+                continue
+            low, high = (scalars.get(f'{prefix}_cone_coverage_{end}') for end in ('low', 'high'))
+            if low is not None and high is not None:
+                axes.plot([low, high], 2 * [row + shift], '|-', color=style.colour(row))
+            axes.plot(coverage, row + shift, markers[prefix], color=style.colour(row))
+    expected = audit.pooled['expected_cone_coverage']
+    members = audit.pooled['n_members']
+    axes.axvline(expected or 0, color=style.GREY, linestyle='--', linewidth=1)
+    handles = [
+        axes.plot([], [], markers[prefix], color=style.GREY, label=style.NOUNS[prefix])[0]
+        for prefix in prefixes
+    ]
+    handles.append(
+        axes.plot([], [], '--', color=style.GREY, label=f'honest, M = {members}: {expected:.3f}')[0]
+    )
+    axes.legend(handles=handles, loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=3)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_xlabel(f'share with |ε| ≤ {style.spread_symbol(audit.parameters["ddof"])}')
+    return axes
+
+
+def _rows(audit: Audit, axes: Axes) -> list[str]:
+    names = [str(name) for name in audit.arrays['domain_names']]
+    axes.set_yticks(range(len(names)), [style.wrap(name) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(axis='x', color='#DDDDDD', linewidth=0.6)
+    axes.tick_params(axis='y', length=0)
+    return names

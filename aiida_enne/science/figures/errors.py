@@ -1,0 +1,38 @@
+"""Histograms of force errors by domain (F3)."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from scipy.stats import norm
+
+from aiida_enne.science.audit import Audit
+from aiida_enne.science.figures import style
+
+
+@style.styled
+def draw_force_errors(audit: Audit, axes: Axes) -> Axes:
+    """Draw the density of ε_F of every domain, each over the Gaussian of its mean and variance.
+
+    The scale is logarithmic: a Gaussian is a parabola and tails are seen.
+    """
+    arrays = audit.arrays
+    lowest, widest = np.inf, 0.0
+    for index, name in enumerate(arrays['domain_names'].tolist()):
+        edges, density = arrays['force_error_edges'][index], arrays['force_error_density'][index]
+        scalars = audit.domains[name]
+        bias, rmse = scalars.get('force_bias'), scalars.get('force_rmse')
+        if not np.isfinite(density).all() or bias is None or rmse is None:
+            continue
+        colour, std = style.colour(index), np.sqrt(max(rmse**2 - bias**2, 0))
+        shown = np.where(density > 0, density, np.nan)
+        axes.stairs(shown, edges, color=colour, linestyle=style.line(index), label=name)
+        if std > 0:
+            axes.plot(edges, norm.pdf(edges, bias, std), color=colour, linewidth=0.7, alpha=0.7)
+        lowest, widest = min(lowest, np.nanmin(shown)), max(widest, edges[-1])
+    if widest:
+        axes.set(yscale='log', xlim=(-widest, widest), ylim=(lowest / 2, None))
+        style.log_axis(axes.yaxis)
+    axes.set_xlabel('force error ε (eV/Å)')
+    axes.set_ylabel('density (Å/eV)')
+    axes.set_title('Errors of force components; thin: Gaussians of equal mean and variance')
+    style.legend_beside(axes)
+    return axes

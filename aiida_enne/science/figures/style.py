@@ -1,0 +1,141 @@
+"""One look for all figures: colours that every eye can tell apart, units and ddof in labels."""
+
+import functools
+import textwrap
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+#: Okabe and Ito's colours, less the yellow, with three of Tol's: by order of the domains.
+COLOURS = (
+    '#0072B2',
+    '#D55E00',
+    '#009E73',
+    '#CC79A7',
+    '#E69F00',
+    '#56B4E9',
+    '#882255',
+    '#999933',
+    '#332288',
+    '#7F7F7F',
+)
+MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X', '<', '>', 'h')
+LINES: tuple[Any, ...] = ('-', (0, (6, 2)), (0, (2, 1.5)))
+GREY, SHADE = '#555555', '#E8EEF4'
+
+RC_PARAMS: Any = {
+    'font.family': 'sans-serif',
+    'font.size': 9,
+    'axes.titlesize': 9.5,
+    'axes.titlelocation': 'left',
+    'axes.labelsize': 9,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.axisbelow': True,
+    'axes.linewidth': 0.8,
+    'xtick.labelsize': 8,
+    'ytick.labelsize': 8,
+    'legend.fontsize': 8,
+    'legend.frameon': False,
+    'lines.linewidth': 1.4,
+    'lines.markersize': 4,
+    'legend.markerscale': 1.3,
+    'savefig.dpi': 160,
+    'svg.fonttype': 'none',
+    'svg.hashsalt': 'aiida-enne',
+}
+
+#: Unit of each quantity as figures show it, and the factor from that of the data.
+UNITS = {
+    'energy': ('meV/atom', 1000.0),
+    'aligned': ('meV/atom', 1000.0),
+    'force': ('eV/Å', 1.0),
+}
+NOUNS = {
+    'energy': 'energy per atom',
+    'aligned': 'energy per atom, own zeros',
+    'force': 'force components',
+}
+
+P = ParamSpec('P')
+R = TypeVar('R')
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a function that draws with this module's look, whatever the caller's settings."""
+
+    @functools.wraps(function)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context(RC_PARAMS):
+            return function(*args, **kwargs)
+
+    return inner
+
+
+@styled
+def new_axes(width: float = 6.4, height: float = 4.2) -> Axes:
+    """Return the axes of a new figure of a size in inches that makes room for what is outside.
+
+    The figure belongs to no window and is gone when nobody refers to it any more.
+    """
+    figure = Figure(figsize=(width, height), layout='constrained')
+    return figure.add_subplot()
+
+
+def colour(index: int) -> str:
+    """Return the colour of a domain by its number."""
+    return COLOURS[index % len(COLOURS)]
+
+
+def marker(index: int) -> str:
+    """Return the marker of a domain by its number."""
+    return MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
+
+
+def line(index: int) -> Any:
+    """Return the line style of a domain by its number: another once colours repeat."""
+    return LINES[(index // len(COLOURS)) % len(LINES)]
+
+
+def log_axis(axis: Axis) -> None:
+    """Label an axis, already logarithmic, with plain numbers: 0.02, 0.05, 0.1."""
+    low, high = sorted(axis.get_view_interval())
+    crowded = low <= 0 or high / low > 200
+    axis.set_major_locator(LogLocator(subs=(1.0,) if crowded else (1.0, 2.0, 5.0), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def wrap(label: str, width: int = 24) -> str:
+    """Break a long label into lines."""
+    return '\n'.join(textwrap.wrap(label, width)) or label
+
+
+def spread_symbol(ddof: int) -> str:
+    """Return σ with its ddof: never the one without the other."""
+    return f'σ (ddof {ddof})'
+
+
+def nothing(axes: Axes, row: int) -> None:
+    """Say that a row is empty because there is nothing to show, not because it is zero."""
+    transform = axes.get_yaxis_transform()
+    axes.text(0.02, row, 'none', transform=transform, va='center', color=GREY, style='italic')
+
+
+def legend_beside(axes: Axes, title: str | None = None) -> None:
+    """Put the legend to the right of the axes, where it covers no data."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles,
+        [wrap(label) for label in labels],
+        title=title,
+        loc='upper left',
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0,
+        labelspacing=0.6,
+    )
