@@ -15,6 +15,9 @@ QUANTITIES = {
     'force': ('eV/Å', 1.0, 'force'),
 }
 
+#: With fewer configurations than this nothing is said of correlations: chance alone makes some.
+MIN_SAMPLES = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -46,7 +49,10 @@ def find(domains: Mapping[str, Scalars], parameters: Mapping[str, Any]) -> list[
     prefixes = [p for p in QUANTITIES if any(f'{p}_rmse' in s for s in domains.values())]
     found = [Finding('accuracy', text) for text in _accuracy(domains, trained)]
     for prefix in prefixes:
-        found += _overconfidence(domains, new or trained, prefix, ddof, bool(trained and new))
+        where = 'Outside the training domains the' if trained else 'The'
+        found += _overconfidence(domains, new, prefix, ddof, where)
+    for prefix in prefixes:
+        found += _overconfidence(domains, trained, prefix, ddof, 'In the training domains the')
     for prefix in prefixes[:2]:
         found += _threshold(domains, new, prefix, ddof)
     for prefix in prefixes:
@@ -88,8 +94,9 @@ def verdict(scalars: Scalars, prefix: str) -> str:
 
 def _accuracy(domains: Mapping[str, Scalars], trained: Sequence[str]) -> list[str]:
     sentences = []
-    for name in trained or [_extreme(domains, list(domains), 'force_mae', min)]:
-        scalars = domains.get(name or '', {})
+    best = _extreme(domains, list(domains), 'force_mae', min)
+    for name in trained or ([] if best is None else [best]):
+        scalars = domains[name]
         force, energy = _amount(scalars, 'force', 'mae'), _amount(scalars, 'energy', 'mae')
         if energy is None:
             continue
@@ -105,7 +112,7 @@ def _accuracy(domains: Mapping[str, Scalars], trained: Sequence[str]) -> list[st
 
 
 def _overconfidence(
-    domains: Mapping[str, Scalars], names: Sequence[str], prefix: str, ddof: int, outside: bool
+    domains: Mapping[str, Scalars], names: Sequence[str], prefix: str, ddof: int, where: str
 ) -> list[Finding]:
     ratios = {n: r for n in names if (r := domains[n].get(f'{prefix}_rmse_over_spread'))}
     if not ratios:
@@ -113,9 +120,8 @@ def _overconfidence(
     worst = max(ratios, key=lambda name: ratios[name])
     scalars = domains[worst]
     verdicts = [verdict(domains[name], prefix) for name in ratios]
-    where = 'Outside the training domains the' if outside else 'The'
     larger = sum(r > (domains[n].get('expected_rmse_over_spread') or 1) for n, r in ratios.items())
-    text = f'{where} {QUANTITIES[prefix][2]} error is larger than σ tells in {larger} of '
+    text = f'{where} {QUANTITIES[prefix][2]} error exceeds what σ tells in {larger} of '
     text += f'{_plural(len(ratios), "domain")}'
     text += f' (beyond the bootstrap interval in {verdicts.count("overconfident")})'
     text += f'; the largest ratio is in {worst}: RMSE {_amount(scalars, prefix, "rmse")} against '
@@ -159,7 +165,8 @@ def _threshold(
 def _correlation(
     domains: Mapping[str, Scalars], names: Sequence[str], prefix: str
 ) -> list[Finding]:
-    name = _extreme(domains, names, f'{prefix}_member_correlation_mean', max)
+    enough = [n for n in names if (domains[n].get('n_configurations') or 0) >= MIN_SAMPLES]
+    name = _extreme(domains, enough, f'{prefix}_member_correlation_mean', max)
     if name is None:
         return []
     scalars = domains[name]
@@ -173,10 +180,10 @@ def _correlation(
         )
     )
     text = f"In {name} the members' {QUANTITIES[prefix][2]} errors are correlated by "
-    text += f'{mean:.2f} ± {std:.2f} over {_plural(_pairs(scalars), "pair")}'
+    text += f'{mean:.3f} ± {std:.3f} over {_plural(_pairs(scalars), "pair")}'
     if pooled is not None and predicted is not None and seen is not None:
-        text += f'; such errors (ρ̄ = {pooled:.2f}) cannot be seen in their spread and alone make '
-        text += f'RMSE/σ {predicted:.2f}, where {seen:.2f} is found'
+        text += f'; what they share (ρ̄ = {pooled:.2f}) cannot show in σ and alone makes RMSE/σ '
+        text += f'{predicted:.2f}, where {seen:.2f} is found'
     return [Finding('correlation', text + '.')]
 
 
@@ -186,7 +193,8 @@ def _ranking(domains: Mapping[str, Scalars], prefixes: Sequence[str]) -> list[Fi
         pairs = {
             name: (own, best)
             for name, scalars in domains.items()
-            if (own := scalars.get(f'{prefix}_rank_correlation')) is not None
+            if (scalars.get('n_configurations') or 0) >= MIN_SAMPLES
+            and (own := scalars.get(f'{prefix}_rank_correlation')) is not None
             and (best := scalars.get(f'{prefix}_expected_rank_correlation')) is not None
         }
         if not pairs:
@@ -194,9 +202,11 @@ def _ranking(domains: Mapping[str, Scalars], prefixes: Sequence[str]) -> list[Fi
         least = min(pairs, key=lambda name: pairs[name][0] - pairs[name][1])
         below = sum(own < best for own, best in pairs.values())
         text = f'σ ranks the {QUANTITIES[prefix][2]} errors worse than a calibrated σ would in '
-        text += f'{below} of {_plural(len(pairs), "domain")}; the largest gap is in {least}: '
-        text += f'Spearman {pairs[least][0]:.2f} instead of {pairs[least][1]:.2f}.'
-        found.append(Finding('ranking', text))
+        text += f'{below} of {_plural(len(pairs), "domain")}'
+        if below:
+            text += f'; the largest gap is in {least}: Spearman {pairs[least][0]:.2f} instead of '
+            text += f'{pairs[least][1]:.2f}'
+        found.append(Finding('ranking', text + '.'))
     return found
 
 
