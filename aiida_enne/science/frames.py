@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io.extxyz import key_val_str_to_dict
 
 from aiida_enne.science.configurations import Configurations
 from aiida_enne.science.fields import NO_DOMAIN, Floats
@@ -99,7 +101,7 @@ def to_extxyz(configurations: Configurations) -> str:
             'Lattice': f'"{_row(atoms.cell.array)}"',
             'Properties': columns,
             'pbc': '"' + ' '.join('T' if periodic else 'F' for periodic in atoms.pbc) + '"',
-            'domain': '"' + str(data.domains[index]).replace('"', "'") + '"',
+            'domain': _quoted(str(data.domains[index])),
             'block': str(data.blocks[index]),
         }
         comment |= {name: repr(float(value[index])) for name, value in data.info.items()}
@@ -127,6 +129,16 @@ def result(atoms: Atoms, name: str) -> Any:
         return None if atoms.calc is None else atoms.calc.get_property(name, atoms, False)
     except PropertyNotImplementedError:
         return None
+
+
+def _quoted(label: str) -> str:
+    """Quote a label so that it is read back as it is, even if it looks like numbers or 'T'."""
+    plain = f'"{label}"'
+    read = key_val_str_to_dict(f'domain={plain}')
+    if label.isprintable() and [repr(value) for value in read.values()] == [repr(label)]:
+        return plain
+    text = json.dumps(label).replace('\\', '\\\\').replace('"', '\\"')
+    return f'"_JSON {text}"'
 
 
 def _row(values: Any) -> str:

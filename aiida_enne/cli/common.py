@@ -1,0 +1,144 @@
+"""What all commands share: late imports, the profile, nodes as arguments, errors in one line."""
+
+import errno
+import functools
+import importlib
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+PROFILE, VERBOSE = 'aiida_enne.profile', 'aiida_enne.verbose'
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when called, and whose errors have no traceback."""
+
+    def __init__(self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.commands_at = commands_at
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted({*super().list_commands(ctx), *self.commands_at})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command by its name."""
+        if cmd_name not in self.commands_at:
+            return super().get_command(ctx, cmd_name)
+        module, name = self.commands_at[cmd_name][0].split(':')
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section('Commands'):
+            formatter.write_dl([(name, self.commands_at[name][1]) for name in self.commands_at])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whatever fails is one message, with the traceback if asked for."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as exception:
+            if isinstance(exception, OSError) and exception.errno == errno.EPIPE:
+                raise
+            if ctx.meta.get(VERBOSE):
+                click.echo(''.join(traceback.format_exception(exception)), err=True, nl=False)
+            raise click.ClickException(explain(exception)) from exception
+
+
+def explain(exception: Exception) -> str:
+    """Say what failed; an error that nobody foresaw is called so."""
+    from aiida.common.exceptions import AiidaException
+
+    if isinstance(exception, ValueError | OSError | AiidaException) and str(exception):
+        return str(exception)
+    return (
+        f'unexpected {type(exception).__name__}: {exception}\n'
+        'This should not happen: `aiida-enne --verbose ...` shows where.'
+    )
+
+
+def remember_profile(ctx: click.Context, profile: str | None, *, verbose: bool) -> None:
+    """Keep what the first command was given; the profile is loaded when something needs it."""
+    ctx.meta[PROFILE], ctx.meta[VERBOSE] = profile, verbose
+
+
+def load_profile(ctx: click.Context) -> None:
+    """Load the profile of `-p`, or the default one unless a profile is loaded already.
+
+    Raises:
+        click.ClickException: If there is no such profile, or none at all.
+    """
+    from aiida.common.exceptions import AiidaException
+    from aiida.manage import get_manager
+
+    try:
+        get_manager().load_profile(ctx.meta.get(PROFILE))
+    except AiidaException as exception:
+        raise click.ClickException(
+            f'{exception}\n`verdi profile list` shows the profiles, `verdi presto` makes one.'
+        ) from exception
+
+
+def with_profile(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Load the profile before the command runs."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        load_profile(click.get_current_context())
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+class NodeParam(click.ParamType):
+    """A node by its PK, UUID (or how it starts) or label, of the given data entry points."""
+
+    name = 'node'
+
+    def __init__(self, *entry_points: str) -> None:
+        self.entry_points = entry_points
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Load the node."""
+        if not isinstance(value, str) or ctx is None:
+            return value
+        load_profile(ctx)
+        from aiida.common.exceptions import MultipleObjectsError, NotExistent
+        from aiida.orm.utils.loaders import NodeEntityLoader
+        from aiida.plugins import DataFactory
+
+        classes = tuple(DataFactory(name) for name in self.entry_points)
+        try:
+            node = NodeEntityLoader.load_entity(value)
+        except (NotExistent, MultipleObjectsError, ValueError) as exception:
+            self.fail(f'no node is identified by {value!r}: {exception}', param, ctx)
+        if classes and not isinstance(node, classes):
+            wanted = ' or '.join(c.__name__ for c in classes)
+            self.fail(f'{value!r} is a {type(node).__name__}, expected a {wanted}', param, ctx)
+        return node
+
+
+def table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
+    """Lay out columns as wide as their longest entry, numbers to the right."""
+    texts = [list(headers), *[[str(entry) for entry in row] for row in rows]]
+    widths = [max(len(row[i]) for row in texts) for i in range(len(headers))]
+    right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(headers))]
+    lines = []
+    for row in texts:
+        cells = zip(row, widths, right, strict=True)
+        lines.append('  '.join(t.rjust(w) if r else t.ljust(w) for t, w, r in cells))
+    lines.insert(1, '  '.join('-' * width for width in widths))
+    return '\n'.join(line.rstrip() for line in lines)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,23 @@
+"""The command `aiida-enne`: its groups are imported when they are called."""
+
+import click
+
+from aiida_enne import __version__
+from aiida_enne.cli.common import LazyGroup, remember_profile
+
+#: Command: where it is, and its line in the help, so that `--help` need not import it.
+COMMANDS = {
+    'dataset': ('aiida_enne.cli.dataset:dataset', 'Import, list, show and export datasets.'),
+}
+
+
+@click.group(
+    cls=LazyGroup, commands_at=COMMANDS, context_settings={'help_option_names': ['-h', '--help']}
+)
+@click.option('-p', '--profile', help='Use this AiiDA profile instead of the default one.')
+@click.option('--verbose', is_flag=True, help='Show the traceback where something fails.')
+@click.version_option(__version__, package_name='aiida-enne')
+@click.pass_context
+def main(ctx: click.Context, profile: str | None, verbose: bool) -> None:
+    """Train ensembles of NequIP potentials and audit how far their uncertainty can be trusted."""
+    remember_profile(ctx, profile, verbose=verbose)

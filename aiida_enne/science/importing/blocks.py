@@ -1,0 +1,74 @@
+"""Which frames are relatives: trajectory blocks from keys, or from files and domains."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aiida_enne.science.fields import Integers
+from aiida_enne.science.importing.choices import ImportChoices
+from aiida_enne.science.importing.frame import Frame
+
+#: Longest whole number that is surely an int64.
+_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A frame that passed, with its file and its index in it."""
+
+    path: Path
+    index: int
+    frame: Frame
+
+
+def number_blocks(taken: Sequence[Located], choices: ImportChoices) -> Integers:
+    """Number the trajectory blocks, shape (n,).
+
+    - With `block_key`, equal values are one block, across files too.
+    - Without, the key `block`, which this package's export writes, tells apart the blocks of a
+      file in which every frame has it (unless `block_size` is given).
+    - Else the frames of one file and domain are one block: the frames of a trajectory are
+      relatives, and parts that share relatives are no test. `block_size` cuts it in pieces.
+
+    Whole numbers are kept as they are unless two files could both use one.
+    """
+    if choices.block_key is not None:
+        return _keep_or_number([(_own(item.frame),) for item in taken])
+    keyed = _files_with_blocks(taken) if choices.block_size is None else set()
+    if len({item.path for item in taken}) == 1 and keyed:
+        return _keep_or_number([(_own(item.frame),) for item in taken])
+    size, lengths = choices.block_size or len(taken), dict[tuple[str, str], int]()
+    tokens: list[tuple[str, ...]] = []
+    for item in taken:
+        if item.path in keyed:
+            tokens.append((str(item.path), _own(item.frame)))
+            continue
+        trajectory = (str(item.path), item.frame.domain)
+        place = lengths.get(trajectory, 0)
+        lengths[trajectory] = place + 1
+        tokens.append((*trajectory, str(place // size)))
+    return _by_first(tokens)
+
+
+def _own(frame: Frame) -> str:
+    return '' if frame.block is None else frame.block
+
+
+def _files_with_blocks(taken: Sequence[Located]) -> set[Path]:
+    without = {item.path for item in taken if item.frame.block is None}
+    return {item.path for item in taken} - without
+
+
+def _keep_or_number(tokens: Sequence[tuple[str, ...]]) -> Integers:
+    values = [value for (value,) in tokens]
+    if all(v.isascii() and v.isdigit() and len(v) <= _DIGITS for v in values):
+        return np.array([int(value) for value in values], dtype=np.int64)
+    return _by_first(tokens)
+
+
+def _by_first(tokens: Sequence[tuple[str, ...]]) -> Integers:
+    """Number by the order of first occurrence."""
+    order: dict[tuple[str, ...], int] = {}
+    return np.array([order.setdefault(token, len(order)) for token in tokens], dtype=np.int64)

@@ -1,0 +1,236 @@
+"""One frame: its numbers in our units, or everything that is wrong with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from aiida_enne.science.fields import NO_DOMAIN, Floats, Integers
+from aiida_enne.science.importing.choices import ImportChoices
+
+#: Smallest volume in Å³ that counts as a cell.
+_NO_VOLUME = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One configuration that passed: eV, Å, eV/Å, eV/Å³; stress NaN where there is none."""
+
+    numbers: Integers
+    positions: Floats
+    cell: Floats
+    pbc: NDArray[np.bool_]
+    energy: float
+    forces: Floats
+    stress: Floats
+    domain: str
+    block: str | None
+    info: dict[str, float]
+
+
+class BadFrameError(ValueError):
+    """A frame that was refused; `reasons` holds one sentence for each."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__('; '.join(reasons))
+        self.reasons = reasons
+
+
+def check_frame(atoms: Atoms, choices: ImportChoices) -> Frame:
+    """Take what the choices name out of one ASE frame, converted to our units.
+
+    Raises:
+        BadFrameError: With everything that is missing, misshapen, not finite or not allowed.
+    """
+    values: dict[str, Any] = {}
+    reasons: list[str] = []
+    for name, read in READERS.items():
+        try:
+            values[name] = read(atoms, choices)
+        except ValueError as exception:
+            reasons.append(str(exception))
+    if reasons:
+        raise BadFrameError(reasons)
+    return Frame(**values)
+
+
+def _numbers(atoms: Atoms, choices: ImportChoices) -> Integers:
+    if not len(atoms):
+        raise ValueError('holds no atoms')
+    if not atoms.numbers.all():
+        raise ValueError('holds atoms of no element (X)')
+    occurring = sorted(set(atoms.get_chemical_symbols()))
+    if choices.elements and (undeclared := sorted(set(occurring) - set(choices.elements))):
+        raise ValueError(f'holds {", ".join(undeclared)}, which `elements` does not declare')
+    return np.asarray(atoms.numbers, dtype=np.int64)
+
+
+def _positions(atoms: Atoms, choices: ImportChoices) -> Floats:
+    return _finite('positions', atoms.positions) * choices.length_scale
+
+
+def _cell(atoms: Atoms, choices: ImportChoices) -> Floats:
+    cell = _finite('the cell', atoms.cell.array) * choices.length_scale
+    if not atoms.pbc.any() and not choices.allow_molecules:
+        raise ValueError('has no cell or no periodic direction: a molecule (`allow_molecules`)')
+    if atoms.pbc.any() and abs(np.linalg.det(cell)) < _NO_VOLUME:
+        raise ValueError('is periodic but its cell is missing or has no volume')
+    return cell
+
+
+def _pbc(atoms: Atoms, choices: ImportChoices) -> NDArray[np.bool_]:
+    return np.asarray(atoms.pbc, dtype=np.bool_)
+
+
+def _energy(atoms: Atoms, choices: ImportChoices) -> float:
+    key = choices.energy_key
+    value = _find(atoms, key, 'energy')
+    if value is None:
+        raise ValueError(f'has no energy{_named(key)}; its numbers are {_candidates(atoms, ())}')
+    return _scalar('the energy', value) * choices.energy_scale
+
+
+def _forces(atoms: Atoms, choices: ImportChoices) -> Floats:
+    key, shape = choices.forces_key, (len(atoms), 3)
+    value = _find(atoms, key, 'forces')
+    if value is None:
+        raise ValueError(
+            f'has no forces{_named(key)}; its arrays of this shape are {_candidates(atoms, shape)}'
+        )
+    array = _finite('the forces', value)
+    if array.shape != shape:
+        raise ValueError(f'has forces of the shape {array.shape}, expected {shape}')
+    return array * (choices.energy_scale / choices.length_scale)
+
+
+def _stress(atoms: Atoms, choices: ImportChoices) -> Floats:
+    key = choices.stress_key
+    value = _find(atoms, key, 'stress')
+    if value is None:
+        if key is not None:
+            raise ValueError(f'has no stress{_named(key)}')
+        return np.full((3, 3), np.nan)
+    array = _finite('the stress', value)
+    if array.size == 6:
+        xx, yy, zz, yz, xz, xy = array.ravel()
+        array = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    elif array.size == 9:
+        array = array.reshape(3, 3)
+    else:
+        raise ValueError(f'has a stress of {array.size} numbers, expected 6 or 3 × 3')
+    if not np.allclose(array, array.T, rtol=1e-3, atol=1e-3 * np.abs(array).max()):
+        raise ValueError('has a stress that is not symmetric')
+    return 0.5 * (array + array.T) * choices.stress_scale
+
+
+def _domain(atoms: Atoms, choices: ImportChoices) -> str:
+    if choices.domain is not None:
+        return choices.domain
+    if not choices.domain_keys:
+        return _label('domain', atoms.info.get('domain', NO_DOMAIN))
+    found = [_label(key, atoms.info[key]) for key in choices.domain_keys if key in atoms.info]
+    if not found:
+        raise ValueError(
+            f'has none of the keys {list(choices.domain_keys)} of its domain; '
+            f'its keys are {sorted(map(str, atoms.info))}'
+        )
+    return ' '.join(found)
+
+
+def _block(atoms: Atoms, choices: ImportChoices) -> str | None:
+    if choices.block_key is None:
+        value = atoms.info.get('block')
+        return value if value is None else _label('block', value)
+    if choices.block_key not in atoms.info:
+        raise ValueError(f'has no key `{choices.block_key}` for its block')
+    return _label(choices.block_key, atoms.info[choices.block_key])
+
+
+def _info(atoms: Atoms, choices: ImportChoices) -> dict[str, float]:
+    found = {}
+    for key in choices.info:
+        value = _find(atoms, key, key)
+        number = np.nan if value is None else _scalar(f'`{key}`', value, unknown=True)
+        found[key] = number
+    return found
+
+
+READERS: Mapping[str, Callable[[Atoms, ImportChoices], Any]] = {
+    'numbers': _numbers,
+    'positions': _positions,
+    'cell': _cell,
+    'pbc': _pbc,
+    'energy': _energy,
+    'forces': _forces,
+    'stress': _stress,
+    'domain': _domain,
+    'block': _block,
+    'info': _info,
+}
+
+
+def _results(atoms: Atoms) -> Mapping[str, Any]:
+    return {} if atoms.calc is None else dict(getattr(atoms.calc, 'results', {}))
+
+
+def _find(atoms: Atoms, key: str | None, default: str) -> Any:
+    """Return what the key names, or the calculator's result where there is no key."""
+    if key is None:
+        return _results(atoms).get(default)
+    for place in (atoms.info, atoms.arrays, _results(atoms)):
+        if place.get(key) is not None:
+            return place[key]
+    return None
+
+
+def _named(key: str | None) -> str:
+    return '' if key is None else f' under the key `{key}`'
+
+
+def _candidates(atoms: Atoms, shape: tuple[int, ...]) -> list[str]:
+    """Name what the file offers: numbers of the right shape, positions excepted."""
+    places: dict[Any, Any] = {**atoms.arrays, **atoms.info, **_results(atoms)}
+    return sorted(
+        str(key)
+        for key, value in places.items()
+        if key != 'positions'
+        and isinstance(value, int | float | np.number | np.ndarray)
+        and not isinstance(value, bool)
+        and np.shape(value) == shape
+    )
+
+
+def _scalar(what: str, value: Any, *, unknown: bool = False) -> float:
+    array = np.asarray(value)
+    if array.shape != () or array.dtype.kind not in 'iuf':
+        raise ValueError(f'{what} must be one number, got {str(value)[:60]!r}')
+    number = float(array)
+    if not np.isfinite(number) and not (unknown and np.isnan(number)):
+        raise ValueError(f'{what} is not finite: {number}')
+    return number
+
+
+def _finite(what: str, value: Any) -> Floats:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as exception:
+        raise ValueError(f'{what} must be numbers, rows of equal length') from exception
+    if not np.isfinite(array).all():
+        row = np.argwhere(~np.isfinite(np.atleast_1d(array)))[0][0]
+        raise ValueError(f'not finite (NaN or infinite): {what}, row {row}')
+    return array
+
+
+def _label(key: str, value: Any) -> str:
+    """Write a value as a label; a whole number loses its decimals, so that 300.0 is '300'."""
+    if np.ndim(value):
+        raise ValueError(f'`{key}` is an array and no label: {str(value)[:60]}')
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
+    text = str(value)
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f'`{key}` is no label: {str(value)[:60]!r}')
+    return text

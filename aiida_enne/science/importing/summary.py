@@ -1,0 +1,58 @@
+"""What a set of configurations holds, by domain: the table that a person checks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiida_enne.science.configurations import Configurations
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSummary:
+    """One domain; energies in eV per atom, forces in eV/Å, NaN where nothing is labelled.
+
+    Attributes:
+        domain: Label.
+        n_frames: Number of configurations.
+        n_blocks: Number of trajectory blocks.
+        n_atoms: Fewest and most atoms of a configuration.
+        elements: Symbols that occur.
+        volume_per_atom: Mean in Å³, 0 where there is no cell.
+        energy_per_atom: Mean, lowest and highest.
+        force_rms: Root mean square of the components.
+    """
+
+    domain: str
+    n_frames: int
+    n_blocks: int
+    n_atoms: tuple[int, int]
+    elements: tuple[str, ...]
+    volume_per_atom: float
+    energy_per_atom: tuple[float, float, float]
+    force_rms: float
+
+
+def summarize_domains(configurations: Configurations) -> list[DomainSummary]:
+    """Return one summary per domain, in alphabetical order."""
+    return [
+        _summarize(str(label), configurations.select(np.flatnonzero(chosen)))
+        for label in np.unique(configurations.domains)
+        for chosen in [configurations.domains == label]
+    ]
+
+
+def _summarize(label: str, part: Configurations) -> DomainSummary:
+    energies, rms = np.array([np.nan]), np.nan
+    if part.energies is not None and part.forces is not None:
+        energies = part.energies / part.n_atoms
+        rms = float(np.sqrt(np.mean(part.forces**2)))
+    return DomainSummary(
+        domain=label,
+        n_frames=len(part),
+        n_blocks=len(np.unique(part.blocks)),
+        n_atoms=(int(part.n_atoms.min()), int(part.n_atoms.max())),
+        elements=tuple(part.elements),
+        volume_per_atom=float(np.mean(part.volumes / part.n_atoms)),
+        energy_per_atom=(float(energies.mean()), float(energies.min()), float(energies.max())),
+        force_rms=rms,
+    )
