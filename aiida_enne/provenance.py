@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.common.links import LinkType
@@ -54,9 +55,15 @@ class Statistics:
         """Scalars by name, by domain."""
         return dict(self.attributes['domains'])
 
-    def load_arrays(self) -> dict[str, Any]:
-        """Return what the figures draw."""
-        return orm.load_node(self.uuid).get_arrays()
+    def load_audit(self) -> Audit:
+        """Return the audit as the science made it."""
+        node = orm.load_node(self.uuid)
+        return Audit(
+            domains=self.attributes['domains'],
+            pooled=self.attributes['pooled'],
+            arrays=node.get_arrays(),
+            parameters=self.attributes['parameters'],
+        )
 
 
 def find_ensemble(identifier: str | int) -> Ensemble:
@@ -164,25 +171,60 @@ def find_statistics(identifier: str | int) -> list[Statistics]:
     ]
 
 
-def latest(process_label: str) -> str:
-    """Return the UUID of the youngest work chain of a kind that finished well.
+def find_histories(ensemble: Ensemble) -> dict[str, str]:
+    """Return the UUID of each member's training history, by the member's label.
+
+    A member that was continued has one history per attempt; the youngest tells all epochs.
+    """
+    query = orm.QueryBuilder()
+    uuids = {member.uuid: member.label for member in ensemble.members}
+    query.append(ModelData, filters={'uuid': {'in': list(uuids)}}, tag='model', project='uuid')
+    query.append(orm.CalcJobNode, with_outgoing='model', edge_project='label', tag='job')
+    query.append(orm.ArrayData, with_incoming='job', edge_project='label', project='uuid')
+    found = {}
+    for model, model_port, history, history_port in query.iterall():
+        if model_port.removeprefix('models__') == history_port.removeprefix('histories__'):
+            found[uuids[model]] = history
+    return dict(sorted(found.items()))
+
+
+def load_histories(
+    uuids: dict[str, str], metric: str = 'val0_epoch_forces_mae'
+) -> dict[str, tuple[Any, Any]]:
+    """Return the epochs and one metric of every history that has it, by the member's label."""
+    histories = {}
+    for label, uuid in uuids.items():
+        node = orm.load_node(uuid)
+        if metric in node.get_arraynames():
+            values = node.get_array(metric)
+            known = np.isfinite(values)
+            histories[label] = (node.get_array('epoch')[known], values[known])
+    return histories
+
+
+def created(uuid: str) -> str:
+    """Return when a node was made, to the second, in ISO 8601."""
+    return str(orm.load_node(uuid).ctime.isoformat(timespec='seconds'))
+
+
+def latest_audited() -> str:
+    """Return the UUID of the youngest work chain that returned statistics, or of its caller.
 
     Raises:
         NotExistent: If there is none.
     """
-    query = orm.QueryBuilder().append(
-        orm.WorkChainNode,
-        filters={
-            'attributes.process_label': process_label,
-            'attributes.exit_status': 0,
-        },
-        project='uuid',
-    )
-    query.order_by({orm.WorkChainNode: {'ctime': 'desc'}})
-    found = query.first()
-    if found is None:
-        raise NotExistent(f'no {process_label} has finished in this profile')
-    return str(found[0])
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, tag='chain', project=['uuid', 'ctime'])
+    query.append(StatisticsData, with_incoming='chain', edge_filters={'type': 'return'})
+    query.distinct()
+    found = sorted((ctime, uuid) for uuid, ctime in query.iterall())
+    if not found:
+        raise NotExistent('no audit has finished in this profile')
+    audited = {uuid for _, uuid in found}
+    chosen = str(found[-1][1])
+    while (caller := orm.load_node(chosen).caller) is not None and caller.uuid in audited:
+        chosen = caller.uuid
+    return chosen
 
 
 def prediction_scalars(

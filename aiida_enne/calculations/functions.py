@@ -12,6 +12,7 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science import splits
 from aiida_enne.science.audit import AuditOptions, audit
+from aiida_enne.science.configurations import concatenate
 from aiida_enne.science.structures.recipes import build
 
 
@@ -19,6 +20,17 @@ from aiida_enne.science.structures.recipes import build
 def build_configurations(recipe: orm.List) -> ConfigurationsData:
     """Build the configurations that a recipe lists; see `science.structures.recipes`."""
     return ConfigurationsData.from_configurations(build(recipe.get_list()))
+
+
+@calcfunction
+def merge_datasets(**datasets: DatasetData) -> DatasetData:
+    """Join datasets of one level of theory, in alphabetical order of their labels."""
+    levels = {label: node.level_of_theory for label, node in datasets.items()}
+    if len(set(levels.values())) > 1:
+        raise ValueError(f'only labels of one level of theory can be joined, got {levels}')
+    parts = [datasets[label].get_configurations() for label in sorted(datasets)]
+    level = levels[min(levels)]
+    return DatasetData.from_configurations(concatenate(parts), level_of_theory=level)
 
 
 @calcfunction

@@ -10,6 +10,7 @@ import click
 from aiida_enne.cli.common import NodeParam, table, with_profile
 from aiida_enne.cli.dataset_import import import_
 from aiida_enne.cli.domains import domain_table, span
+from aiida_enne.cli.split import split
 
 #: Configurations written at a time.
 CHUNK = 200
@@ -22,6 +23,7 @@ def dataset() -> None:
 
 
 dataset.add_command(import_)
+dataset.add_command(split)
 
 
 @dataset.command('list')

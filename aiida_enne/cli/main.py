@@ -8,6 +8,11 @@ from aiida_enne.cli.common import LazyGroup, remember_profile
 #: Command: where it is, and its line in the help, so that `--help` need not import it.
 COMMANDS = {
     'dataset': ('aiida_enne.cli.dataset:dataset', 'Import, list, show and export datasets.'),
+    'demo': ('aiida_enne.cli.demo:demo', 'Run the main job on liquid silicon, in its own profile.'),
+    'launch': ('aiida_enne.cli.launch:launch', 'Train an ensemble, or audit one.'),
+    'report': ('aiida_enne.cli.report:report', 'Write the figures and the page of an audit.'),
+    'share': ('aiida_enne.cli.share:share', 'Write an archive with all that a report needs.'),
+    'status': ('aiida_enne.cli.status:status', 'Show how far a study is.'),
 }
 
 

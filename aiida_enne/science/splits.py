@@ -178,12 +178,12 @@ def draw(configurations: Configurations, *, method: str, **options: Any) -> Spli
         configurations: What is split.
         method: Which of the functions of this module draws.
         **options: Its `seed`, `sizes`, `fractions`, `gap` or `parts`; `within` restricts every
-            method to the domains that it lists.
+            method to the domains that it lists, and `rest_to_test` tests on all others.
 
     Raises:
         ValueError: If the method or an option is unknown, or the method refuses.
     """
-    within = options.pop('within', None)
+    within, rest = options.pop('within', None), bool(options.pop('rest_to_test', False))
     pool = np.arange(len(configurations))
     if within is not None:
         pool = np.flatnonzero(np.isin(configurations.domains, list(within)))
@@ -204,7 +204,9 @@ def draw(configurations: Configurations, *, method: str, **options: Any) -> Spli
         raise ValueError(
             f'options {options} do not fit the method `{method}`: {exception}'
         ) from None
-    return Split(*(pool[getattr(split, part)] for part in PARTS))
+    train, validation, test = (pool[getattr(split, part)] for part in PARTS)
+    others = np.setdiff1d(np.arange(len(configurations)), pool)
+    return Split(train, validation, np.concatenate([test, others]) if rest else test)
 
 
 def shared_blocks(split: Split, blocks: Integers) -> list[int]:

@@ -5,6 +5,9 @@ from importlib.resources import files
 from typing import Any
 
 import yaml
+from aiida import orm
+from aiida.engine import Process
+from aiida.engine.processes.ports import PortNamespace
 
 
 def read(workflow: str) -> dict[str, Any]:
@@ -36,3 +39,29 @@ def merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def fill(process_class: type[Process], inputs: dict[str, Any], code: orm.AbstractCode) -> Any:
+    """Return a builder with the inputs, and the code in every port of that name.
+
+    Args:
+        process_class: Whose builder is filled.
+        inputs: Nested plain values and nodes; ports turn plain values into nodes.
+        code: Put wherever the specification has a required port `code`.
+    """
+    builder = process_class.get_builder()
+    builder._update(_with_code(process_class.spec().inputs, inputs, code))
+    return builder
+
+
+def _with_code(
+    ports: PortNamespace, inputs: Mapping[str, Any], code: orm.AbstractCode
+) -> dict[str, Any]:
+    filled = dict(inputs)
+    for name, port in ports.items():
+        if isinstance(port, PortNamespace):
+            if nested := _with_code(port, filled.get(name, {}), code):
+                filled[name] = nested
+        elif name == 'code' and name not in filled:
+            filled[name] = code
+    return filled

@@ -1,0 +1,171 @@
+"""`aiida-enne launch`: build inputs from a protocol and run or submit them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_enne.cli.common import NodeParam, with_profile
+
+CODE = NodeParam('core.code.installed', 'core.code.containerized')
+
+
+@click.group()
+def launch() -> None:
+    """Train an ensemble, let it predict, or audit it."""
+
+
+def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every launch has."""
+    for option in (
+        click.option('--dry-run', is_flag=True, help='Show all inputs; run nothing.'),
+        click.option('--daemon', is_flag=True, help='Submit to the daemon instead of running.'),
+        click.option(
+            '--overrides',
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help='YAML file of inputs that replace those of the protocol.',
+        ),
+        click.option('--protocol', default='laptop', show_default=True),
+        click.option('--code', type=CODE, required=True, help='Python where the jobs run.'),
+    ):
+        function = option(function)
+    return with_profile(function)
+
+
+@launch.command()
+@click.option('--dataset', type=NodeParam('enne.dataset'), required=True)
+@click.option('--split', type=NodeParam('enne.split'), required=True)
+@click.option('--seeds', help='Comma-separated seeds, one per member, instead of the protocol.')
+@common_options
+def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> None:
+    """Train an ensemble on a dataset."""
+    from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
+
+    overrides = read_overrides(options['overrides'])
+    if seeds:
+        overrides['seeds'] = parse_seeds(seeds)
+    builder = EnsembleWorkChain.get_builder_from_protocol(
+        options['code'], dataset, split, protocol=options['protocol'], overrides=overrides
+    )
+    start(builder, daemon=options['daemon'], dry_run=options['dry_run'])
+
+
+@launch.command()
+@click.option('--ensemble', 'training', required=True, help='PK or UUID of a training or a study.')
+@click.option('--dataset', type=NodeParam('enne.dataset'), required=True)
+@click.option('--split', type=NodeParam('enne.split'), help='Audit only its test part.')
+@click.option('--align-domain', help='Take the zero of energy from this domain, too.')
+@click.option(
+    '--align-by', type=click.Choice(['minimum', 'mean']), default='minimum', show_default=True
+)
+@click.option('--training-domain', multiple=True, help='A domain that was trained on.')
+@click.option('--label', default='dataset', show_default=True, help='Name of the dataset.')
+@common_options
+def audit(
+    training: str,
+    dataset: Any,
+    split: Any,
+    align_domain: str | None,
+    align_by: str,
+    training_domain: tuple[str, ...],
+    label: str,
+    **options: Any,
+) -> None:
+    """Predict a dataset with every member, and audit the spread."""
+    from aiida import orm
+
+    from aiida_enne import provenance
+    from aiida_enne.workflows.audit import AuditWorkChain
+
+    overrides = read_overrides(options['overrides'])
+    chosen = overrides.setdefault('audit', {})
+    if align_domain:
+        chosen['alignment'] = {'domain': align_domain, 'by': align_by}
+    if training_domain:
+        chosen['training_domains'] = list(training_domain)
+    members = provenance.find_ensemble(training).members
+    builder = AuditWorkChain.get_builder_from_protocol(
+        options['code'],
+        {member.label: orm.load_node(member.uuid) for member in members},
+        {label: dataset},
+        protocol=options['protocol'],
+        overrides=overrides,
+        **({'splits': {label: split}} if split is not None else {}),
+    )
+    start(builder, daemon=options['daemon'], dry_run=options['dry_run'])
+
+
+def read_overrides(path: Path | None) -> dict[str, Any]:
+    """Read overrides from a YAML file.
+
+    Raises:
+        click.ClickException: If the file holds anything but a mapping.
+    """
+    import yaml
+
+    if path is None:
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as exception:
+        raise click.ClickException(f'{path} is not valid YAML: {exception}') from None
+    if not isinstance(content, dict):
+        raise click.ClickException(f'{path} must hold a mapping, got {content!r}')
+    return content
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Return the seeds of a comma-separated list.
+
+    Raises:
+        click.ClickException: If one is no integer.
+    """
+    try:
+        return [int(seed) for seed in text.split(',')]
+    except ValueError:
+        raise click.ClickException(f'seeds must be integers like 1,2,3, got {text!r}') from None
+
+
+def start(builder: Any, *, daemon: bool, dry_run: bool) -> None:
+    """Run or submit, or only say what would be.
+
+    Raises:
+        click.ClickException: If the process fails, or there is no daemon to submit to.
+    """
+    from aiida_enne.cli.plan import describe
+
+    if dry_run:
+        click.echo(describe(builder))
+        return
+    if daemon:
+        check_daemon()
+        from aiida.engine import submit
+
+        node = submit(builder)
+        click.echo(f'Submitted <{node.pk}> {node.uuid}; `aiida-enne status {node.pk}` follows it')
+        return
+    from aiida.engine import run_get_node
+
+    node = run_get_node(builder).node
+    click.echo(f'{node.process_label} <{node.pk}> {node.uuid}')
+    if not node.is_finished_ok:
+        raise click.ClickException(f'exit status {node.exit_status}: {node.exit_message}')
+
+
+def check_daemon() -> None:
+    """Refuse to submit what nobody would ever pick up.
+
+    Raises:
+        click.ClickException: If the profile has no broker or its daemon does not run.
+    """
+    from aiida.engine.daemon.client import get_daemon_client
+    from aiida.manage import get_manager
+
+    if get_manager().get_broker() is None:
+        raise click.ClickException(
+            'this profile has no broker, so nothing can be submitted: leave out --daemon, or see '
+            '`verdi profile configure-broker`'
+        )
+    if not get_daemon_client().is_daemon_running:
+        raise click.ClickException('the daemon does not run: `verdi daemon start`')

@@ -1,0 +1,97 @@
+"""`aiida-enne status`: how far a study is, member by member, and what went wrong so far."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_enne.cli.common import table, with_profile
+
+
+@click.command()
+@click.argument('process', required=False)
+@with_profile
+def status(process: str | None) -> None:
+    """Show the jobs of PROCESS, the epochs of its members and its errors so far.
+
+    By default of the youngest study, training, prediction or audit.
+    """
+    from aiida import orm
+
+    node = orm.load_node(process) if process else _youngest()
+    if not isinstance(node, orm.ProcessNode):
+        raise click.ClickException(f'{process} is a {type(node).__name__}, expected a process')
+    click.echo(f'{node.process_label} <{node.pk}> {_state(node)}')
+    jobs = [child for child in node.called_descendants if isinstance(child, orm.CalcJobNode)]
+    if jobs:
+        click.echo(table([_row(job) for job in jobs], ['job', 'pk', 'state', 'exit']))
+    members = [row for job in jobs for row in member_rows(job)]
+    if members:
+        headers = ['member', 'job', 'state', 'epoch', 'of', 'best', 's/epoch']
+        click.echo('\n' + table(members, headers))
+    failed = [child for child in node.called_descendants if child.is_failed or child.is_excepted]
+    for child in failed:
+        reason = child.exit_message or child.exception
+        click.echo(f'{child.process_label} <{child.pk}> [{child.exit_status}] {reason}', err=True)
+
+
+def member_rows(job: Any) -> list[list[Any]]:
+    """Return a row per member of a training job: from its results, else from its work folder."""
+    seeds = sorted(label for label in job.inputs.seeds) if 'seeds' in job.inputs else []
+    results = job.outputs.results if 'results' in job.outputs else {}
+    rows = []
+    for label in seeds:
+        if label in results:
+            found = results[label].get_dict()
+            metrics = found.get('metrics') or {}
+            best = metrics.get(found.get('monitor', ''), found.get('best'))
+            rows.append([label, job.pk, found['status'], found.get('epochs'), '', best, ''])
+            continue
+        progress = _remote_progress(job, label)
+        state = 'training' if progress else 'waiting'
+        values = [progress.get(k, '') for k in ('epoch', 'max_epochs', 'best', 'seconds_per_epoch')]
+        shown = [f'{v:.4g}' if isinstance(v, float) else v for v in values]
+        rows.append([label, job.pk, state, *shown])
+    return rows
+
+
+def _remote_progress(job: Any, label: str) -> dict[str, Any]:
+    """Read the progress file of a member where it runs; empty where there is none yet."""
+    if 'remote_folder' not in job.outputs:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'progress.json'
+        try:
+            job.outputs.remote_folder.getfile(f'members/{label}/progress.json', str(path))
+            return dict(json.loads(path.read_text()))
+        except (OSError, ValueError):
+            return {}
+
+
+def _row(job: Any) -> list[Any]:
+    state = job.get_state()
+    shown = _state(job) if job.is_terminated or state is None else state.value
+    return [job.process_label, job.pk, shown, '' if job.exit_status is None else job.exit_status]
+
+
+def _state(node: Any) -> str:
+    state = node.process_state
+    if node.is_finished:
+        return f'finished [{node.exit_status}]'
+    return state.value if state is not None else 'created'
+
+
+def _youngest() -> Any:
+    """Return the youngest work chain of this plugin that nobody called."""
+    from aiida import orm
+
+    query = orm.QueryBuilder()
+    filters = {'process_type': {'like': 'aiida.workflows:enne.%'}}
+    query.append(orm.WorkChainNode, filters=filters, tag='chain')
+    query.order_by({'chain': {'ctime': 'desc'}})
+    for (node,) in query.iterall():
+        if node.caller is None:
+            return node
+    raise click.ClickException('nothing of this plugin has been launched in this profile')
