@@ -123,7 +123,7 @@ def _overconfidence(
     larger = sum(r > (domains[n].get('expected_rmse_over_spread') or 1) for n, r in ratios.items())
     text = f'{where} {QUANTITIES[prefix][2]} error exceeds what σ tells in {larger} of '
     text += f'{_plural(len(ratios), "domain")}'
-    text += f' (beyond the bootstrap interval in {verdicts.count("overconfident")})'
+    text += f' (in {verdicts.count("overconfident")} with the whole bootstrap interval)'
     text += f'; the largest ratio is in {worst}: RMSE {_amount(scalars, prefix, "rmse")} against '
     text += f'an rms σ (ddof {ddof}) of {_amount(scalars, prefix, "spread_rms")}, '
     text += f'{ratios[worst]:.3g} times'

@@ -39,9 +39,13 @@ def loads(source: bytes | BinaryIO) -> Arrays:
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with np.load(stream, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except (OSError, EOFError, zipfile.BadZipFile, AttributeError, KeyError) as exception:
         raise ValueError(f'not a complete .npz file: {exception}') from exception
+    # numpy hands back the bytes of an entry that is no array
+    if foreign := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise ValueError(f'not a complete .npz file: {foreign} are no arrays')
+    return arrays
 
 
 def digest(arrays: Mapping[str, NDArray[Any]]) -> str:

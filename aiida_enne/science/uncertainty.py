@@ -109,14 +109,14 @@ def expected_rank_correlation(spread: Floats, *, seed: int) -> float:
     """Return Spearman's correlation that a perfectly calibrated σ would reach.
 
     It is no constant: it depends on how much σ varies. Errors are drawn from N(0, σ²), as often
-    as it takes for some 10⁵ of them, and the correlations averaged.
+    as it takes for some 20 000 of them, and the correlations averaged.
 
     Args:
         spread: σ, shape (n,).
         seed: The same arguments always give the same number.
     """
     rng = np.random.default_rng(seed)
-    repeats = int(np.clip(100_000 // max(1, len(spread)), 1, 200))
+    repeats = int(np.clip(20_000 // max(1, len(spread)), 1, 200))
     drawn = [rank_correlation(rng.normal(0, spread), spread) for _ in range(repeats)]
     return float(np.mean(drawn))
 

@@ -9,7 +9,7 @@ from aiida_enne.science.figures.members import (
     draw_member_correlations,
     draw_spread_by_size,
 )
-from aiida_enne.science.figures.style import new_axes
+from aiida_enne.science.figures.style import new_axes, save
 from aiida_enne.science.figures.training import draw_training
 from aiida_enne.science.figures.volumes import draw_energy_volume, volume_scans
 
@@ -26,5 +26,6 @@ __all__ = [
     'draw_spread_by_size',
     'draw_training',
     'new_axes',
+    'save',
     'volume_scans',
 ]

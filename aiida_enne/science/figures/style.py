@@ -3,7 +3,8 @@
 import functools
 import textwrap
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -85,6 +86,31 @@ def new_axes(width: float = 6.4, height: float = 4.2) -> Axes:
     """
     figure = Figure(figsize=(width, height), layout='constrained')
     return figure.add_subplot()
+
+
+@styled
+def save(axes: Axes, target: Path | BinaryIO, kind: str = 'png') -> None:
+    """Write the figure of the axes; equal figures give equal bytes.
+
+    Args:
+        axes: Any axes of the figure.
+        target: File to write.
+        kind: 'png', 'svg' (text stays text) or 'pdf'.
+
+    Raises:
+        ValueError: If the kind is none of these.
+    """
+    # each format has its own name for the time of day, which must not get into the file
+    dates: dict[str, dict[str, str | None]] = {
+        'png': {},
+        'svg': {'Date': None},
+        'pdf': {'CreationDate': None},
+    }
+    if kind not in dates:
+        raise ValueError(f'figures are written as {sorted(dates)}, got {kind!r}')
+    figure = axes.get_figure(root=True)
+    if figure is not None:
+        figure.savefig(target, format=kind, metadata=dates[kind])
 
 
 def colour(index: int) -> str:
