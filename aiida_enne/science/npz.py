@@ -26,7 +26,8 @@ def dumps(arrays: Mapping[str, NDArray[Any]]) -> bytes:
         for name in sorted(arrays):
             entry = zipfile.ZipInfo(f'{name}.npy', date_time=(1980, 1, 1, 0, 0, 0))
             with archive.open(entry, 'w', force_zip64=True) as handle:
-                np.lib.format.write_array(handle, np.asarray(arrays[name]), allow_pickle=False)
+                array = np.asarray(arrays[name], order='C')  # the format would keep either order
+                np.lib.format.write_array(handle, array, allow_pickle=False)
     return buffer.getvalue()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from aiida_enne.science.fields import NO_DOMAIN, Floats, Integers
@@ -60,7 +61,7 @@ def check_frame(atoms: Atoms, choices: ImportChoices) -> Frame:
 def _numbers(atoms: Atoms, choices: ImportChoices) -> Integers:
     if not len(atoms):
         raise ValueError('holds no atoms')
-    if not atoms.numbers.all():
+    if atoms.numbers.min() < 1 or atoms.numbers.max() >= len(chemical_symbols):
         raise ValueError('holds atoms of no element (X)')
     occurring = sorted(set(atoms.get_chemical_symbols()))
     if choices.elements and (undeclared := sorted(set(occurring) - set(choices.elements))):

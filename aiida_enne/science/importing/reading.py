@@ -3,6 +3,7 @@
 import hashlib
 import lzma
 import os
+import zipfile
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -56,7 +57,7 @@ def file_format(path: Path, choices: ImportChoices) -> str:
     except (*_UNREADABLE, UnknownFileTypeError) as exception:
         raise BrokenFileError(f'cannot tell the format, name it: {exception}') from exception
     if name not in readable_formats():
-        raise BrokenFileError(f'cannot read the format `{name}`')
+        raise BrokenFileError(f'cannot tell the format, name it: ASE reads no `{name}`')
     return name
 
 
@@ -70,6 +71,8 @@ def check_complete(path: Path, name: str, choices: ImportChoices) -> int | None:
         if name in {'extxyz', 'xyz'}:
             with open_with_compression(os.fspath(path.resolve()), 'r') as lines:
                 return scan_xyz(lines, allow_incomplete=choices.allow_incomplete)
+        if name == 'npz' and not zipfile.is_zipfile(path):
+            raise BrokenFileError('not a complete .npz file')
         if name in END_MARKS:
             with open_with_compression(os.fspath(path.resolve()), 'rb') as handle:
                 _check_output(handle, name, choices)
@@ -87,7 +90,7 @@ def _check_output(lines: Iterable[bytes], name: str, choices: ImportChoices) -> 
         tail.append(line)
     if not choices.allow_incomplete and not any(mark in line for line in tail):
         raise BrokenFileError(
-            f'the file lacks its regular end ({mark.decode()!r}): truncated, or the calculation '
+            f'as {name} the file lacks its regular end ({mark.decode()!r}): truncated, or it '
             'did not finish'
         )
 

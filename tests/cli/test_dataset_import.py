@@ -1,0 +1,224 @@
+"""Import by the command: real data, and every refusal stores nothing."""
+
+import ase.io
+import numpy as np
+import pytest
+from aiida import orm
+from ase.build import bulk, molecule
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from aiida_enne.cli.dataset_import import ENERGY_NAMES, LENGTH_NAMES, STRESS_NAMES
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.science.fields import ENERGY_UNITS, LENGTH_UNITS
+from aiida_enne.science.importing.choices import STRESS_UNITS
+
+
+def count_nodes():
+    return orm.QueryBuilder().append(orm.Node).count()
+
+
+@pytest.fixture
+def frames():
+    """Four labelled silicon cells."""
+    frames = []
+    for seed in range(4):
+        atoms = bulk('Si', cubic=True)
+        atoms.rattle(0.1, seed=seed)
+        forces = np.random.default_rng(seed).normal(size=(8, 3))
+        atoms.calc = SinglePointCalculator(atoms, energy=-40.0 - seed, forces=forces)
+        atoms.info['T'] = 300 * (1 + seed // 2)
+        frames.append(atoms)
+    return frames
+
+
+def test_the_command_offers_exactly_the_units_there_are():
+    assert set(ENERGY_NAMES) == set(ENERGY_UNITS)
+    assert set(LENGTH_NAMES.values()) == set(LENGTH_UNITS)
+    assert set(STRESS_NAMES.values()) == set(STRESS_UNITS)
+
+
+def test_real_data(invoke, shared_data):
+    keys = ['--domain-key', 'group', '--domain-key', 'temperature_K', '--info', 'temperature_K']
+    words = ['dataset', 'import', shared_data / 'Si_zuo2020_pbe.extxyz', *keys]
+    result = invoke(*words, '--dry-run', '--level-of-theory', 'VASP PBE')
+    assert result.exit_code == 0, result.output
+    assert '239 configurations pass; nothing was stored' in result.output
+    assert count_nodes() == 0
+    result = invoke(*words, '--level-of-theory', 'VASP PBE', '--label', 'zuo')
+    assert result.exit_code == 0, result.output
+    node = orm.load_node('zuo')
+    assert f'stored 239 configurations: DatasetData<{node.pk}> {node.uuid}' in result.output
+    assert (node.n_frames, node.elements, node.level_of_theory) == (239, ['Si'], 'VASP PBE')
+    assert node.domains['AIMD-NVT 2530'] == 20
+    assert node.domains['Elastic'] == 61
+
+
+def test_the_node_says_where_it_came_from_but_not_on_which_machine(invoke, frames, tmp_path):
+    ase.io.write(tmp_path / 'a.traj', frames)
+    words = ['--energy-unit', 'Ha', '--length-unit', 'bohr', '--domain', 'solid']
+    result = invoke('dataset', 'import', tmp_path / 'a.traj', *words)
+    assert result.exit_code == 0, result.output
+    node = orm.QueryBuilder().append(DatasetData).one()[0]
+    source = node.base.attributes.get('source')
+    assert source['choices'] == {'energy_unit': 'Ha', 'length_unit': 'bohr', 'domain': 'solid'}
+    (file,) = source['files']
+    assert (file['name'], file['n_frames'], file['format']) == ('a.traj', 4, 'traj')
+    assert str(tmp_path) not in str(node.base.attributes.all)
+    data = node.get_configurations()
+    assert data.energies == pytest.approx([(-40 - i) * 27.211386245988 for i in range(4)])
+    forces = np.concatenate([atoms.get_forces() for atoms in frames])
+    assert data.forces == pytest.approx(forces * 27.211386245988 / 0.529177210903)
+
+
+def test_equal_data_have_an_equal_hash_whatever_the_file_was_called(invoke, frames, tmp_path):
+    for name in ('a.traj', 'b.json'):
+        ase.io.write(tmp_path / name, frames)
+        assert invoke('dataset', 'import', tmp_path / name).exit_code == 0
+    nodes = orm.QueryBuilder().append(DatasetData).all(flat=True)
+    assert len(nodes) == 2
+    assert len({node.base.caching.compute_hash() for node in nodes}) == 1
+
+
+def test_a_level_of_theory_is_part_of_the_identity(invoke, frames, tmp_path):
+    ase.io.write(tmp_path / 'a.traj', frames)
+    for level in ('PBE', 'PW91'):
+        invoke('dataset', 'import', tmp_path / 'a.traj', '--level-of-theory', level)
+    nodes = orm.QueryBuilder().append(DatasetData).all(flat=True)
+    assert len({node.base.caching.compute_hash() for node in nodes}) == 2
+
+
+def spoil(frames, how):
+    """Write one fault into the third of four frames."""
+    atoms = frames[2]
+    results = dict(atoms.calc.results)
+    if how == 'nan energy':
+        results['energy'] = np.nan
+    elif how == 'infinite force':
+        results['forces'] = results['forces'].copy()
+        results['forces'][3, 1] = np.inf
+    elif how == 'no energy':
+        del results['energy']
+    elif how == 'no forces':
+        del results['forces']
+    elif how == 'no cell':
+        atoms.cell = np.zeros((3, 3))
+    elif how == 'molecule':
+        atoms = frames[2] = molecule('Si2H6')
+        results = {'energy': -1.0, 'forces': np.zeros((8, 3))}
+    elif how == 'nan position':
+        atoms.positions[5, 0] = np.nan
+    elif how == 'duplicate':
+        frames[2] = frames[0]
+        return
+    elif how == 'element':
+        atoms.symbols[7] = 'C'
+    atoms.calc = SinglePointCalculator(atoms, **results)
+
+
+REFUSALS = {
+    'nan energy': 'frame 2: the energy is not finite: nan',
+    'infinite force': 'frame 2: not finite (NaN or infinite): the forces, row 3',
+    'no energy': 'frame 2: has no energy',
+    'no forces': 'frame 2: has no forces',
+    'no cell': 'frame 2: is periodic but its cell is missing or has no volume',
+    'molecule': 'frame 2: has no cell or no periodic direction: a molecule',
+    'nan position': 'frame 2: not finite (NaN or infinite): positions, row 5',
+    'duplicate': 'frame 2: is a copy of frame 0',
+    'element': 'frame 2: more than one element from here on; declare `elements`: C,Si',
+}
+
+
+@pytest.mark.parametrize('how', REFUSALS)
+@pytest.mark.parametrize('suffix', ['.traj', '.extxyz'])
+def test_one_bad_frame_is_named_and_nothing_is_stored(invoke, frames, tmp_path, how, suffix):
+    spoil(frames, how)
+    path = tmp_path / f'bad{suffix}'
+    ase.io.write(path, frames)
+    result = invoke('dataset', 'import', path)
+    assert result.exit_code == 1
+    assert result.output.startswith(f'Error: nothing was stored:\n{path}, {REFUSALS[how]}')
+    assert count_nodes() == 0
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('a.xyz', '', 'a.xyz: the file is empty'),
+        ('a.xyz', '3\n\nSi 0 0 0\nSi 1 1 1\n', 'a.xyz, frame 0: the file is truncated'),
+        ('a.xyz', '1\nenergy=-1\nSi 0 0 x\n', 'a.xyz, frame 0: cannot be read as extxyz'),
+        ('a.xyz', '1\n\nSi 0 0\n', 'a.xyz, frame 0: atom 0 has 3 columns'),
+        ('a.strange', 'no format', 'a.strange: cannot tell the format'),
+        ('a.traj', 'no trajectory', 'a.traj: cannot'),
+    ],
+)
+def test_bad_files_are_named_and_nothing_is_stored(invoke, tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content)
+    result = invoke('dataset', 'import', path)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert count_nodes() == 0
+
+
+def test_one_bad_file_spoils_all(invoke, frames, tmp_path):
+    ase.io.write(tmp_path / 'good.traj', frames)
+    (tmp_path / 'bad.xyz').write_text('')
+    result = invoke('dataset', 'import', tmp_path / 'good.traj', tmp_path / 'bad.xyz')
+    assert result.exit_code == 1
+    assert count_nodes() == 0
+
+
+@pytest.mark.parametrize(
+    ('words', 'code', 'message'),
+    [
+        (['--format', 'nonsense'], 1, 'unknown format `nonsense`'),
+        (['--energy-unit', 'erg'], 2, "'erg' is not one of"),
+        (['--elements', 'Si,Xx'], 1, "there are no elements ['Xx']"),
+        (['--domain', 'a', '--domain-key', 'b'], 1, 'not both'),
+        (['--domain-key', 'group'], 1, 'frames 0 to 3: has none of the keys'),
+        (['--block-key', 'run'], 1, 'has no key `run`'),
+        (['--energy-key', 'E'], 1, "has no energy under the key `E`; its numbers are ['T', 'ener"),
+        (['--info', 'P'], 1, 'no frame has a number under the key `P`'),
+        (['--format', 'vasp-xml'], 1, 'the file lacks its regular end'),
+    ],
+)
+def test_wrong_words_are_explained_and_nothing_is_stored(
+    invoke, frames, tmp_path, words, code, message
+):
+    ase.io.write(tmp_path / 'a.traj', frames)
+    result = invoke('dataset', 'import', tmp_path / 'a.traj', *words)
+    assert result.exit_code == code, result.output
+    assert message in result.output
+    assert count_nodes() == 0
+
+
+def test_a_missing_file_is_named(invoke, tmp_path):
+    result = invoke('dataset', 'import', tmp_path / 'none.xyz')
+    assert result.exit_code == 2
+    assert 'none.xyz' in result.output
+
+
+def test_what_is_allowed_is_stored(invoke, frames, tmp_path):
+    for how in ('molecule', 'element'):
+        spoil(frames, how)
+    ase.io.write(tmp_path / 'a.traj', [*frames, frames[0]])
+    words = ['--allow-duplicates', '--allow-molecules', '--elements', 'Si,C', '--elements', 'H']
+    result = invoke('dataset', 'import', tmp_path / 'a.traj', *words)
+    assert result.exit_code == 0, result.output
+    node = orm.QueryBuilder().append(DatasetData).one()[0]
+    assert (node.n_frames, set(node.elements)) == (5, {'C', 'H', 'Si'})
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_damaged_files_never_show_a_traceback(invoke, frames, tmp_path, seed):
+    ase.io.write(tmp_path / 'a.extxyz', frames)
+    content, rng = (tmp_path / 'a.extxyz').read_bytes(), np.random.default_rng(seed)
+    for _ in range(10):
+        damaged = bytearray(content[: rng.integers(1, len(content))])
+        damaged[rng.integers(0, len(damaged))] = rng.integers(0, 256)
+        (tmp_path / 'b.extxyz').write_bytes(bytes(damaged))
+        result = invoke('dataset', 'import', tmp_path / 'b.extxyz', '--dry-run')
+        assert result.exit_code in (0, 1)
+        assert 'unexpected' not in result.output
+        assert 'Traceback' not in result.output
+    assert count_nodes() == 0

@@ -1,0 +1,72 @@
+"""Which frames are relatives."""
+
+import ase.io
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a file of one frame per info: `path = write(name, infos)`."""
+    state = {'n': 0}
+
+    def run(name, infos):
+        frames = []
+        for info in infos:
+            atoms = bulk('Si')
+            atoms.positions[1, 0] += 1e-3 * (state['n'] + 1)
+            state['n'] += 1
+            atoms.calc = SinglePointCalculator(atoms, energy=-1.0, forces=np.zeros((2, 3)))
+            atoms.info = info
+            frames.append(atoms)
+        ase.io.write(tmp_path / name, frames, format='extxyz')
+        return tmp_path / name
+
+    return run
+
+
+def test_a_file_and_a_domain_are_one_trajectory(write, read):
+    labels = [{'domain': d} for d in ('hot', 'cold', 'hot', 'cold')]
+    data = read(write('a.xyz', labels), write('b.xyz', labels))
+    assert data.blocks.tolist() == [0, 1, 0, 1, 2, 3, 2, 3]
+
+
+def test_size_cuts_each_trajectory_into_stretches(write, read):
+    labels = [{'domain': d} for d in ('hot', 'cold', 'hot', 'hot', 'cold', 'hot', 'hot')]
+    assert read(write('a.xyz', labels), block_size=2).blocks.tolist() == [0, 1, 0, 2, 1, 2, 3]
+
+
+def test_own_blocks_are_kept_as_they_are(write, read):
+    path = write('a.xyz', [{'block': b} for b in (7, 7, 3, 7)])
+    assert read(path).blocks.tolist() == [7, 7, 3, 7]
+    assert read(path, block_size=3).blocks.tolist() == [0, 0, 0, 1]
+
+
+def test_own_blocks_of_two_files_are_not_confused(write, read):
+    infos = [{'block': b} for b in (0, 1)]
+    data = read(write('a.xyz', infos), write('b.xyz', infos))
+    assert data.blocks.tolist() == [0, 1, 2, 3]
+
+
+def test_a_block_that_some_frames_lack_is_not_used(write, read):
+    infos = [{'block': 4}, {'block': 5}, {'x': 1}]
+    assert read(write('a.xyz', infos)).blocks.tolist() == [0, 0, 0]
+
+
+def test_a_named_key_holds_across_files(write, read):
+    a = write('a.xyz', [{'run': 'x'}, {'run': 'y'}])
+    b = write('b.xyz', [{'run': 'y'}, {'run': 'z'}])
+    assert read(a, b, block_key='run').blocks.tolist() == [0, 1, 1, 2]
+
+
+def test_a_named_key_must_be_there(write, read):
+    path = write('a.xyz', [{'run': 'x'}, {'ran': 'y'}])
+    with pytest.raises(ValueError, match='frame 1: has no key `run` for its block'):
+        read(path, block_key='run')
+
+
+def test_numbers_too_long_for_an_integer_are_names(write, read):
+    path = write('a.xyz', [{'run': '9' * 30}, {'run': '8' * 30}, {'run': '9' * 30}])
+    assert read(path, block_key='run').blocks.tolist() == [0, 1, 0]
