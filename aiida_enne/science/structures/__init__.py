@@ -1,0 +1,1 @@
+"""Builders of structures: liquids, crystal phases, point defects and surfaces."""
