@@ -1,7 +1,7 @@
 """The member axis: always the first one; members that failed are never on it."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
 
@@ -100,7 +100,7 @@ def spread_by_size(
     sizes = np.arange(2, total + 1, dtype=np.int64)
     means, stds = np.empty(len(sizes)), np.empty(len(sizes))
     for index, size in enumerate(sizes.tolist()):
-        chosen = np.array(list(_subsets(total, size, n_subsets, rng)), dtype=np.float64)
+        chosen = _subsets(total, size, n_subsets, rng)
         sums = np.zeros(len(chosen))
         step = max(1, _CHUNK // len(chosen))
         for start in range(0, deviations.shape[1], step):
@@ -126,13 +126,12 @@ def null_spread(sizes: Sequence[int] | Integers, *, ddof: int = PAPER_DDOF) -> F
     return relative
 
 
-def _subsets(
-    total: int, size: int, n_subsets: int, rng: np.random.Generator
-) -> Iterator[list[bool]]:
+def _subsets(total: int, size: int, n_subsets: int, rng: np.random.Generator) -> Floats:
+    """Return subsets as rows of zeros and ones, shape (subsets, total)."""
     if comb(total, size) <= n_subsets:
-        for members in itertools.combinations(range(total), size):
-            yield [m in members for m in range(total)]
-    else:
-        for _ in range(n_subsets):
-            members = rng.permutation(total)[:size].tolist()
-            yield [m in members for m in range(total)]
+        members = np.array(list(itertools.combinations(range(total), size)))
+        chosen = np.zeros((len(members), total))
+        np.put_along_axis(chosen, members, 1, axis=1)
+        return chosen
+    ranks = rng.permuted(np.tile(np.arange(total), (n_subsets, 1)), axis=1)
+    return (ranks < size).astype(np.float64)

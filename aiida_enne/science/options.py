@@ -35,8 +35,8 @@ class AuditOptions:
     ddof: int = PAPER_DDOF
     training_domains: tuple[str, ...] = ()
     zero_force_tolerance: float = 1e-5
-    n_subsets: int = 100
-    n_force_samples: int = 20_000
+    n_subsets: int = 500
+    n_force_samples: int = 5000
     n_bootstrap: int = 1000
     interval_level: float = 0.95
     error_bins: int = 61
