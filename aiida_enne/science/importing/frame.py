@@ -63,9 +63,10 @@ def _numbers(atoms: Atoms, choices: ImportChoices) -> Integers:
         raise ValueError('holds no atoms')
     if atoms.numbers.min() < 1 or atoms.numbers.max() >= len(chemical_symbols):
         raise ValueError('holds atoms of no element (X)')
-    occurring = sorted(set(atoms.get_chemical_symbols()))
-    if choices.elements and (undeclared := sorted(set(occurring) - set(choices.elements))):
-        raise ValueError(f'holds {", ".join(undeclared)}, which `elements` does not declare')
+    if choices.elements:
+        occurring = {chemical_symbols[number] for number in np.unique(atoms.numbers)}
+        if undeclared := sorted(occurring - set(choices.elements)):
+            raise ValueError(f'holds {", ".join(undeclared)}, which `elements` does not declare')
     return np.asarray(atoms.numbers, dtype=np.int64)
 
 
