@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import click
 import pytest
@@ -39,10 +38,12 @@ def run_apart(*words, **environment):
 
 
 def test_help_is_quick_and_imports_nothing_heavy():
-    start = time.perf_counter()
+    before = os.times()
     code, output = run_apart('--help')
+    after = os.times()
     assert code == 0
-    assert time.perf_counter() - start < 1
+    # of processor, not by the clock: the machine may be busy with other things
+    assert after.children_user - before.children_user < 1
     assert output.endswith('[]\n')
     assert all(name in output and line.split()[0] in output for name, (_, line) in COMMANDS.items())
 
