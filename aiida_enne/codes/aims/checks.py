@@ -1,0 +1,62 @@
+"""Checks of single values: each returns the value or says what was expected."""
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+
+def one_of(name: str, value: Any, choices: Collection[str]) -> str:
+    """Return the value if it is one of the choices.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f'`{name}` must be one of {", ".join(choices)}; got {value!r}')
+    return value
+
+
+def positive(name: str, value: Any) -> float:
+    """Return a finite number above zero.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    number = finite(name, value)
+    if number <= 0:
+        raise ValueError(f'`{name}` must be above zero, got {value!r}')
+    return number
+
+
+def finite(name: str, value: Any) -> float:
+    """Return a finite number; truth values are not numbers here.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value):
+        raise ValueError(f'`{name}` must be a finite number, got {value!r}')
+    return float(value)
+
+
+def count(name: str, value: Any, minimum: int = 1) -> int:
+    """Return a whole number not below the minimum.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+        raise ValueError(f'`{name}` must be a whole number of at least {minimum}, got {value!r}')
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return a truth value.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f'`{name}` must be true or false, got {value!r}')
+    return value

@@ -1,0 +1,234 @@
+"""The steps of an output: each a geometry, a self-consistency cycle and its results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from aiida_enne.codes.aims import sections
+from aiida_enne.codes.aims.geometry import Geometry
+from aiida_enne.codes.aims.header import Header, Opened
+from aiida_enne.codes.aims.results import Energies, Frame, ScfIteration, Unfinished
+from aiida_enne.codes.aims.values import numbers
+from aiida_enne.science.fields import Floats
+
+#: Changes in an iteration: where `output_level MD_light` puts them, and how each is called else.
+COLUMNS = {'density': 'density', 'eigen': 'eigenvalues', 'Etot': 'energy', 'forces': 'forces'}
+ROWS = {
+    'Change of charge': 'density',
+    'Change of sum of eigenvalues': 'eigenvalues',
+    'Change of total energy': 'energy',
+    'Change of forces': 'forces',
+}
+
+
+@dataclass
+class Step:
+    """A step while it is being read; `lost` if its end was not noticed."""
+
+    geometry: Geometry | None
+    scf: list[dict[str, float]] = field(default_factory=list)
+    converged: bool = False
+    restarted: bool = False
+    lost: bool = False
+    moved: bool = False
+    energies: Energies | None = None
+    forces: Floats | None = None
+    stress: Floats | None = None
+    time: float | None = None
+    temperature: float | None = None
+
+    @property
+    def iterations(self) -> tuple[ScfIteration, ...]:
+        """The iterations of the cycle so far."""
+        return tuple(ScfIteration(**changes) for changes in self.scf)
+
+    def frame(self, header: Header) -> Frame | None:
+        """Return the step if it is whole: converged, with everything that was asked for."""
+        if self.lost or not self.converged or self.geometry is None or self.energies is None:
+            return None
+        if (header.needs_forces and self.forces is None) or (header.is_md and not self.moved):
+            return None
+        return Frame(
+            symbols=self.geometry.symbols,
+            positions=self.geometry.positions,
+            cell=self.geometry.cell,
+            energies=self.energies,
+            forces=self.forces,
+            stress=self.stress,
+            velocities=self.geometry.velocities if self.moved else None,
+            time=self.time,
+            temperature=self.temperature,
+            scf=self.iterations,
+        )
+
+
+class Steps:
+    """Sorts lines into steps.
+
+    The geometry of a step is printed before it in a relaxation, after it in molecular dynamics.
+    """
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.frames: list[Frame] = []
+        self.step: Step | None = None
+        self.left_out = 0
+        self.is_relaxed = False
+        self._next: Geometry | None = None
+        self._columns: list[str | None] = []
+        self._displaced = False
+
+    def handlers(self) -> dict[str, Callable[[str], Opened]]:
+        """Return what to do with a line, by the words it begins with."""
+        changes = {words: partial(self._read_change, name) for words, name in ROWS.items()}
+        return changes | {
+            'Begin self-consistency loop': self._begin,
+            'Self-consistency cycle not yet converged': self._restart,
+            'Self-consistency cycle converged': self._converge,
+            'Begin self-consistency iteration': self._begin_iteration,
+            'Convergence:': self._read_columns,
+            'SCF ': self._read_iteration,
+            'Energy and forces in a compact form': self._open_energies,
+            'Total atomic forces': self._open_forces,
+            'Analytical stress tensor - Symmetrized': self._open_stress,
+            'Simulation time': self._read_time,
+            'Temperature (nuclei)': self._read_temperature,
+            'Atomic structure': self._open_structure,
+            'Final atomic structure': self._open_structure,
+            'Updated atomic structure': self._open_next,
+            'Present geometry is converged': self._relax,
+            'Components of the stress tensor': self._displace,
+            'Calculation of numerical stress completed': self._undisplace,
+        }
+
+    def whole(self) -> tuple[Frame, ...]:
+        """Return all steps that are whole, the last one included if it is."""
+        last = self.step.frame(self.header) if self.step else None
+        return (*self.frames, last) if last else tuple(self.frames)
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the step in which the output ends, or None if the last one is whole."""
+        if self._next is not None:
+            return Unfinished(self._next, (), False)
+        if self.step is None or self.step.frame(self.header):
+            return None
+        return Unfinished(self.step.geometry, self.step.iterations, self.step.converged)
+
+    def _begin(self, line: str) -> None:
+        if self._displaced:
+            return
+        before, geometry = self.step, self._next
+        if before is not None and before.restarted:
+            geometry = before.geometry
+        elif 'Re-initialization' not in line:
+            geometry = self.header.geometry
+        if before is not None and not before.restarted:
+            self._close(before)
+        self.step, self._next = Step(geometry), None
+
+    def _close(self, step: Step) -> None:
+        frame = step.frame(self.header)
+        if frame is None:
+            self.left_out += 1
+        else:
+            self.frames.append(frame)
+
+    def _restart(self, line: str) -> None:
+        if self.step:
+            self.step.restarted = True
+
+    def _converge(self, line: str) -> None:
+        if self.step and not self._displaced:
+            self.step.converged = True
+
+    def _begin_iteration(self, line: str) -> None:
+        if self.step and not self._displaced:
+            self.step.scf.append({})
+
+    def _read_change(self, name: str, line: str) -> None:
+        row = numbers(line.partition(':')[2].split(), 1)
+        if self.step and self.step.scf and row and not self._displaced:
+            self.step.scf[-1][name] = row[0]
+
+    def _read_columns(self, line: str) -> None:
+        titles = [title.split()[:1] for title in line.partition(':')[2].split('|')]
+        self._columns = [COLUMNS.get(title[0]) if title else None for title in titles]
+
+    def _read_iteration(self, line: str) -> None:
+        if self.step and not self._displaced:
+            cells = [numbers(cell.split(), 1) for cell in line.partition(':')[2].split('|')]
+            pairs = zip(self._columns, cells, strict=False)
+            self.step.scf.append({name: row[0] for name, row in pairs if name and row})
+
+    def _open_energies(self, line: str) -> Opened:
+        return (sections.energies(), self._store_energies) if self._is_open() else None
+
+    def _store_energies(self, energies: Energies) -> None:
+        if self.step:
+            # a second set within one step means that the line between two steps was lost
+            self.step.lost = self.step.energies is not None
+            self.step.energies = energies
+
+    def _open_forces(self, line: str) -> Opened:
+        geometry = self.header.geometry
+        if geometry is None or not self._is_open():
+            return None
+        return sections.forces(len(geometry.symbols)), self._store_forces
+
+    def _store_forces(self, forces: Floats) -> None:
+        if self.step:
+            self.step.forces = forces
+
+    def _open_stress(self, line: str) -> Opened:
+        return (sections.stress(), self._store_stress) if self._is_open() else None
+
+    def _store_stress(self, stress: Floats) -> None:
+        if self.step:
+            self.step.stress = stress
+
+    def _read_time(self, line: str) -> None:
+        row = numbers(line.partition(':')[2].split(), 1)
+        if self.step and row:
+            self.step.time = row[0]
+
+    def _read_temperature(self, line: str) -> None:
+        row = numbers(line.partition(':')[2].split(), 1)
+        if self.step and row:
+            self.step.temperature = row[0]
+
+    def _open_structure(self, line: str) -> Opened:
+        geometry = self.header.geometry
+        if geometry is None or 'preceding time step' not in line or not self._is_open():
+            return None
+        return sections.structure(geometry, 'velocities' in line), self._store_structure
+
+    def _store_structure(self, geometry: Geometry) -> None:
+        if self.step:
+            self.step.geometry, self.step.moved = geometry, True
+
+    def _open_next(self, line: str) -> Opened:
+        geometry = self.header.geometry
+        if geometry is None:
+            return None
+        if self._next is not None:
+            geometry = self._next
+        elif self.step and self.step.geometry:
+            geometry = self.step.geometry
+        return sections.structure(geometry, False), self._store_next
+
+    def _store_next(self, geometry: Geometry) -> None:
+        self._next = geometry
+
+    def _relax(self, line: str) -> None:
+        self.is_relaxed = True
+
+    def _displace(self, line: str) -> None:
+        self._displaced = True
+
+    def _undisplace(self, line: str) -> None:
+        self._displaced = False
+
+    def _is_open(self) -> bool:
+        return self.step is not None and not self._displaced

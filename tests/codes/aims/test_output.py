@@ -1,0 +1,285 @@
+import warnings
+
+import ase.io
+import numpy as np
+import pytest
+
+from aiida_enne.codes.aims.output import Verdict, read_output
+
+#: What each real output shows: version, functional, element of every atom, seconds, and for each
+#: step the electronic free energy, the iterations of its cycle and the force on the first atom.
+REAL = {
+    'aiidafhiaims_gaas': (
+        *('221103', 'pbe', 'Ga Ga Ga Ga As As As As', 114.208),
+        [(-0.460308259304951e06, 13, None)],
+    ),
+    'diamond64_forces': (
+        *('191023', 'pw-lda', 64 * 'C ', 136.761),
+        [
+            (
+                -0.658224123123090e05,
+                13,
+                [-0.447781359884838e00, 0.266060896306809e-10, 0.102343995035080e-09],
+            )
+        ],
+    ),
+    'h2o_md': (
+        *('151211', 'pbe', 'H H O', 121.476),
+        [
+            (
+                -0.207847042902594e04,
+                13,
+                [-1.38268558388624, -0.503728797971614, -0.891209922261007e-11],
+            ),
+            (
+                -0.207848223446601e04,
+                14,
+                [-1.02443835539403, -0.620002349243735, 0.0138258366548543],
+            ),
+            (
+                -0.207850366316216e04,
+                10,
+                [-0.258629571100711, -0.466563198234626, 0.0180928795698499],
+            ),
+            (
+                -0.207849425286863e04,
+                11,
+                [0.706407716847539, -0.130451516270178, 0.00125027171967387],
+            ),
+            (-0.207843959002456e04, 11, [1.47777500802740, 0.132862157547823, -0.0239726010494925]),
+        ],
+    ),
+    'killed_mpi': (
+        *('221103', 'hse06', 'Mo W Se Te Se Te', None),
+        [(-0.107221954763892e07, 2, None)],
+    ),
+    'o2_relax': (
+        *('220309', 'pbe', 'O O', 1.841),
+        [
+            (
+                -0.409212658960438e04,
+                11,
+                [-0.486778273969592e-27, 0.146033482190878e-26, -1.18789792854838],
+            ),
+            (
+                -0.409213676317494e04,
+                11,
+                [-0.324518849313061e-27, -0.129807539725224e-26, -0.383649851657970],
+            ),
+            (-0.409213791915749e04, 10, [0.0, 0.129807539725224e-26, 0.0265662925178760]),
+            (
+                -0.409213791986640e04,
+                6,
+                [-0.649037698626122e-27, -0.486778273969592e-27, -0.000543546839618522],
+            ),
+        ],
+    ),
+    'si8_forces': (
+        *('220309', 'pbe', 8 * 'Si ', 113.271),
+        [
+            (
+                -0.632095651717658e05,
+                13,
+                [-0.110236857200184, 0.296663988181081e-07, 0.456803094348583e-06],
+            )
+        ],
+    ),
+    'si_fcc_stubmpi': ('171221_1', 'pw-lda', 'Si', 6.286, [(-0.787167877547077e04, 10, None)]),
+    'si_forces_stress': (
+        *('171221_1', 'pbe', 'Si Si', 542.855),
+        [
+            (
+                -0.158027145559312e05,
+                18,
+                [-0.197243275598922e-04, 0.433272041570909e-04, 0.850669374464207e-04],
+            )
+        ],
+    ),
+    'si_relax_cell': (
+        *('230813', 'pbe', 'Si Si', 68.399),
+        [
+            (
+                -0.158000997410391e05,
+                13,
+                [-0.188433170784133e-08, 0.155925796272479e-09, -0.360772228667085e-08],
+            ),
+            (
+                -0.158001708507103e05,
+                10,
+                [0.506107587213201e-07, -0.220125362826431e-07, -0.161389494928400e-07],
+            ),
+            (
+                -0.158002244957756e05,
+                11,
+                [-0.223132705798291e-06, 0.985711752227121e-07, 0.685292405972772e-07],
+            ),
+            (
+                -0.158002256226704e05,
+                8,
+                [0.292081706953134e-06, -0.134258309875691e-06, -0.890059517556033e-07],
+            ),
+            (
+                -0.158002255448853e05,
+                7,
+                [-0.420942471110514e-06, 0.192665522761598e-06, 0.133277999121723e-06],
+            ),
+        ],
+    ),
+    'si_static': ('230813', 'pbe', 'Si Si', 8.858, [(-0.158000997409910e05, 11, None)]),
+}
+BROKEN = {'killed_mpi': Verdict.KILLED, 'si_fcc_stubmpi': Verdict.WRONG_ARCHITECTURE}
+
+
+@pytest.mark.parametrize('name', REAL)
+def test_every_real_output_shows_its_numbers(name, aims_text):
+    version, xc, elements, seconds, steps = REAL[name]
+    output = read_output(aims_text(name))
+    assert output.verdict == BROKEN.get(name, Verdict.FINISHED)
+    assert output.unfinished is None
+    assert (output.version, output.xc, output.wall_time) == (version, xc, seconds)
+    assert output.relaxed is (True if 'relax' in name else None)
+    assert [(frame.energies.free, len(frame.scf)) for frame in output.frames] == [
+        step[:2] for step in steps
+    ]
+    for frame, (_, _, force) in zip(output.frames, steps, strict=True):
+        assert frame.symbols == tuple(elements.split())
+        assert frame.converged
+        assert (frame.forces is None) == (force is None)
+        if force is not None:
+            assert frame.forces[0].tolist() == force
+
+
+def test_the_three_energies_differ_where_electrons_have_entropy(aims_text):
+    energies = read_output(aims_text('o2_relax')).frames[0].energies
+    assert energies.uncorrected == -0.409207017064519e04
+    assert energies.corrected == -0.409209838012479e04
+    assert energies.free == -0.409212658960438e04
+
+
+def test_stress(aims_text):
+    (frame,) = read_output(aims_text('si_forces_stress')).frames
+    expected = [[-0.000258, 0, 0], [0, -0.00024997, -0.00000264], [0, -0.00000264, -0.00025519]]
+    assert frame.stress.tolist() == expected
+    # the pressure that the output prints has the other sign
+    assert -np.trace(frame.stress) / 3 == pytest.approx(0.00025439, abs=5e-9)
+    pressures = [f.stress[0, 0] for f in read_output(aims_text('si_relax_cell')).frames]
+    assert pressures == [-0.06472442, -0.04036154, -0.0064262, -0.00080786, -0.00001699]
+
+
+def test_md_frames_have_the_positions_of_their_energies(aims_text):
+    frames = read_output(aims_text('h2o_md')).frames
+    assert [frame.time for frame in frames] == [0.0, 0.001, 0.002, 0.003, 0.004]
+    temperatures = [300.0, 328.872938481944, 374.130708782034, 339.815893902375, 201.054481758081]
+    assert [frame.temperature for frame in frames] == temperatures
+    assert frames[0].positions.tolist() == [[2.8, 2.6, 2.0], [1.2, 2.6, 2.0], [2.0, 2.0, 2.0]]
+    assert frames[1].positions[0].tolist() == [2.77671567, 2.62310490, 1.98631024]
+    assert frames[2].positions[2].tolist() == [2.00114652, 1.99493938, 2.00322143]
+    assert frames[4].positions[0].tolist() == [2.68018038, 2.66402050, 1.94637928]
+    assert frames[4].velocities[2].tolist() == [-0.18777088, -0.82245910, 1.51204451]
+    for frame in frames:
+        np.testing.assert_array_equal(frame.cell, 4 * np.eye(3))
+
+
+def test_md_velocities_move_the_atoms(aims_text):
+    first, second = read_output(aims_text('h2o_md')).frames[:2]
+    masses = np.array([[1.00794], [1.00794], [15.9994]])
+    acceleration = first.forces / masses * 9648.53321  # eV/Å/u in Å/ps²
+    moved = first.positions + 0.001 * first.velocities + 0.5e-6 * acceleration
+    np.testing.assert_allclose(moved, second.positions, atol=2e-8)
+
+
+def test_relaxed_geometries_are_those_before_their_cycle(aims_text):
+    frames = read_output(aims_text('si_relax_cell')).frames
+    assert frames[0].cell.tolist() == [[0, 2.715, 2.715], [2.715, 0, 2.715], [2.715, 2.715, 0]]
+    assert frames[1].cell[0].tolist() == [0.00000002, 2.74664715, 2.74664715]
+    assert frames[1].positions[1].tolist() == [1.37332356, 1.37332357, 1.37332357]
+    assert frames[4].cell[1].tolist() == [2.81517609, -0.00000004, 2.81517614]
+    heights = [f.positions[0, 2] for f in read_output(aims_text('o2_relax')).frames]
+    assert heights[:2] + heights[3:] == [0.622978, 0.61665612, 0.61383570]
+
+
+def test_input_positions_keep_all_their_digits(aims_text):
+    (frame,) = read_output(aims_text('si_forces_stress')).frames
+    assert frame.positions[1].tolist() == [
+        1.9335450000000003,
+        1.1163327262402549,
+        0.7893664407849499,
+    ]
+    assert frame.cell[1].tolist() == [1.9335450000000005, 3.3489981787207648, 0.0]
+
+
+def test_self_consistency_history(aims_text):
+    normal = read_output(aims_text('si_forces_stress')).frames[0].scf[-1]
+    assert (normal.density, normal.eigenvalues) == (0.9573e-07, -0.9065e-05)
+    assert (normal.energy, normal.forces) == (0.0, 0.4611e-04)
+    light = read_output(aims_text('h2o_md')).frames[0].scf
+    assert (light[0].density, light[0].eigenvalues, light[0].energy) == (0.3, 16.0, 1.1)
+    assert light[0].forces is None
+    assert (light[-1].density, light[-1].forces) == (0.19e-06, 0.17e-04)
+
+
+def test_timings(aims_text):
+    timings = read_output(aims_text('h2o_md')).timings
+    assert len(timings) == 13
+    assert timings['Preparation time'] == 0.153
+    assert timings['Total time for Hartree multipole sum'] == 47.68
+
+
+def test_warnings_are_paragraphs_and_each_is_given_once(aims_text):
+    assert read_output(aims_text('si_forces_stress')).warnings == (
+        'WARNING: If you use this flag, you should really know what you are doing. '
+        'DO NOT keep this flag set by default in all your control.in files.',
+        'Initial moment specified in geometry.in, but spin-unpolarized calculation requested. '
+        'Ignoring initial moment. Initial moment specified in geometry.in, but spin-unpolarized '
+        'calculation requested. Ignoring initial moment.',
+    )
+    killed = read_output(aims_text('killed_mpi')).warnings
+    assert sum('band gap may exist' in warning for warning in killed) == 1
+    assert not any('STARTING SECOND' in warning for warning in killed)
+
+
+@pytest.mark.parametrize('name', [name for name in REAL if name not in BROKEN])
+def test_agrees_with_ase(name, aims_text, tmp_path):
+    (tmp_path / 'aims.out').write_text(aims_text(name))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        images = ase.io.read(tmp_path / 'aims.out', ':', format='aims-output')
+    frames = read_output(aims_text(name)).frames
+    assert len(images) == len(frames)
+    for index, (image, frame) in enumerate(zip(images, frames, strict=True)):
+        assert tuple(image.symbols) == frame.symbols
+        results = image.calc.results
+        # what ASE calls the energy is the electronic free energy
+        assert results['energy'] == results['free_energy'] == frame.energies.free
+        for key in ('forces', 'stress'):
+            assert (key in results) == (getattr(frame, key) is not None)
+        if frame.forces is not None:
+            np.testing.assert_array_equal(results['forces'], frame.forces)
+        if frame.stress is not None:
+            np.testing.assert_array_equal(image.get_stress(voigt=False), frame.stress)
+        # ASE gives the last frame of molecular dynamics the first positions, the others no cell
+        if name != 'h2o_md' or index < len(frames) - 1:
+            np.testing.assert_allclose(image.positions, frame.positions, rtol=0, atol=1e-8)
+        if name != 'h2o_md' and frame.cell is not None:
+            np.testing.assert_allclose(image.cell.array, frame.cell, rtol=0, atol=1e-8)
+
+
+# pyfhiaims does not read outputs of before 2020
+@pytest.mark.parametrize('name', [name for name in REAL if REAL[name][0] > '200000'])
+def test_agrees_with_pyfhiaims(name, shared_data, aims_text):
+    stdout = pytest.importorskip('pyfhiaims.outputs.stdout')
+    (path,) = (shared_data / 'aims').glob(f'{name}*.out')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        images = list(stdout.AimsStdout(path))
+    frames = read_output(aims_text(name)).frames
+    assert len(images) == len(frames)
+    for image, frame in zip(images, frames, strict=True):
+        results = image._results
+        assert results['free_energy'] == frame.energies.free
+        assert results['total_energy'] == frame.energies.uncorrected
+        assert results['corrected_total_energy'] == frame.energies.corrected
+        if frame.forces is not None:
+            np.testing.assert_array_equal(results['forces'], frame.forces)
+        if frame.stress is not None:
+            np.testing.assert_array_equal(results['stress'], frame.stress)
