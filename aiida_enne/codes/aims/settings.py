@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from aiida_enne.codes.aims import checks
+from aiida_enne.codes.aims import checks, values
 from aiida_enne.codes.aims import keywords as words
 from aiida_enne.codes.aims.motion import MolecularDynamics, Relaxation, Settings
 
@@ -147,12 +147,11 @@ def _check_functional(xc: Any) -> None:
     name, _, number = str(xc).partition(' ')
     checks.one_of('xc', name, words.FUNCTIONALS)
     if name in words.SCREENED:
-        try:
-            checks.positive('xc', float(number))
-        except ValueError as exception:
+        value = values.number(number) if number.isprintable() else None
+        if value is None or value <= 0:
             raise ValueError(
                 f'`xc` {name} must be followed by its positive screening parameter, got {xc!r}'
-            ) from exception
+            )
     elif number:
         raise ValueError(f'`xc` {name} takes no number, got {xc!r}')
 

@@ -69,6 +69,11 @@ def test_values(render):
     assert words == expected
 
 
+def test_screened_hybrid(render):
+    words = render(xc='hse06 0.11', extra={'hse_unit': 'bohr-1'})
+    assert (words['xc'], words['hse_unit']) == ('hse06 0.11', 'bohr-1')
+
+
 def test_relaxation(render):
     words = render(relaxation={'method': 'bfgs', 'max_force': 0.02, 'cell': 'full'})
     assert words['relax_geometry'] == 'bfgs 0.02'
@@ -140,6 +145,7 @@ def test_species_follow_verbatim_and_sorted(species_text):
         ({'xc': 'pw91-gga'}, "`xc` must be one of .*pw91_gga.*; got 'pw91-gga'"),
         ({'xc': 'hse06'}, 'hse06 must be followed by its positive screening parameter'),
         ({'xc': 'hse06 -0.2'}, 'hse06 must be followed by its positive screening parameter'),
+        ({'xc': 'hse06 0.2\n'}, 'hse06 must be followed by its positive screening parameter'),
         ({'xc': 'pbe 0.2'}, 'pbe takes no number'),
         ({'xc': None}, '`xc` must be one of'),
         ({'xcs': 'pbe'}, 'unknown key `xcs` in the settings of control.in; expected some of xc'),
