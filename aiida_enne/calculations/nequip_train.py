@@ -1,0 +1,195 @@
+"""`CalcJob` that trains one or more members of an ensemble."""
+
+import dataclasses
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import yaml
+from aiida import orm
+from aiida.common import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJob, CalcJobProcessSpec, PortNamespace
+
+from aiida_enne.codes import nequip
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import ModelData
+from aiida_enne.data.split import SplitData
+from aiida_enne.science import frames
+
+STRATEGIES = ('sequential', 'parallel')
+
+
+def validate_parameters(node: orm.Dict, _: Any) -> str | None:
+    """Accept every option of NequIP except those that the job owns."""
+    return nequip.check_parameters(node.get_dict())
+
+
+def validate_seeds(seeds: dict[str, orm.Int], _: Any) -> str | None:
+    """Require distinct seeds that torch accepts."""
+    values = [node.value for node in seeds.values()]
+    if any(not 0 <= value < 2**32 for value in values) or len(set(values)) < len(values):
+        return f'`seeds` must be distinct integers from 0 to 2^32 - 1, got {values}'
+    return None
+
+
+def validate_strategy(strategy: str, _: Any) -> str | None:
+    """Require a known strategy."""
+    if strategy not in STRATEGIES:
+        return f'`strategy` must be one of {list(STRATEGIES)}, got {strategy!r}'
+    return None
+
+
+def validate_positive(number: int, _: Any) -> str | None:
+    """Require at least one."""
+    return None if number >= 1 else f'expected at least 1, got {number}'
+
+
+def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+    """Check that the split is one of the dataset."""
+    if 'dataset' not in ports or 'split' not in ports:
+        return None  # a workflow has excluded them and validates by submitting
+    return inputs['split'].mismatch(inputs['dataset'])
+
+
+class NequipTrainCalculation(CalcJob):
+    """Train NequIP models: one dataset, one split, one member per seed."""
+
+    CACHE_VERSION = nequip.VERSION
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input('dataset', valid_type=DatasetData, help='Labelled configurations.')
+        spec.input('split', valid_type=SplitData, help='Indices: training and validation.')
+        spec.input(
+            'parameters',
+            valid_type=orm.Dict,
+            validator=validate_parameters,
+            serializer=orm.to_aiida_type,
+            help='NequIP configuration, less what the job owns.',
+        )
+        spec.input_namespace(
+            'seeds',
+            valid_type=orm.Int,
+            dynamic=True,
+            required=True,
+            validator=validate_seeds,
+            help='Seed of weights and batches of each member, by its label: `seed_7`.',
+        )
+        spec.input(
+            'parent_folder',
+            valid_type=orm.RemoteData,
+            required=False,
+            help='Work directory with the checkpoints of members to continue.',
+        )
+        # how members share the job changes no model: neither a node nor in the hash of the job
+        spec.input(
+            'strategy',
+            valid_type=str,
+            is_metadata=True,
+            default='sequential',
+            validator=validate_strategy,
+            help='`sequential`, or `parallel`: processes forked after one import.',
+        )
+        spec.input(
+            'processes',
+            valid_type=int,
+            is_metadata=True,
+            default=2,
+            validator=validate_positive,
+            help='Members trained at a time when `strategy` is `parallel`.',
+        )
+        spec.inputs.validator = validate_inputs
+        options = spec.inputs['metadata']['options']
+        options['parser_name'].default = 'enne.nequip.train'
+        options['output_filename'].default = 'nequip_train.out'
+        options['withmpi'].default = False
+        options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+
+        spec.output_namespace('models', valid_type=ModelData, dynamic=True, help='By label.')
+        spec.output_namespace('histories', valid_type=orm.ArrayData, dynamic=True, help='By label.')
+        spec.output_namespace('results', valid_type=orm.Dict, dynamic=True, help='By label.')
+        cls.define_exit_codes(spec)
+
+    @classmethod
+    def define_exit_codes(cls, spec: CalcJobProcessSpec) -> None:
+        """Define what a job or a member may end with."""
+        for status, label, message in (
+            (301, 'ERROR_NOTHING_LEFT', 'No member left a trace. The output ends: {tail}'),
+            (302, 'ERROR_HISTORY_UNREADABLE', '{labels}: the history could not be read'),
+            (303, 'ERROR_MODEL_MISSING', '{labels}: training ended but left no model'),
+            (304, 'ERROR_RESULT_UNREADABLE', '{labels}: the result could not be read'),
+            (400, 'ERROR_OUT_OF_WALLTIME', '{labels}: stopped by the clock, to be continued'),
+            (401, 'ERROR_OUT_OF_MEMORY', '{labels}: out of memory, to be continued with fewer'),
+            (402, 'ERROR_MEMBERS_KILLED', '{labels}: killed, to be continued'),
+            (410, 'ERROR_MEMBERS_FAILED', '{labels}: NequIP raised an exception'),
+        ):
+            spec.exit_code(status, label, message=message, invalidates_cache=True)
+        spec.exit_code(500, 'ERROR_MEMBERS_DIVERGED', message='{labels}: the loss diverged')
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write the scripts, the data and one complete NequIP configuration per member."""
+        inputs, options = self.inputs, self.inputs.metadata.options
+        for name in nequip.SCRIPTS:
+            script = files('aiida_enne.remote').joinpath(name).read_text()
+            with folder.open(name, 'w') as handle:
+                handle.write(script)
+        self._write_data(folder)
+        for label, seed in inputs.seeds.items():
+            member = folder.get_subfolder(f'{nequip.MEMBERS}/{label}', create=True)
+            config = nequip.render(
+                inputs.parameters.get_dict(), seed=seed.value, elements=inputs.dataset.elements
+            )
+            with member.open(nequip.CONFIG, 'w') as handle:
+                yaml.safe_dump(config, handle, sort_keys=False)
+
+        code = CodeInfo()
+        code.code_uuid = inputs.code.uuid
+        parallel = inputs.strategy == 'parallel'
+        code.cmdline_params = [
+            nequip.SCRIPTS[0],
+            '--processes',
+            str(inputs.processes * parallel or 1),
+        ]
+        if 'max_wallclock_seconds' in options:
+            code.cmdline_params += ['--seconds', str(int(0.95 * options.max_wallclock_seconds))]
+        code.stdout_name = options.output_filename
+        code.join_files = True
+
+        job = CalcInfo()
+        job.codes_info = [code]
+        job.provenance_exclude_list = [nequip.TRAIN, nequip.VALIDATION]
+        job.retrieve_list = [options.output_filename]
+        for label in inputs.seeds:
+            member = f'{nequip.MEMBERS}/{label}'
+            names = ('log', nequip.HISTORY, nequip.PROGRESS, nequip.RESULT)
+            job.retrieve_list += [(f'{member}/{name}', '.', 3) for name in names]
+            job.retrieve_list.append((f'{member}/{nequip.CHECKPOINTS}/{nequip.BEST}', '.', 4))
+        if 'parent_folder' in inputs:
+            parent = inputs.parent_folder
+            job.remote_copy_list = [
+                (
+                    parent.computer.uuid,
+                    f'{parent.get_remote_path()}/{nequip.MEMBERS}/{label}/{nequip.CHECKPOINTS}',
+                    f'{nequip.MEMBERS}/{label}',
+                )
+                for label in inputs.seeds
+            ]
+        return job
+
+    def _write_data(self, folder: Folder) -> None:
+        """Write both parts; a stress only where all configurations have one."""
+        configurations, split = (
+            self.inputs.dataset.get_configurations(),
+            self.inputs.split.get_split(),
+        )
+        both = configurations.select(np.concatenate([split.train, split.validation]))
+        stresses = both.stresses is not None and bool(np.isfinite(both.stresses).all())
+        for name, part in ((nequip.TRAIN, split.train), (nequip.VALIDATION, split.validation)):
+            chosen = dataclasses.replace(configurations.select(part), info={})
+            if not stresses:
+                chosen = dataclasses.replace(chosen, stresses=None)
+            with folder.open(name, 'w') as handle:
+                handle.write(frames.to_extxyz(chosen))

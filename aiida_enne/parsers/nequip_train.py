@@ -1,0 +1,166 @@
+"""`Parser` of one training job."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode
+from aiida.parsers import Parser
+
+from aiida_enne.codes import nequip
+from aiida_enne.data.model import ModelData
+
+#: What a member ends with, by what its script says.
+VERDICTS = {
+    'finished': None,
+    'unfinished': 'ERROR_OUT_OF_WALLTIME',
+    'out_of_memory': 'ERROR_OUT_OF_MEMORY',
+    'killed': 'ERROR_MEMBERS_KILLED',
+    'failed': 'ERROR_MEMBERS_FAILED',
+    'diverged': 'ERROR_MEMBERS_DIVERGED',
+}
+#: Verdicts on the job, the first that a member deserves counts: what can be continued goes first.
+PRIORITY = (
+    'ERROR_OUT_OF_MEMORY',
+    'ERROR_OUT_OF_WALLTIME',
+    'ERROR_MEMBERS_KILLED',
+    'ERROR_RESULT_UNREADABLE',
+    'ERROR_MODEL_MISSING',
+    'ERROR_HISTORY_UNREADABLE',
+    'ERROR_MEMBERS_FAILED',
+    'ERROR_MEMBERS_DIVERGED',
+)
+#: What the scheduler's own verdict makes of members that were killed.
+SCHEDULER = {110: 'ERROR_OUT_OF_MEMORY', 120: 'ERROR_OUT_OF_WALLTIME'}
+
+
+@dataclass
+class Member:
+    """What one member left and what is to be thought of it."""
+
+    label: str
+    verdict: str | None = None
+    message: str = ''
+    result: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+class NequipTrainParser(Parser):
+    """Attach whatever each member left, then give the verdict."""
+
+    def parse(self, **_: Any) -> ExitCode | None:
+        """Parse the members one by one."""
+        members = [self.read_member(label) for label in self.node.inputs.seeds]
+        for member in members:
+            self.attach(member)
+        if not any(member.files for member in members):
+            return self.exit_codes.ERROR_NOTHING_LEFT.format(tail=self.tail())
+        for verdict in PRIORITY:
+            labels = [member.label for member in members if member.verdict == verdict]
+            if labels:
+                return self.exit_codes[verdict].format(labels=', '.join(labels))
+        return None
+
+    def read_member(self, label: str) -> Member:
+        """Read the files of a member and judge it."""
+        member, repository = Member(label), self.retrieved.base.repository
+        folder = f'{nequip.MEMBERS}/{label}'
+        for name in (nequip.RESULT, nequip.PROGRESS, nequip.HISTORY, nequip.BEST):
+            place = f'{nequip.CHECKPOINTS}/{name}' if name == nequip.BEST else name
+            try:
+                content = repository.get_object_content(f'{folder}/{place}', mode='rb')
+            except FileNotFoundError:
+                continue
+            member.files[name] = content
+        try:
+            self.judge(member)
+        except (nequip.OutputError, UnicodeDecodeError) as exception:
+            member.verdict, member.message = 'ERROR_RESULT_UNREADABLE', str(exception)
+        return member
+
+    def judge(self, member: Member) -> None:
+        """Set verdict, message and result of a member from its files."""
+        if nequip.RESULT in member.files:
+            member.result = nequip.read_result(member.files[nequip.RESULT].decode())
+        else:
+            member.result = {'status': 'killed', 'epochs': 0, 'first_epoch': 0}
+            if nequip.PROGRESS in member.files:
+                progress = nequip.read_progress(member.files[nequip.PROGRESS].decode())
+                member.result |= {
+                    'epochs': progress['epoch'],
+                    'first_epoch': progress['first_epoch'],
+                }
+        status = member.result['status']
+        member.verdict, member.message = VERDICTS[status], str(member.result.get('message', ''))
+        if status == 'killed':
+            member.verdict = SCHEDULER.get(self.node.exit_status or 0, member.verdict)
+        if status == 'finished' and not has_model(member):
+            member.verdict = 'ERROR_MODEL_MISSING'
+
+    def attach(self, member: Member) -> None:
+        """Attach history, model and result of a member, as far as they are there."""
+        if nequip.HISTORY in member.files:
+            try:
+                history = nequip.read_history(member.files[nequip.HISTORY].decode())
+            except (nequip.OutputError, UnicodeDecodeError) as exception:
+                if member.verdict is None:
+                    member.verdict, member.message = 'ERROR_HISTORY_UNREADABLE', str(exception)
+            else:
+                self.out(f'histories.{member.label}', orm.ArrayData(history))
+        elif member.verdict is None:
+            member.verdict, member.message = 'ERROR_HISTORY_UNREADABLE', 'it is missing'
+        if has_model(member):
+            self.out(f'models.{member.label}', self.build_model(member))
+        if member.files:
+            self.out(f'results.{member.label}', orm.Dict(self.summarise(member)))
+
+    def build_model(self, member: Member) -> ModelData:
+        """Return the best model of all attempts; complete only if the training is."""
+        inputs, result = self.node.inputs, member.result
+        seed, elements = inputs.seeds[member.label].value, inputs.dataset.elements
+        parameters = inputs.parameters.get_dict()
+        return ModelData.from_files(
+            member.files[nequip.BEST],
+            nequip.render(parameters, seed=seed, elements=elements),
+            identity=nequip.identity(
+                parameters,
+                seed=seed,
+                elements=elements,
+                data=(inputs.dataset.sha256, inputs.dataset.level_of_theory, inputs.split.sha256),
+            ),
+            seed=seed,
+            weights_sha256=result['weights_sha256'],
+            elements=result['type_names'],
+            r_max=result['r_max'],
+            n_parameters=result['n_parameters'],
+            nequip_version=result['versions']['nequip'],
+            torch_version=result['versions']['torch'],
+            complete=member.verdict is None,
+            epochs=result['epochs'],
+            best_epoch=result['best_epoch'],
+            metrics=result['metrics'],
+        )
+
+    def summarise(self, member: Member) -> dict[str, Any]:
+        """Return the member's own verdict with all that the script said."""
+        verdict = None if member.verdict is None else self.exit_codes[member.verdict]
+        return member.result | {
+            'seed': self.node.inputs.seeds[member.label].value,
+            'exit_status': 0 if verdict is None else verdict.status,
+            'exit_label': member.verdict,
+            'exit_message': member.message,
+        }
+
+    def tail(self) -> str:
+        """Return the last lines of the output, which say why nothing began."""
+        name = self.node.get_option('output_filename')
+        try:
+            lines = self.retrieved.base.repository.get_object_content(name).splitlines()
+        except FileNotFoundError:
+            return 'there is none'
+        return ' / '.join(lines[-3:])
+
+
+def has_model(member: Member) -> bool:
+    """Return whether a checkpoint is there and the script could read it."""
+    return nequip.BEST in member.files and 'weights_sha256' in member.result

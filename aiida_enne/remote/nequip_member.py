@@ -1,0 +1,145 @@
+"""Trains one member through NequIP's own trainer and writes down what became of it."""
+
+import hashlib
+import json
+import logging
+import math
+import time
+import traceback
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from nequip.model import ModelFromCheckpoint
+from nequip.scripts.train import main as nequip_train
+from nequip_keeper import (
+    BEST,
+    LAST,
+    PREVIOUS,
+    Attempt,
+    DivergedError,
+    Keeper,
+    OutOfTimeError,
+    write,
+)
+from omegaconf import DictConfig, open_dict
+
+logger = logging.getLogger(__name__)
+
+
+def train(folder: Path, threads: int, deadline: float) -> str:
+    """Train the member of `folder` from scratch or from its checkpoints; return its status."""
+    logging.basicConfig(level=logging.INFO, format='[%(asctime)s] %(message)s')
+    torch.set_num_threads(threads)
+    begin = time.monotonic()
+    attempt = Attempt(folder, deadline)
+    Keeper.attempt = attempt
+    try:
+        (folder / 'checkpoints').mkdir(exist_ok=True)
+        config = read_config(folder)
+        checkpoint = newest(attempt)
+        if checkpoint is not None:
+            with open_dict(config):
+                config.ckpt_path = str(checkpoint)
+        nequip_train(config)
+        status, message = 'finished', ''
+    except OutOfTimeError as exception:
+        status, message = 'unfinished', str(exception)
+    except DivergedError as exception:
+        status, message = 'diverged', str(exception)
+    except (MemoryError, torch.OutOfMemoryError) as exception:
+        traceback.print_exc()
+        status, message = 'out_of_memory', str(exception)
+    except Exception as exception:  # whatever NequIP raises is this member's alone
+        traceback.print_exc()
+        status, message = 'failed', f'{type(exception).__name__}: {exception}'
+    result = {
+        'status': status,
+        'message': message,
+        'first_epoch': attempt.first_epoch,
+        'epochs': attempt.epochs,
+        'seconds': time.monotonic() - begin,
+        'versions': {name: version(name) for name in ('nequip', 'torch', 'e3nn', 'lightning')},
+    }
+    best = folder / 'checkpoints' / BEST
+    if best.exists():
+        result |= describe(best)
+    write(folder / 'result.json', json.dumps(result, indent=1))
+    return status
+
+
+def read_config(folder: Path) -> DictConfig:
+    """Read `config.yaml` as `nequip-train` does, with the folder as Hydra's output folder."""
+    with initialize_config_dir(config_dir=str(folder), version_base=None):
+        config = compose('config', return_hydra_config=True)
+    with open_dict(config):
+        config.hydra.runtime.output_dir = str(folder / 'run')
+        HydraConfig.instance().set_config(config)
+        del config['hydra']
+    return config
+
+
+def newest(attempt: Attempt) -> Path | None:
+    """Return the readable checkpoint with the most epochs; note the best model of all."""
+    epochs: dict[Path, int] = {}
+    for name in (LAST, PREVIOUS, BEST):
+        path = attempt.folder / 'checkpoints' / name
+        if path.exists():
+            state = load(path)
+            if state is None:
+                path.unlink()
+                continue
+            epochs[path] = len(state['callbacks']['Keeper']['rows'])
+            if name == BEST:
+                attempt.best = state['callbacks']['Keeper']['best']
+    return max(epochs, key=epochs.__getitem__, default=None)
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """Load a checkpoint of our own; None, with a line in the log, where it is damaged."""
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=False)
+        state['callbacks']['Keeper']['rows'], state['optimizer_states']
+    except Exception as exception:  # a damaged file may fail in any way
+        logger.warning('%s is damaged and not used: %s', path.name, exception)
+        return None
+    return dict(state)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Return what is known of the model in a checkpoint, without anyone unpickling it later."""
+    state = load(path)
+    if state is None:
+        return {}
+    keeper = state['callbacks']['Keeper']
+    best = keeper['best']
+    row = keeper['rows'][best['epoch']].tolist()
+    metrics = {
+        name: value
+        for name, value in zip(keeper['columns'], row, strict=True)
+        if math.isfinite(value) and name not in ('epoch', 'step')
+    }
+    model = ModelFromCheckpoint(str(path))
+    inner = next(iter(model.values()))
+    return {
+        'best_epoch': best['epoch'],
+        'best_score': best['score'],
+        'metrics': metrics,
+        'weights_sha256': digest(model),
+        'n_parameters': sum(p.numel() for p in model.parameters()),
+        'type_names': list(inner.type_names),
+        'r_max': float(inner.metadata['r_max']),
+    }
+
+
+def digest(model: torch.nn.Module) -> str:
+    """Return the SHA-256 over names, types, shapes and values of the weights used to predict."""
+    total = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        array = value.detach().cpu().contiguous().numpy()
+        total.update(f'{name}|{array.dtype.str}|{array.shape}|'.encode())
+        total.update(array.tobytes())
+    return total.hexdigest()

@@ -1,0 +1,146 @@
+"""Training of the members of one job, with restarts."""
+
+from aiida import orm
+from aiida.common import AttributeDict, LinkType
+from aiida.engine import (
+    BaseRestartWorkChain,
+    ExitCode,
+    ProcessHandlerReport,
+    ProcessSpec,
+    process_handler,
+    while_,
+)
+
+from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+
+OUT_OF_MEMORY = Train.exit_codes.ERROR_OUT_OF_MEMORY
+#: What the checkpoints mend; an unreadable result is written anew by a member that has finished.
+CONTINUABLE = [
+    Train.exit_codes.ERROR_OUT_OF_WALLTIME,
+    Train.exit_codes.ERROR_MEMBERS_KILLED,
+    Train.exit_codes.ERROR_RESULT_UNREADABLE,
+    OUT_OF_MEMORY,
+]
+#: What no further attempt changes.
+FINAL = [
+    Train.exit_codes.ERROR_HISTORY_UNREADABLE,
+    Train.exit_codes.ERROR_MODEL_MISSING,
+    Train.exit_codes.ERROR_MEMBERS_FAILED,
+    Train.exit_codes.ERROR_MEMBERS_DIVERGED,
+]
+
+
+class NequipTrainBaseWorkChain(BaseRestartWorkChain):
+    """Run `NequipTrainCalculation` until every member has finished or failed for good.
+
+    Only unfinished members are continued, from their own checkpoints. What the attempts gave is
+    merged: models are the best over all attempts, histories reach from the first epoch.
+    """
+
+    _process_class = Train
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.expose_inputs(Train, namespace='train')
+        spec.expose_outputs(Train, include=('models', 'histories', 'results'))
+        spec.outline(
+            cls.setup,
+            while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
+            cls.results,
+        )
+        spec.exit_code(410, 'ERROR_MEMBERS_FAILED', message='No complete model of {labels}')
+        spec.exit_code(
+            420, 'ERROR_NO_PROGRESS', message='Two attempts in a row finished no epoch of {labels}'
+        )
+        spec.exit_code(500, 'ERROR_MEMBERS_DIVERGED', message='The loss diverged: {labels}')
+
+    def setup(self) -> None:
+        """Begin with the inputs as given."""
+        super().setup()
+        self.ctx.inputs = AttributeDict(self.exposed_inputs(Train, 'train'))
+        self.ctx.merged = {'models': {}, 'histories': {}, 'results': {}}
+        self.ctx.idle = 0
+
+    def inspect_process(self) -> ExitCode | None:
+        """Take over what each member gave, then let the handlers decide."""
+        node = self.ctx.children[self.ctx.iteration - 1]
+        merged = self.ctx.merged
+        for namespace, taken in merged.items():
+            taken.update(outputs(node, namespace))
+        fresh = outputs(node, 'results').values()
+        gained = any(result['epochs'] > result['first_epoch'] for result in fresh)
+        self.ctx.idle = 0 if gained else self.ctx.idle + 1
+        exit_code = super().inspect_process()
+        if exit_code is not None and exit_code.status:
+            self.attach()
+        return exit_code
+
+    @process_handler(priority=300, exit_codes=CONTINUABLE)
+    def stop_without_progress(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
+        """Give up when two attempts in a row finished no epoch; one may have been bad luck."""
+        if self.ctx.idle < 2:
+            return None
+        labels = ', '.join(self.unfinished(node))
+        return ProcessHandlerReport(True, self.exit_codes.ERROR_NO_PROGRESS.format(labels=labels))
+
+    @process_handler(priority=200, exit_codes=[OUT_OF_MEMORY])
+    def train_fewer_at_a_time(self, node: orm.CalcJobNode) -> None:
+        """Halve the number of processes."""
+        if self.ctx.inputs.strategy == 'parallel':
+            self.ctx.inputs.processes = max(1, self.ctx.inputs.processes // 2)
+            self.report(
+                f'out of memory: training {self.ctx.inputs.processes} at a time from now on'
+            )
+
+    @process_handler(priority=100, exit_codes=CONTINUABLE)
+    def continue_unfinished(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
+        """Continue what was cut short from its checkpoints; nothing else is repeated."""
+        labels = self.unfinished(node)
+        self.ctx.inputs.seeds = {label: self.inputs.train.seeds[label] for label in labels}
+        self.ctx.inputs.parent_folder = node.outputs.remote_folder
+        self.report(
+            f'{node.process_label}<{node.pk}> was cut short: continuing {", ".join(labels)}'
+        )
+        return ProcessHandlerReport(True)
+
+    @process_handler(priority=0, exit_codes=FINAL)
+    def settle(self, node: orm.CalcJobNode) -> ProcessHandlerReport:
+        """Stop trying: what failed has failed alone, which `results` says."""
+        self.ctx.is_finished = True
+        return ProcessHandlerReport()
+
+    def results(self) -> ExitCode | None:
+        """Hand out what all attempts gave and say which members have no complete model."""
+        self.attach()
+        results = self.ctx.merged['results'].items()
+        failed = {label: result['exit_label'] for label, result in results if result['exit_status']}
+        if not failed:
+            return None
+        if set(failed.values()) == {'ERROR_MEMBERS_DIVERGED'}:
+            return self.exit_codes.ERROR_MEMBERS_DIVERGED.format(labels=', '.join(failed))
+        labels = ', '.join(f'{label} ({why})' for label, why in failed.items())
+        return self.exit_codes.ERROR_MEMBERS_FAILED.format(labels=labels)
+
+    def unfinished(self, node: orm.CalcJobNode) -> list[str]:
+        """Return the members of a job that can be continued, those without a trace included."""
+        results = outputs(node, 'results')
+        again = {code.status for code in CONTINUABLE}
+        return [
+            label
+            for label in node.inputs.seeds
+            if label not in results or results[label]['exit_status'] in again
+        ]
+
+    def attach(self) -> None:
+        """Hand out what all attempts gave."""
+        for namespace, taken in self.ctx.merged.items():
+            for label, output in taken.items():
+                self.out(f'{namespace}.{label}', output)
+
+
+def outputs(node: orm.ProcessNode, namespace: str) -> dict[str, orm.Data]:
+    """Return the outputs of a process in a namespace by label; there may be none."""
+    links = (LinkType.CREATE, LinkType.RETURN)
+    return dict(node.base.links.get_outgoing(link_type=links).nested().get(namespace, {}))

@@ -1,0 +1,216 @@
+"""Training of an ensemble."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.common import LinkType
+from aiida.engine import (
+    ExitCode,
+    ProcessBuilder,
+    ProcessSpec,
+    WorkChain,
+    append_,
+    while_,
+)
+from aiida.manage.caching import get_use_cache
+
+from aiida_enne.calculations.ensemble import summarise_ensemble
+from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from aiida_enne.codes import nequip
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import ModelData
+from aiida_enne.data.split import SplitData
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.training import validation
+from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
+from aiida_enne.workflows.training.base import outputs
+
+
+class EnsembleWorkChain(WorkChain):
+    """Train one model per seed on one dataset.
+
+    Where caching is enabled for `enne.nequip.train`, complete models that the profile already has
+    are handed out, however the members shared jobs then.
+    """
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        count = {
+            'valid_type': orm.Int,
+            'serializer': orm.to_aiida_type,
+            'validator': validation.validate_positive,
+            'required': False,
+        }
+        spec.input('dataset', valid_type=DatasetData, help='Labelled configurations.')
+        spec.input('split', valid_type=SplitData, required=False, help='The split of all members.')
+        spec.input_namespace(
+            'splits', valid_type=SplitData, dynamic=True, help='Or one per member, by `seed_7`.'
+        )
+        spec.input(
+            'seeds',
+            valid_type=orm.List,
+            serializer=orm.to_aiida_type,
+            validator=validation.validate_seeds,
+            help='One seed per member.',
+        )
+        spec.input('members_per_job', **count, help='Members one job trains, 1 by default.')
+        spec.input('max_concurrent', **count, help='Jobs at a time, all by default.')
+        spec.input('min_members', **count, help='Models that suffice, all by default.')
+        owned = [f'train.{name}' for name in ('dataset', 'split', 'seeds', 'parent_folder')]
+        spec.expose_inputs(Base, namespace='training', exclude=owned)
+        spec.inputs.validator = validation.validate_inputs
+        spec.outline(
+            cls.find_known, while_(cls.has_waiting)(cls.train_members, cls.gather), cls.conclude
+        )
+        spec.expose_outputs(Base, include=('models', 'histories', 'results'))
+        spec.output('summary', valid_type=orm.Dict, help='Members that are complete or failed.')
+        spec.exit_code(
+            400, 'ERROR_MEMBERS_FAILED', message='{n} of {needed} models: none for {failed}'
+        )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        dataset: DatasetData,
+        split: SplitData | Mapping[str, SplitData],
+        *,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Python with NequIP.
+            dataset: Labelled configurations.
+            split: One for all members, or one per member by its label `seed_7`.
+            protocol: `test`, `laptop` or `paper`; see `ensemble.yaml`.
+            overrides: Inputs that win over the protocol's.
+
+        Raises:
+            ValueError: If there is no such protocol.
+        """
+        inputs = protocols.load('ensemble', protocol, overrides)
+        inputs['training']['train']['code'] = code
+        inputs |= {'dataset': dataset}
+        inputs |= {'splits': dict(split)} if isinstance(split, Mapping) else {'split': split}
+        builder = cls.get_builder()
+        builder._update(inputs)
+        return builder
+
+    def find_known(self) -> None:
+        """Take the models that the profile has, and deal the other members out to jobs."""
+        self.ctx.merged = {'models': {}, 'histories': {}, 'results': {}}
+        labels = {f'seed_{seed}': seed for seed in self.inputs.seeds}
+        if self.may_reuse():
+            for label, seed in labels.items():
+                self.reuse(label, seed)
+        groups: dict[str, list[str]] = defaultdict(list)
+        for label in labels.keys() - self.ctx.merged['models'].keys():
+            groups[self.split_of(label).uuid].append(label)
+        size = self.inputs['members_per_job'].value if 'members_per_job' in self.inputs else 1
+        order = list(labels)
+        self.ctx.waiting = [
+            group[first : first + size]
+            for group in (sorted(group, key=order.index) for group in groups.values())
+            for first in range(0, len(group), size)
+        ]
+
+    def has_waiting(self) -> bool:
+        """Return whether there are jobs to submit."""
+        return bool(self.ctx.waiting)
+
+    def train_members(self) -> None:
+        """Submit as many jobs as may run at a time."""
+        waiting = self.ctx.waiting
+        n = self.inputs.max_concurrent.value if 'max_concurrent' in self.inputs else len(waiting)
+        self.ctx.waiting, self.ctx.running = waiting[n:], []
+        for labels in waiting[:n]:
+            inputs = self.exposed_inputs(Base, 'training')
+            inputs['train'] = {
+                **inputs['train'],
+                'dataset': self.inputs.dataset,
+                'split': self.split_of(labels[0]),
+                'seeds': {label: orm.Int(seed_of(label)) for label in labels},
+            }
+            inputs['metadata'] = {'call_link_label': f'from_{labels[0]}'}
+            node = self.submit(Base, **inputs)
+            self.report(f'launching {Base.__name__}<{node.pk}> for {", ".join(labels)}')
+            self.to_context(running=append_(node))
+
+    def gather(self) -> None:
+        """Take over what the jobs gave, models only if they are complete."""
+        for node in self.ctx.running:
+            for namespace, taken in self.ctx.merged.items():
+                taken.update(outputs(node, namespace))
+        models = self.ctx.merged['models']
+        complete = {
+            k: model for k, model in models.items() if model.base.attributes.get('complete')
+        }
+        self.ctx.merged['models'] = complete
+
+    def conclude(self) -> ExitCode | None:
+        """Hand out everything and say which members are missing, tolerated or not."""
+        for namespace, taken in self.ctx.merged.items():
+            for label, output in taken.items():
+                self.out(f'{namespace}.{label}', output)
+        summary = summarise_ensemble(self.inputs.seeds, **self.ctx.merged['results'])
+        self.out('summary', summary)
+        n, failed = len(self.ctx.merged['models']), ', '.join(summary['failed'])
+        everyone = len(self.inputs.seeds.get_list())
+        needed = self.inputs.min_members.value if 'min_members' in self.inputs else everyone
+        if n < needed:
+            return self.exit_codes.ERROR_MEMBERS_FAILED.format(n=n, needed=needed, failed=failed)
+        if failed:
+            self.report(f'{n} models, {needed} suffice: none for {failed}')
+        return None
+
+    def split_of(self, label: str) -> SplitData:
+        """Return the split of a member."""
+        return self.inputs.splits[label] if 'split' not in self.inputs else self.inputs.split
+
+    def may_reuse(self) -> bool:
+        """Return whether AiiDA would take a training from its cache."""
+        disabled = self.inputs.training.train.metadata.get('disable_cache')
+        return not disabled and get_use_cache(identifier=Train.build_process_type())
+
+    def reuse(self, label: str, seed: int) -> None:
+        """Take a complete model of the same identity made by an equal code, if there is one."""
+        train, dataset, split = (
+            self.inputs.training.train,
+            self.inputs.dataset,
+            self.split_of(label),
+        )
+        identity = nequip.identity(
+            train.parameters.get_dict(),
+            seed=seed,
+            elements=dataset.elements,
+            data=(dataset.sha256, dataset.level_of_theory, split.sha256),
+        )
+        query = orm.QueryBuilder().append(
+            ModelData, filters={'attributes.identity': identity, 'attributes.complete': True}
+        )
+        for model in query.order_by({ModelData: {'id': 'asc'}}).iterall():
+            job = model[0].creator
+            if (
+                job is None
+                or job.inputs.code.base.caching.get_hash() != train.code.base.caching.get_hash()
+            ):
+                continue
+            link = model[0].base.links.get_incoming(link_type=LinkType.CREATE).one().link_label
+            known = link.removeprefix('models__')
+            for namespace, taken in self.ctx.merged.items():
+                taken[label] = outputs(job, namespace)[known]
+            self.report(f'{label}: handing out {type(model[0]).__name__}<{model[0].pk}>')
+            return
+
+
+def seed_of(label: str) -> int:
+    """Return the seed that the label of a member tells."""
+    return int(label.removeprefix('seed_'))

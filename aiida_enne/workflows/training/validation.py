@@ -1,0 +1,39 @@
+"""What the inputs of an ensemble must fulfil, each refusal naming the value."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import PortNamespace
+
+
+def validate_seeds(node: orm.List, _: Any) -> str | None:
+    """Require one or more distinct seeds that torch accepts."""
+    seeds = node.get_list()
+    integers = all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds)
+    if not seeds or not integers or len(set(seeds)) < len(seeds):
+        return f'`seeds` must be distinct integers from 0 to 2^32 - 1, got {seeds}'
+    return None
+
+
+def validate_positive(node: orm.Int, _: Any) -> str | None:
+    """Require at least one."""
+    return None if node.value >= 1 else f'expected at least 1, got {node.value}'
+
+
+def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+    """Check that every member has one split of the dataset."""
+    if not {'dataset', 'seeds', 'split'}.issubset(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    labels = [f'seed_{seed}' for seed in inputs['seeds']]
+    splits = dict(inputs.get('splits') or {})
+    if ('split' in inputs) == bool(splits):
+        return 'give either `split` or `splits`, one of them'
+    if splits and set(splits) != set(labels):
+        return f'`splits` must hold {sorted(labels)}, got {sorted(splits)}'
+    for split in splits.values() or [inputs['split']]:
+        if why := split.mismatch(inputs['dataset']):
+            return why
+    if 'min_members' in inputs and inputs['min_members'].value > len(labels):
+        return f'`min_members` is {inputs["min_members"].value}, but there are {len(labels)} seeds'
+    return None

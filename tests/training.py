@@ -1,0 +1,52 @@
+"""Fixtures of a training small enough for every test: EMT copper, one layer, l_max 1."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from aiida import orm
+
+from aiida_enne.data.split import SplitData
+from aiida_enne.science.splits import Split
+from aiida_enne.workflows import protocols
+
+
+@pytest.fixture
+def split(dataset):
+    """Return a stored split: six configurations train, two validate, two test."""
+    split = Split(range(6), [6, 7], [8, 9])
+    return SplitData.from_split(split, dataset, method='by hand').store()
+
+
+@pytest.fixture
+def parameters():
+    """Return the configuration of the protocol `test`."""
+    return protocols.load('ensemble', 'test')['training']['train']['parameters']
+
+
+@pytest.fixture
+def train_code(aiida_code_installed):
+    """Return this Python as the code of a training."""
+    return aiida_code_installed(
+        label='train',
+        default_calc_job_plugin='enne.nequip.train',
+        filepath_executable=sys.executable,
+    )
+
+
+@pytest.fixture
+def train_inputs(dataset, split, parameters, train_code):
+    """Return inputs that train one member for three epochs."""
+    return {
+        'code': train_code,
+        'dataset': dataset,
+        'split': split,
+        'parameters': parameters,
+        'seeds': {'seed_7': orm.Int(7)},
+        'metadata': {'options': {'max_wallclock_seconds': 600}},
+    }
+
+
+def work_folder(node):
+    """Return the working folder of a job on this machine."""
+    return Path(node.outputs.remote_folder.get_remote_path())
