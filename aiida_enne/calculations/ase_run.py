@@ -1,0 +1,184 @@
+"""`CalcJob` that labels, moves or relaxes configurations with any ASE calculator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJob, CalcJobProcessSpec, PortNamespace
+
+from aiida_enne.codes import ase_run
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+
+
+def validate_calculator(node: orm.Dict, _: Any) -> str | None:
+    """Check the preset or the import path."""
+    try:
+        ase_run.complete_calculator(node.get_dict())
+    except ValueError as exception:
+        return str(exception)
+    return None
+
+
+def validate_task(node: orm.Dict, _: Any) -> str | None:
+    """Check every option of the task by name."""
+    try:
+        ase_run.complete_task(node.get_dict())
+    except ValueError as exception:
+        return str(exception)
+    return None
+
+
+def validate_execution(processes: int, _: Any) -> str | None:
+    """Check that there is a process to work."""
+    return None if processes >= 1 else f'`processes` must be at least 1, got {processes}'
+
+
+def validate_checkpoint(seconds: float, _: Any) -> str | None:
+    """Check that the time between checkpoints is none that has passed."""
+    return None if seconds >= 0 else f'`checkpoint_seconds` must not be negative, got {seconds}'
+
+
+def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+    """Check what concerns two inputs: the seed of dynamics, the fixed atoms."""
+    if not {'configurations', 'task', 'seed'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    task = ase_run.complete_task(inputs['task'].get_dict())
+    if task['kind'] == 'md' and 'seed' not in inputs:
+        return 'molecular dynamics needs a `seed`'
+    if 'seed' in inputs and inputs['seed'].value < 0:
+        return f'`seed` must not be negative, got {inputs["seed"].value}'
+    if fixed := task.get('fixed'):
+        n_atoms = inputs['configurations'].get_configurations().n_atoms.tolist()
+        if len(fixed) != len(n_atoms):
+            return f'`fixed` must list atoms for {len(n_atoms)} configurations, got {len(fixed)}'
+        for index, (atoms, n) in enumerate(zip(fixed, n_atoms, strict=True)):
+            if atoms and max(atoms) >= n:
+                return f'`fixed` points to atom {max(atoms)} of configuration {index} with {n}'
+    return None
+
+
+class AseRunCalculation(CalcJob):
+    """Run one task on many configurations with an ASE calculator, without AiiDA over there.
+
+    The code is a Python interpreter with ASE and the calculator's package.
+    """
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        as_node = {'serializer': orm.to_aiida_type}
+        spec.input('configurations', valid_type=ConfigurationsData, help='What to work on.')
+        spec.input(
+            'calculator',
+            valid_type=orm.Dict,
+            validator=validate_calculator,
+            help='`preset`; or `import_path`, `keywords` and `level_of_theory`.',
+            **as_node,
+        )
+        spec.input(
+            'task',
+            valid_type=orm.Dict,
+            validator=validate_task,
+            help='`kind` (label, md, relax) and its options, see `codes.ase_run.complete_task`.',
+            **as_node,
+        )
+        spec.input(
+            'seed',
+            valid_type=orm.Int,
+            required=False,
+            help='Seed of dynamics; every trajectory has a random stream of its own.',
+            **as_node,
+        )
+        spec.input(
+            'parent_folder',
+            valid_type=orm.RemoteData,
+            required=False,
+            help='Work directory of a job with the same inputs, to continue.',
+        )
+        spec.input(
+            'processes',
+            valid_type=int,
+            default=1,
+            is_metadata=True,
+            validator=validate_execution,
+            help='Configurations worked on at a time; the result does not depend on it.',
+        )
+        spec.input(
+            'checkpoint_seconds',
+            valid_type=(int, float),
+            default=10,
+            is_metadata=True,
+            validator=validate_checkpoint,
+            help='Seconds between two checkpoints; the result does not depend on it.',
+        )
+        spec.inputs.validator = validate_inputs
+        options = spec.inputs['metadata']['options']
+        options['parser_name'].default = 'enne.ase.run'
+        options['input_filename'].default = ase_run.JOB
+        options['output_filename'].default = 'aiida.out'
+        options['resources'].default = {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+        options['withmpi'].default = False
+        spec.output('dataset', valid_type=DatasetData, required=False, help='All labelled frames.')
+        spec.output('results', valid_type=orm.Dict, help='What became of every configuration.')
+        cls.define_exit_codes(spec)
+
+    @classmethod
+    def define_exit_codes(cls, spec: CalcJobProcessSpec) -> None:
+        """Define the verdicts."""
+        lost = {
+            301: ('ERROR_NOT_STARTED', 'The script never began: {message}'),
+            302: ('ERROR_OUTPUT_DAMAGED', 'Files are damaged: {damages}'),
+            310: ('ERROR_IMPORT_FAILED', 'The module {name} cannot be imported there: {message}'),
+            311: ('ERROR_CALCULATOR_FAILED', 'The calculator {name} was not built: {message}'),
+        }
+        for status, (label, message) in lost.items():
+            spec.exit_code(status, label, message=message, invalidates_cache=True)
+        verdicts = {
+            400: ('ERROR_OUT_OF_WALLTIME', 'Stopped in time; it can be continued: {message}'),
+            401: ('ERROR_INTERRUPTED', 'Killed; it can be continued from its checkpoints.'),
+            410: ('ERROR_SOME_FAILED', '{n} of {total} configurations failed, see `results`.'),
+            500: ('ERROR_EXPLODED', '{n} of {total} trajectories left physics, see `results`.'),
+            501: ('ERROR_NOT_CONVERGED', '{n} of {total} relaxations did not converge.'),
+            510: ('ERROR_ALL_FAILED', 'All {total} configurations failed; the first: {message}'),
+        }
+        for status, (label, message) in verdicts.items():
+            spec.exit_code(status, label, message=message)
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write the job's file and the scripts; the configurations are copied as they are."""
+        inputs = self.inputs
+        files = ase_run.render(
+            inputs.calculator.get_dict(),
+            inputs.task.get_dict(),
+            inputs.seed.value if 'seed' in inputs else None,
+        )
+        for name, text in files.items():
+            with folder.open(name, 'w') as handle:
+                handle.write(text)
+        options = inputs.metadata.options
+        code = CodeInfo()
+        code.code_uuid = inputs.code.uuid
+        code.cmdline_params = ase_run.arguments(
+            inputs.processes, inputs.checkpoint_seconds, options.get('max_wallclock_seconds')
+        )
+        code.stdout_name = options.output_filename
+        code.join_files = True
+
+        configurations = inputs.configurations
+        job = CalcInfo()
+        job.codes_info = [code]
+        job.local_copy_list = [
+            (configurations.uuid, configurations.FILENAME, ase_run.CONFIGURATIONS)
+        ]
+        job.retrieve_list = [options.output_filename, ase_run.RESULTS]
+        job.retrieve_temporary_list = [ase_run.UNITS]
+        if 'parent_folder' in inputs:
+            parent = inputs.parent_folder
+            units = f'{parent.get_remote_path()}/{ase_run.UNITS}'
+            job.remote_copy_list = [(parent.computer.uuid, units, ase_run.UNITS)]
+        return job

@@ -1,0 +1,98 @@
+"""`Parser` of a job of the ASE script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode
+from aiida.parsers import Parser
+
+from aiida_enne.codes import ase_run
+from aiida_enne.data.dataset import DatasetData
+
+#: Verdict by how the job ended, and then by how some of its configurations did.
+_ENDED = {
+    'import': 'ERROR_IMPORT_FAILED',
+    'build': 'ERROR_CALCULATOR_FAILED',
+    'stopped': 'ERROR_OUT_OF_WALLTIME',
+    'interrupted': 'ERROR_INTERRUPTED',
+}
+_PARTLY = {
+    'failed': 'ERROR_SOME_FAILED',
+    'exploded': 'ERROR_EXPLODED',
+    'unconverged': 'ERROR_NOT_CONVERGED',
+}
+
+
+class AseRunParser(Parser):
+    """Attach whatever the job left, then give the verdict."""
+
+    def parse(self, **kwargs: Any) -> ExitCode | None:
+        """Read the progress and the frames of all units, then the summary."""
+        folder = Path(kwargs['retrieved_temporary_folder']) / ase_run.UNITS
+        units = {path.stem: _read(path) for path in sorted(folder.glob('*.json'))}
+        names = self.retrieved.base.repository.list_object_names()
+        summary = self._text(ase_run.RESULTS) if ase_run.RESULTS in names else None
+        inputs = self.node.inputs
+        outcome = ase_run.read_outcome(
+            summary,
+            units,
+            inputs.configurations.get_configurations(),
+            ase_run.complete_task(inputs.task.get_dict()),
+        )
+        if summary is None and not units:
+            return self._not_started()
+        self.out('results', orm.Dict(outcome.results))
+        if outcome.frames is not None:
+            calculator = ase_run.complete_calculator(inputs.calculator.get_dict())
+            self.out(
+                'dataset',
+                DatasetData.from_configurations(
+                    outcome.frames, level_of_theory=calculator.level_of_theory
+                ),
+            )
+        return self._verdict(outcome)
+
+    def _verdict(self, outcome: ase_run.Outcome) -> ExitCode | None:
+        """Name the gravest thing first; only what can be continued is said to be so."""
+        codes, total = self.exit_codes, outcome.results['n_configurations']
+        if outcome.damages:
+            return codes.ERROR_OUTPUT_DAMAGED.format(damages='; '.join(outcome.damages))
+        if outcome.status in _ENDED:
+            code = codes[_ENDED[outcome.status]]
+            killed_for_memory = self.node.exit_status == codes.ERROR_SCHEDULER_OUT_OF_MEMORY.status
+            if outcome.status == 'interrupted' and killed_for_memory:
+                code = codes.ERROR_SCHEDULER_OUT_OF_MEMORY
+            return code.format(name=outcome.name, message=outcome.message)
+        if outcome.count('failed') == total:
+            message = outcome.results['failures'][0]['message']
+            return codes.ERROR_ALL_FAILED.format(total=total, message=message)
+        for status, label in _PARTLY.items():
+            if n := outcome.count(status):
+                return codes[label].format(n=n, total=total)
+        return None
+
+    def _text(self, name: str) -> str:
+        content = self.retrieved.base.repository.get_object_content(name, mode='rb')
+        return bytes(content).decode(errors='replace')
+
+    def _not_started(self) -> ExitCode:
+        """Tell from the last line that was printed why the script never began."""
+        names = self.retrieved.base.repository.list_object_names()
+        texts = [
+            self._text(name)
+            for option in ('output_filename', 'scheduler_stderr')
+            if (name := self.node.get_option(option)) in names
+        ]
+        words = ase_run.last_words(texts)
+        if module := ase_run.missing_module(words):
+            return self.exit_codes.ERROR_IMPORT_FAILED.format(name=module, message=words)
+        return self.exit_codes.ERROR_NOT_STARTED.format(message=words)
+
+
+def _read(path: Path) -> tuple[str, bytes]:
+    """Return the progress and the frames of one unit."""
+    frames = path.with_suffix('.f8')
+    return path.read_text(errors='replace'), frames.read_bytes() if frames.exists() else b''

@@ -1,0 +1,151 @@
+"""Units of work: each writes its frames and its progress so that killing it loses little."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+
+FOLDER = 'units'
+
+
+class StoppedError(Exception):
+    """The job ends before the work does: written down cleanly, it can be continued."""
+
+
+class Clock:
+    """Tells when to write down and when to stop."""
+
+    def __init__(self, interval: float, deadline: float) -> None:
+        """Take seconds between two checkpoints, and the value of `time.time()` to stop at."""
+        self.interval, self.deadline = interval, deadline
+        self.parent, self.last, self.told = os.getppid(), time.time(), False
+
+    def tell(self, *_: Any) -> None:
+        """Handle a signal: stop at the next step."""
+        self.told = True
+
+    def check(self) -> None:
+        """Raise `StoppedError` if the time is over, a signal came or the parent is gone."""
+        if self.told:
+            raise StoppedError('a signal asked the job to stop')
+        if time.time() > self.deadline:
+            raise StoppedError('the time is over')
+        if os.getppid() != self.parent:
+            raise StoppedError('the parent process is gone')
+
+    def is_due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        if time.time() - self.last < self.interval:
+            return False
+        self.last = time.time()
+        return True
+
+
+class Unit:
+    """A few configurations with one file of frames and one of progress.
+
+    Frames are appended as plain float64: configuration, stage, step, time (ps), temperature (K),
+    converged, energy, stress (9), cell (9), positions (3n), forces (3n). What the progress file
+    does not count, because the process was killed in between, is cut off on the next start.
+
+    Attributes:
+        index: Number of the unit.
+        members: Indices of its configurations.
+        report: What became of it, `state` included; all of it is in the progress file.
+    """
+
+    def __init__(self, index: int, members: list[int], folder: Path = Path(FOLDER)) -> None:
+        """Name the files; nothing is read or written."""
+        self.index, self.members = index, members
+        self.progress, self.frames = folder / f'{index:06}.json', folder / f'{index:06}.f8'
+        self.report: dict[str, Any] = {}
+        self.buffer: list[bytes] = []
+
+    def open(self) -> None:
+        """Read the progress of earlier attempts, if there is any that can be used."""
+        self.report = {
+            'configurations': self.members,
+            'status': 'unfinished',
+            'message': '',
+            'failures': [],
+            'attempts': [],
+            'done': 0,
+            'frames': 0,
+            'bytes': 0,
+            'seconds': 0.0,
+            'state': None,
+        }
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+            earlier = json.loads(self.progress.read_text())
+            size = self.frames.stat().st_size if self.frames.exists() else 0
+            if earlier.keys() == self.report.keys() and size >= earlier['bytes']:
+                self.report = earlier
+        with self.frames.open('ab') as handle:
+            handle.truncate(self.report['bytes'])
+
+    def begin(self) -> None:
+        """Note a new attempt."""
+        self.report['attempts'].append([self.report['done'], self.report['done']])
+        self.checkpoint(self.report['state'])
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to do, by the progress that was read."""
+        return bool(self.report['status'] != 'unfinished')
+
+    @property
+    def failed(self) -> set[int]:
+        """Configurations that failed."""
+        return {failure['configuration'] for failure in self.report['failures']}
+
+    def record(self, configuration: int, atoms: Atoms, **values: float) -> None:
+        """Add a frame with energy, forces without constraints and, if there is one, stress.
+
+        Raises:
+            ValueError: If energy or forces are not finite.
+        """
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces(apply_constraint=False)
+        if not (np.isfinite(energy) and np.isfinite(forces).all()):
+            raise ValueError(f'energy or forces are not finite, the energy is {energy}')
+        names = ('stage', 'step', 'time', 'temperature', 'converged')
+        head = [configuration, *(values.get(name, np.nan) for name in names), energy]
+        parts = (head, stress(atoms), atoms.cell.array, atoms.positions, forces)
+        self.buffer.append(np.concatenate([np.ravel(part) for part in parts]).tobytes())
+
+    def fail(self, configuration: int, message: str) -> None:
+        """Note that a configuration has no result."""
+        self.report['failures'].append({'configuration': configuration, 'message': message})
+
+    def checkpoint(self, state: dict[str, Any] | None, **changes: Any) -> None:
+        """Write down the frames, then the progress that counts them."""
+        with self.frames.open('ab') as handle:
+            handle.write(b''.join(self.buffer))
+            self.report['bytes'] = handle.tell()
+        self.report['frames'] += len(self.buffer)
+        self.buffer.clear()
+        self.report |= {'state': state} | changes
+        self.report['attempts'][-1][1] = self.report['done']
+        write(self.progress, self.report)
+
+
+def stress(atoms: Atoms) -> np.ndarray:
+    """Return the stress in eV/Å³ as a 3 × 3 tensor, NaN where the calculator has none."""
+    if atoms.cell.rank == 3:
+        with contextlib.suppress(PropertyNotImplementedError, NotImplementedError):
+            return np.asarray(atoms.get_stress(voigt=False, apply_constraint=False))
+    return np.full((3, 3), np.nan)
+
+
+def write(path: Path, content: Any) -> None:
+    """Write JSON in one step: whoever reads it finds the old content or the new."""
+    draft = path.with_suffix('.tmp')
+    draft.write_text(json.dumps(content))
+    draft.replace(path)
