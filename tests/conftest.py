@@ -17,8 +17,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.frames import from_atoms
+from tests.audited import store_audit
 
-pytest_plugins = ['aiida.tools.pytest_fixtures']
+pytest_plugins = ['aiida.tools.pytest_fixtures', 'tests.members', 'tests.training']
 
 
 @pytest.fixture(scope='session')
@@ -76,10 +77,11 @@ def parse(aiida_profile_clean, aiida_localhost):
     """Return a function that parses files: `outputs, node = parse(name, files, inputs)`.
 
     `files` maps paths inside the retrieved folder to text or bytes; `inputs` maps link labels to
-    stored nodes, `attributes` is set on the node of the job.
+    stored nodes, `attributes` is set on the node of the job, `temporary` is a folder with files
+    that were retrieved for the parser only.
     """
 
-    def run(entry_point, files, inputs=None, attributes=None):
+    def run(entry_point, files, inputs=None, attributes=None, temporary=None):
         node = orm.CalcJobNode(
             computer=aiida_localhost,
             process_type=format_entry_point_string('aiida.calculations', entry_point),
@@ -95,7 +97,9 @@ def parse(aiida_profile_clean, aiida_localhost):
             retrieved.base.repository.put_object_from_bytes(data, name)
         retrieved.base.links.add_incoming(node, LinkType.CREATE, 'retrieved')
         retrieved.store()
-        return ParserFactory(entry_point).parse_from_node(node, store_provenance=False)
+        return ParserFactory(entry_point).parse_from_node(
+            node, store_provenance=False, retrieved_temporary_folder=temporary
+        )
 
     return run
 
@@ -104,3 +108,9 @@ def parse(aiida_profile_clean, aiida_localhost):
 def rng():
     """Return a generator with a fixed seed."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def audited(dataset):
+    """Return an audit of five members with synthetic errors, and their training."""
+    return store_audit(dataset)

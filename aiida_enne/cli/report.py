@@ -51,7 +51,7 @@ def open_archive(path: Path) -> Any:
         click.ClickException: If the file is no archive that this AiiDA can read.
     """
     from aiida.common.exceptions import CorruptStorage, IncompatibleStorageSchema
-    from aiida.manage import profile_context
+    from aiida.manage.configuration import profile_context
     from aiida.storage.sqlite_zip.backend import SqliteZipBackend
 
     try:

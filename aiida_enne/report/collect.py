@@ -95,4 +95,9 @@ def scalars(study: Study) -> dict[str, Any]:
 
 def _section(statistics: provenance.Statistics) -> Section:
     audit = statistics.load_audit()
-    return Section(statistics.label, statistics, audit, [finding.text for finding in find(audit.domains, audit.parameters)])
+    return Section(
+        statistics.label,
+        statistics,
+        audit,
+        [finding.text for finding in find(audit.domains, audit.parameters)],
+    )

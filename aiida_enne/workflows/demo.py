@@ -35,8 +35,12 @@ class DemoWorkChain(WorkChain):
             namespace='reference',
             exclude=('ase.configurations', 'ase.task', 'ase.seed'),
         )
-        spec.input_namespace('samples', dynamic=True, help='What is calculated, by label.')
-        spec.input('samples.example', valid_type=orm.Dict, required=False, help='One sample.')
+        spec.input_namespace(
+            'samples',
+            valid_type=orm.Dict,
+            dynamic=True,
+            help='By label: `recipe` of structures, `task` of the reference, `seed` of dynamics.',
+        )
         spec.input(
             'split',
             valid_type=orm.Dict,
@@ -77,7 +81,14 @@ class DemoWorkChain(WorkChain):
             protocol: One of the protocols in `demo.yaml`.
             overrides: Nested values that replace those of the protocol.
         """
-        inputs = protocols.load('demo', protocol, overrides)
+        chosen = protocols.load('demo', protocol, overrides)
+        names = chosen['protocols']
+        inputs = {name: chosen[name] for name in ('reference', 'split')}
+        inputs['samples'] = {label: orm.Dict(one) for label, one in chosen['samples'].items()}
+        inputs['ensemble'] = protocols.load('ensemble', names['ensemble'], chosen['training'])
+        audit = protocols.load('audit', names['audit'], chosen['audit_of'])
+        predict = protocols.load('predict', names['audit'], audit.pop('predict', None))
+        inputs['audit'] = audit | predict
         return protocols.fill(cls, inputs, code)
 
     def calculate_reference(self) -> ToContext:

@@ -64,4 +64,6 @@ def _with_code(
                 filled[name] = nested
         elif name == 'code' and name not in filled:
             filled[name] = code
+        elif isinstance(filled.get(name), dict) and not port.is_metadata:
+            filled[name] = orm.Dict(filled[name])  # a builder takes a plain one for a namespace
     return filled

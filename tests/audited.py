@@ -1,0 +1,79 @@
+"""A stored audit on synthetic predictions: the graph as the work chains leave it."""
+
+import hashlib
+
+import numpy as np
+from aiida import orm
+from aiida.common import LinkType
+
+from aiida_enne.calculations.functions import audit_ensemble
+from aiida_enne.data.model import ModelData
+from aiida_enne.data.prediction import PredictionData
+
+LABEL = 'study'
+
+
+def store_audit(dataset, n_members=5, parameters=None, seed=0):
+    """Store members, predictions, a training and an audit; return the node of the audit."""
+    rng = np.random.default_rng(seed)
+    configurations = dataset.get_configurations()
+    training = chain('EnsembleWorkChain', {'dataset': dataset})
+    models, predictions = {}, {}
+    for number in range(1, n_members + 1):
+        label = f'seed_{number}'
+        models[label] = model(number).store()
+        arrays = {
+            'indices': np.arange(len(configurations)),
+            'energies': configurations.energies + rng.normal(size=len(configurations)),
+            'forces': configurations.forces + 0.1 * rng.normal(size=configurations.forces.shape),
+        }
+        predictions[label] = PredictionData.from_arrays(
+            arrays,
+            dataset_sha256=dataset.sha256,
+            weights_sha256=models[label].weights_sha256,
+            seed=number,
+            force_mae=0.1,
+            energy_mae=0.1,
+        ).store()
+    link(training, {f'models__{label}': node for label, node in models.items()})
+    inputs = {f'models__{label}': node for label, node in models.items()}
+    audit = chain('AuditWorkChain', inputs | {f'datasets__{LABEL}': dataset})
+    statistics = audit_ensemble(
+        orm.Dict(parameters or {}), datasets={LABEL: dataset}, predictions={LABEL: predictions}
+    )
+    link(audit, {f'statistics__{label}': node for label, node in statistics.items()})
+    return audit, training
+
+
+def model(number):
+    """Return an unstored model whose checkpoint is never read."""
+    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    return ModelData.from_files(
+        b'weights',
+        {'training_module': {}},
+        identity=digest,
+        seed=number,
+        weights_sha256=digest,
+        elements=['Cu'],
+        complete=True,
+        epochs=3,
+        best_epoch=2,
+    )
+
+
+def chain(label, inputs):
+    """Return a finished work chain with inputs."""
+    node = orm.WorkChainNode(process_type=f'aiida.workflows:enne.{label}')
+    node.base.attributes.set_many(
+        {'process_label': label, 'process_state': 'finished', 'exit_status': 0}
+    )
+    for port, value in inputs.items():
+        node.base.links.add_incoming(value, LinkType.INPUT_WORK, port)
+    return node.store()
+
+
+def link(process, outputs):
+    """Return nodes from a work chain."""
+    for port, node in outputs.items():
+        node.base.links.add_incoming(process, LinkType.RETURN, port)
+    process.seal()

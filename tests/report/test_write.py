@@ -1,0 +1,72 @@
+"""Tests for the report: same numbers from the profile, an archive, and an imported archive."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+
+from aiida_enne.cli.report import open_archive
+from aiida_enne.report import sharing
+from aiida_enne.report.collect import collect, scalars
+from aiida_enne.report.write import write_report
+
+
+@pytest.fixture
+def study(audited):
+    return collect(audited[0].uuid)
+
+
+def test_the_page_stands_alone(study, tmp_path):
+    path = write_report(study, tmp_path / 'report')
+    page = path.read_text()
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    for name in ('F2_force_parity', 'F3_force_errors', 'F7_cone', 'S3_spread_by_size_energy'):
+        assert (tmp_path / 'report' / 'figures' / f'{name}.png').stat().st_size > 5000
+        assert f'figures/{name}.svg' in page
+    assert study.sections[0].statistics.uuid in page
+    for sentence in study.findings:
+        assert sentence.split('±')[0].replace('<', '&lt;') in page or '&#' in page
+
+
+def test_what_an_archive_holds_is_told(audited, tmp_path):
+    content = sharing.inspect(audited[0])
+    assert content.counts['StatisticsData'] == 1
+    assert content.counts['PredictionData'] == 5
+    assert content.n_bytes > 10_000
+
+
+@pytest.mark.slow
+def test_numbers_survive_sharing(study, audited, tmp_path):
+    expected = json.loads(json.dumps(scalars(study)))
+    archive = sharing.share(audited[0], tmp_path / 'study.aiida')
+
+    def report(*arguments):
+        command('-m', 'aiida_enne', *arguments, folder=tmp_path)
+        return json.loads((tmp_path / 'out' / 'numbers.json').read_text())
+
+    assert report('report', '--archive', str(archive), '-o', 'out') == expected
+    command('-m', 'aiida', 'presto', '-n', '-p', 'empty', '--no-broker', folder=tmp_path)
+    command('-m', 'aiida', 'archive', 'import', str(archive), folder=tmp_path)
+    assert report('report', '-o', 'out') == expected
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path):
+    (tmp_path / 'x.aiida').write_text('not an archive')
+    with pytest.raises(click.ClickException, match='cannot be read as an archive'):
+        open_archive(tmp_path / 'x.aiida')
+
+
+def command(*arguments, folder):
+    """Run this Python with an AiiDA folder of its own."""
+    environment = os.environ | {'AIIDA_PATH': str(folder)}
+    subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, check=True)
+
+
+def test_two_reports_have_equal_figures(study, tmp_path):
+    first, second = (write_report(study, tmp_path / name) for name in ('a', 'b'))
+    for figure in sorted((first.parent / 'figures').iterdir()):
+        assert figure.read_bytes() == (second.parent / 'figures' / figure.name).read_bytes()
