@@ -1,0 +1,106 @@
+"""What every reference engine is: the same ports, the same tasks, one entry point."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from importlib.metadata import entry_points
+from typing import Any, ClassVar
+
+from aiida import orm
+from aiida.common.exceptions import EntryPointError
+from aiida.engine import PortNamespace, ProcessBuilder, ProcessSpec, WorkChain
+
+from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+
+#: Entry points of all engines, ours and those of other packages.
+GROUP = 'aiida_enne.engines'
+
+
+def validate_task(node: orm.Dict, _: Any) -> str | None:
+    """Check every option of the task by name."""
+    try:
+        complete_task(node.get_dict())
+    except ValueError as exception:
+        return str(exception)
+    return None
+
+
+def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+    """Check that dynamics has a seed."""
+    if not {'task', 'seed'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    if inputs['task'].get_dict().get('kind') == 'md' and 'seed' not in inputs:
+        return 'molecular dynamics needs a `seed`'
+    return None
+
+
+class ReferenceWorkChain(WorkChain):
+    """Label, move or relax configurations; an engine adds the inputs of its code and the outline.
+
+    A configuration that fails is listed in `results`, and the labels of all others are handed out
+    with an exit code that says so: nothing is dropped in silence.
+    """
+
+    #: The tasks that an engine can do.
+    KINDS: ClassVar[tuple[str, ...]] = ('label', 'md', 'relax')
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the ports that all engines share."""
+        super().define(spec)
+        as_node = {'serializer': orm.to_aiida_type}
+        spec.input('configurations', valid_type=ConfigurationsData, help='What to work on.')
+        spec.input(
+            'task',
+            valid_type=orm.Dict,
+            validator=validate_task,
+            help='`kind` (label, md, relax) and its options, see `codes.ase_run.complete_task`.',
+            **as_node,
+        )
+        spec.input(
+            'seed', valid_type=orm.Int, required=False, help='Seed of dynamics.', **as_node
+        )
+        spec.inputs.validator = validate_inputs
+        spec.output(
+            'dataset',
+            valid_type=DatasetData,
+            required=False,
+            help='Labelled frames; info has time (ps), temperature (K), step, converged.',
+        )
+        spec.output(
+            'results', valid_type=orm.Dict, required=False, help='Status of every configuration.'
+        )
+        spec.exit_code(
+            410, 'ERROR_SOME_FAILED', message='{n} of {total} configurations failed: {failures}'
+        )
+        spec.exit_code(
+            510, 'ERROR_ALL_FAILED', message='All {total} configurations failed: {failures}'
+        )
+
+    @classmethod
+    @abstractmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        configurations: ConfigurationsData,
+        task: dict[str, Any],
+        *,
+        seed: int | None = None,
+        protocol: str | None = None,
+        overrides: dict[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides."""
+
+
+def load_engine(name: str) -> type[ReferenceWorkChain]:
+    """Return the work chain of an engine by its name.
+
+    Raises:
+        EntryPointError: If no package registers an engine of that name.
+    """
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in found:
+        raise EntryPointError(f'no engine `{name}`; there are {sorted(found)}')
+    return found[name].load()
