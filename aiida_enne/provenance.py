@@ -182,7 +182,7 @@ def find_histories(ensemble: Ensemble) -> dict[str, str]:
     query.append(orm.CalcJobNode, with_outgoing='model', edge_project='label', tag='job')
     query.append(orm.ArrayData, with_incoming='job', edge_project='label', project='uuid')
     found = {}
-    for model, model_port, history, history_port in query.iterall():
+    for model, history, model_port, history_port in query.iterall():
         if model_port.removeprefix('models__') == history_port.removeprefix('histories__'):
             found[uuids[model]] = history
     return dict(sorted(found.items()))

@@ -9,7 +9,7 @@ from aiida_enne.science.audit import AuditOptions
 
 
 def test_members_are_found_from_either_side(audited):
-    audit, training = audited
+    _, training = audited
     found = [provenance.find_ensemble(node.uuid) for node in audited]
     assert [m.seed for m in found[0].members] == [1, 2, 3, 4, 5]
     assert found[0].members == found[1].members

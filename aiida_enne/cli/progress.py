@@ -1,22 +1,28 @@
 """Progress of jobs that run on this machine, read from what they write while they run."""
 
 import json
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any, Self
 
+import click
 from tqdm import tqdm
+
+#: Seconds between two lines where nobody watches a terminal, e.g. in a log file.
+QUIET_INTERVAL = 60.0
 
 
 class Watch:
     """Show how far trainings have come, as long as the context is open."""
 
-    def __init__(self, folder: Path, interval: float = 1.0) -> None:
-        self.folder, self.interval = folder, interval
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._started = time.time()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        watch = self._draw if sys.stderr.isatty() else self._tell
+        self._thread = threading.Thread(target=watch, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -26,22 +32,37 @@ class Watch:
         self._stop.set()
         self._thread.join()
 
-    def _watch(self) -> None:
+    def _draw(self) -> None:
+        """Keep a bar up to date."""
         with tqdm(total=0, unit='epoch', desc='reference', leave=False) as bar:
-            while not self._stop.wait(self.interval):
-                members = [read_progress(path) for path in self._files()]
-                known = [one for one in members if one]
-                if known:
-                    bar.total = sum(one['max_epochs'] for one in known)
-                    bar.n = sum(one['epoch'] for one in known)
-                    done = sum(one['epoch'] >= one['max_epochs'] for one in known)
-                    bar.set_description(f'training, {done} of {len(known)} members done')
+            while not self._stop.wait(1.0):
+                text, epochs, total = self._state()
+                bar.set_description(text, refresh=False)
+                bar.n, bar.total = epochs, total
                 bar.refresh()
+
+    def _tell(self) -> None:
+        """Write a line now and then."""
+        while not self._stop.wait(QUIET_INTERVAL):
+            text, epochs, total = self._state()
+            seconds = time.time() - self._started
+            click.echo(f'{seconds:5.0f} s  {text}' + (f', epoch {epochs} of {total}' * bool(total)))
+
+    def _state(self) -> tuple[str, int, int]:
+        """Return what is being done, epochs done and epochs in all."""
+        members = [one for path in self._files() if (one := read_progress(path))]
+        if not members:
+            return 'reference calculations', 0, 0
+        epochs = sum(one['epoch'] for one in members)
+        total = sum(one['max_epochs'] for one in members)
+        if epochs == total:
+            return f'{len(members)} members trained, predicting', epochs, total
+        done = sum(one['epoch'] >= one['max_epochs'] for one in members)
+        return f'training, {done} of {len(members)} members done', epochs, total
 
     def _files(self) -> list[Path]:
         """Return what trainings wrote since this began: older jobs lie in the same folder."""
-        pattern = 'scratch/*/*/*/*/members/*/progress.json'
-        found = self.folder.glob(pattern)
+        found = self.folder.glob('scratch/*/*/*/*/members/*/progress.json')
         return [path for path in found if _modified(path) > self._started]
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aiida_enne import __version__
 from aiida_enne.report import catalogue, tables
 from aiida_enne.report.collect import Section, Study, scalars
 from aiida_enne.science.figures import new_axes
-from aiida_enne.science.figures.style import RC_PARAMS
+from aiida_enne.science.figures.style import save
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +76,12 @@ def _draw(
     for entry in entries:
         name = prefix + entry.name
         progress(name)
-        figure = entry.draw(new_axes(*entry.size)).figure
+        axes = entry.draw(new_axes(*entry.size))
         files = (f'figures/{name}.png', f'figures/{name}.svg')
-        with mpl.rc_context(RC_PARAMS):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format='png', metadata={'Software': None})
-            (folder / files[0]).write_bytes(buffer.getvalue())
-            figure.savefig(folder / files[1], metadata={'Date': None})
-        yield Picture(name, entry.caption, base64.b64encode(buffer.getvalue()).decode(), files)
+        for file in files:
+            save(axes, folder / file, file[-3:])
+        png = base64.b64encode((folder / files[0]).read_bytes()).decode()
+        yield Picture(name, entry.caption, png, files)
 
 
 def _environment() -> Environment:
