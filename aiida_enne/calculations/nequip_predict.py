@@ -1,0 +1,200 @@
+"""`CalcJob` that evaluates one or more members of an ensemble on a dataset."""
+
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJob, CalcJobProcessSpec, PortNamespace
+
+from aiida_enne.codes import nequip_predict as codec
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.model import CHECKPOINT, ModelData
+from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.split import SplitData
+from aiida_enne.science.fields import Integers
+from aiida_enne.science.splits import PARTS
+
+
+def validate_mode(mode: str, _: Any) -> str | None:
+    """Require a known mode."""
+    return None if mode in codec.MODES else f'`mode` must be one of {codec.MODES}, got {mode!r}'
+
+
+def validate_part(part: orm.Str | None, _: Any) -> str | None:
+    """Require a part that a split has."""
+    if part is not None and part.value not in PARTS:
+        return f'`part` must be one of {PARTS}, got {part.value!r}'
+    return None
+
+
+def validate_count(number: int | None, _: Any) -> str | None:
+    """Require at least one, where a number is given at all."""
+    return None if number is None or number >= 1 else f'expected at least 1, got {number}'
+
+
+def validate_models(models: dict[str, ModelData], _: Any) -> str | None:
+    """Require at least one member."""
+    return None if models else '`models` must hold at least one member'
+
+
+def unknown_elements(dataset: ConfigurationsData, models: dict[str, ModelData]) -> str | None:
+    """Return which elements of the dataset a member was never shown, or None."""
+    for label, model in models.items():
+        known = model.base.attributes.get('elements')
+        if unknown := sorted(set(dataset.elements) - set(known)):
+            return f'the dataset holds {unknown}, the model `{label}` knows only {sorted(known)}'
+    return None
+
+
+def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+    """Check that split and members fit the dataset."""
+    if 'dataset' not in ports or 'models' not in ports:
+        return None  # a workflow has excluded them and validates them itself
+    dataset, split, part = (inputs.get(name) for name in ('dataset', 'split', 'part'))
+    if part is not None and split is None:
+        return f'`part` is {part.value!r}, but there is no `split`'
+    if split is not None:
+        if reason := split.mismatch(dataset):
+            return reason
+        if not len(chosen_indices(dataset, split, part)):
+            return f'the part `{chosen_part(split, part)}` of the split is empty'
+    return unknown_elements(dataset, inputs['models'])
+
+
+def chosen_part(split: SplitData | None, part: orm.Str | None) -> str:
+    """Return the name of what is predicted: a part of the split, or 'all'."""
+    if split is None:
+        return 'all'
+    return codec.DEFAULT_PART if part is None else str(part.value)
+
+
+def chosen_indices(
+    dataset: ConfigurationsData, split: SplitData | None, part: orm.Str | None
+) -> Integers:
+    """Return the configurations to predict."""
+    if split is None:
+        return np.arange(dataset.n_frames, dtype=np.int64)
+    indices: Integers = getattr(split.get_split(), chosen_part(split, part))
+    return indices
+
+
+class NequipPredictCalculation(CalcJob):
+    """Predict energies and forces of configurations with k members, each neighbour found once."""
+
+    CACHE_VERSION = codec.VERSION
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input('dataset', valid_type=ConfigurationsData, help='Labelled or not.')
+        spec.input('split', valid_type=SplitData, required=False, help='Predict a part only.')
+        spec.input(
+            'part',
+            valid_type=orm.Str,
+            required=False,
+            serializer=orm.to_aiida_type,
+            validator=validate_part,
+            help=f'Part of the split, `{codec.DEFAULT_PART}` by default.',
+        )
+        spec.input_namespace(
+            'models',
+            valid_type=ModelData,
+            dynamic=True,
+            required=True,
+            validator=validate_models,
+            help='Members by label.',
+        )
+        spec.input(
+            'features',
+            valid_type=orm.Bool,
+            default=lambda: orm.Bool(False),
+            serializer=orm.to_aiida_type,
+            help='Also the scalar features of the last layer and the energies of the atoms.',
+        )
+        cls.define_settings(spec)
+        spec.inputs.validator = validate_inputs
+        options = spec.inputs['metadata']['options']
+        options['parser_name'].default = 'enne.nequip.predict'
+        options['output_filename'].default = 'nequip_predict.out'
+        options['withmpi'].default = False
+        options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+
+        spec.output_namespace(
+            'predictions', valid_type=PredictionData, dynamic=True, help='By label.'
+        )
+        spec.output('results', valid_type=orm.Dict, help='Members, modes, seconds, versions.')
+        for status, label, message in (
+            (301, 'ERROR_NOTHING_LEFT', 'The scripts left no result. The output ends: {tail}'),
+            (302, 'ERROR_OUTPUT_UNREADABLE', 'The output cannot be read: {reason}'),
+            (310, 'ERROR_MEMBERS_FAILED', 'Members failed: {reason}'),
+            (400, 'ERROR_OUT_OF_WALLTIME', 'Out of time: put fewer members in a job.'),
+            (401, 'ERROR_OUT_OF_MEMORY', 'Out of memory: put fewer atoms in a batch.'),
+            (510, 'ERROR_PREDICTION_NOT_FINITE', 'Predictions are not finite: {reason}'),
+        ):
+            spec.exit_code(status, label, message=message, invalidates_cache=status < 500)
+
+    @classmethod
+    def define_settings(cls, spec: CalcJobProcessSpec) -> None:
+        """Define what changes no result beyond rounding: no nodes, not in the hash of the job."""
+        settings = (
+            ('mode', str, 'auto', validate_mode, f'One of {codec.MODES}.'),
+            ('device', str, 'cpu', None, 'Where torch computes, e.g. `cuda`.'),
+            ('threads', int, None, validate_count, 'Threads of torch; by default its own choice.'),
+            ('batch_atoms', int, None, validate_count, 'Atoms in a batch; by default by model.'),
+            ('artefacts', str, codec.ARTEFACTS, None, 'Folder of compiled artefacts.'),
+        )
+        for name, kind, default, validator, text in settings:
+            valid = kind if default is not None else (kind, type(None))
+            spec.input(
+                name,
+                valid_type=valid,
+                is_metadata=True,
+                default=default,
+                validator=validator,
+                help=text,
+            )
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write scripts, settings and configurations; the checkpoints come from their nodes."""
+        inputs, options = self.inputs, self.inputs.metadata.options
+        for name in codec.SCRIPTS:
+            with folder.open(name, 'w') as handle:
+                handle.write(files('aiida_enne.remote').joinpath(name).read_text())
+        settings = {
+            name: inputs.get(name)
+            for name in ('mode', 'device', 'threads', 'batch_atoms', 'artefacts')
+        }
+        with folder.open(codec.SETTINGS, 'w') as handle:
+            handle.write(
+                codec.render_settings(
+                    list(inputs.models), features=inputs.features.value, **settings
+                )
+            )
+        indices = chosen_indices(inputs.dataset, inputs.get('split'), inputs.get('part'))
+        with folder.open(codec.CONFIGURATIONS, 'wb') as handle:
+            handle.write(codec.render_configurations(inputs.dataset.get_configurations(), indices))
+        folder.get_subfolder(codec.MEMBERS, create=True)
+
+        code = CodeInfo()
+        code.code_uuid = inputs.code.uuid
+        code.cmdline_params = [codec.SCRIPTS[0]]
+        code.stdout_name = options.output_filename
+        code.join_files = True
+
+        job = CalcInfo()
+        job.codes_info = [code]
+        job.local_copy_list = [
+            (model.uuid, CHECKPOINT, f'{codec.MEMBERS}/{label}.ckpt')
+            for label, model in inputs.models.items()
+        ]
+        job.provenance_exclude_list = [codec.CONFIGURATIONS]
+        job.retrieve_list = [options.output_filename, codec.RESULT]
+        # kept by the prediction nodes, so not a second time
+        job.retrieve_temporary_list = [
+            (f'{codec.PREDICTIONS}/{label}.npz', '.', 2) for label in inputs.models
+        ]
+        return job

@@ -1,0 +1,105 @@
+"""Script that lets the members of one job predict its configurations, one file for each member."""
+
+import json
+import os
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SETTINGS, CONFIGURATIONS, RESULT = 'predict.json', 'configurations.npz', 'result.json'
+PREDICTIONS = Path('predictions')
+
+
+def main() -> None:
+    """Predict as `predict.json` says; what happens to one member does not touch the others."""
+    begin = time.monotonic()
+    settings = json.loads(Path(SETTINGS).read_text())
+    if settings['threads'] is not None:  # read by OpenMP when torch is imported
+        os.environ['OMP_NUM_THREADS'] = str(settings['threads'])
+    import torch
+    from nequip.utils.global_state import set_global_state
+
+    set_global_state()
+    from nequip_frames import Frames
+    from nequip_members import Member
+
+    if settings['threads'] is not None:
+        torch.set_num_threads(settings['threads'])
+    clock = {'import': time.monotonic() - begin}
+
+    with np.load(CONFIGURATIONS) as arrays:
+        frames = Frames({name: arrays[name] for name in arrays.files})
+    members = [
+        Member(label, Path(path), settings['device'], settings['features'])
+        for label, path in sorted(settings['members'].items())
+    ]
+    for member in members:
+        with timed(clock, 'load'), member.failing_alone():
+            member.load(frames)
+    if settings['mode'] != 'eager':
+        from nequip_compiled import compile_members
+
+        with timed(clock, 'compile'):
+            compile_members([m for m in members if not m.failure], frames, settings)
+    with timed(clock, 'evaluate'):
+        evaluate(members, frames, settings['batch_atoms'])
+    with timed(clock, 'write'):
+        write(members, frames)
+    clock['total'] = time.monotonic() - begin
+    report = {
+        'members': {member.label: member.report() for member in members},
+        'n_frames': len(frames),
+        'device': settings['device'],
+        'threads': torch.get_num_threads(),
+        'seconds': clock,
+        'versions': {name: version(name) for name in ('nequip', 'torch', 'e3nn')},
+    }
+    Path(RESULT).write_text(json.dumps(report, indent=1))
+    for member in members:
+        print(f'{member.label}: {member.failure or "predicted, " + member.mode}')
+    sys.exit(int(any(member.failure for member in members)))
+
+
+def evaluate(members: list[Any], frames: Any, batch_atoms: int | None) -> None:
+    """Let every member see every batch; neighbours are found once for all with equal cutoffs."""
+    groups: dict[Any, list[Any]] = {}
+    for member in members:
+        if not member.failure:
+            groups.setdefault((member.geometry, member.batch_atoms), []).append(member)
+    for (geometry, automatic), group in groups.items():
+        for batch in frames.batches(batch_atoms or automatic):
+            prepared = [frames.prepare(index, geometry) for index in batch]
+            for member in group:
+                if not member.failure:
+                    with member.failing_alone():
+                        member.predict(batch, prepared, frames)
+
+
+def write(members: list[Any], frames: Any) -> None:
+    """Write `predictions/<label>.npz` of every member that predicted all."""
+    PREDICTIONS.mkdir(exist_ok=True)
+    for member in members:
+        if not member.failure:
+            arrays = {'indices': frames.indices} | member.arrays(frames)
+            np.savez(PREDICTIONS / f'{member.label}.npz', **arrays)
+
+
+class timed:  # noqa: N801 - reads as a statement
+    """Add the seconds of a block to an entry of the clock."""
+
+    def __init__(self, clock: dict[str, float], name: str) -> None:
+        self.clock, self.name = clock, name
+
+    def __enter__(self) -> None:
+        self.begin = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.clock[self.name] = self.clock.get(self.name, 0.0) + time.monotonic() - self.begin
+
+
+if __name__ == '__main__':
+    main()

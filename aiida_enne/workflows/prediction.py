@@ -1,0 +1,210 @@
+"""Predictions of every member of an ensemble on every dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import (
+    ExitCode,
+    PortNamespace,
+    ProcessBuilder,
+    ProcessSpec,
+    ToContext,
+    WorkChain,
+    while_,
+)
+
+from aiida_enne.calculations.nequip_predict import (
+    NequipPredictCalculation as Predict,
+)
+from aiida_enne.calculations.nequip_predict import (
+    unknown_elements,
+    validate_count,
+    validate_models,
+)
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.model import ModelData
+from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.split import SplitData
+from aiida_enne.workflows import protocols
+
+#: Exit statuses of a job that another attempt may cure: files lost on the way, or a broken node.
+TRANSIENT = (100, 140, 301, 302)
+MAX_ATTEMPTS = 2
+
+
+def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+    """Check that splits and members fit the datasets."""
+    if not {'datasets', 'models', 'splits'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    datasets, splits = inputs.get('datasets', {}), inputs.get('splits', {})
+    if not datasets:
+        return '`datasets` must hold at least one dataset'
+    if unknown := sorted(splits.keys() - datasets.keys()):
+        return f'there are splits for {unknown}, but datasets only for {sorted(datasets)}'
+    for label, dataset in datasets.items():
+        reasons = (
+            splits[label].mismatch(dataset) if label in splits else None,
+            unknown_elements(dataset, inputs['models']),
+        )
+        for reason in filter(None, reasons):
+            return f'`{label}`: {reason}'
+    return None
+
+
+class PredictionWorkChain(WorkChain):
+    """Evaluate k members in each job, on one dataset in each; failures are listed, none is lost."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.expose_inputs(
+            Predict, namespace='predict', exclude=('dataset', 'split', 'part', 'models')
+        )
+        spec.input_namespace(
+            'models',
+            valid_type=ModelData,
+            dynamic=True,
+            required=True,
+            validator=validate_models,
+            help='Members by label.',
+        )
+        spec.input_namespace(
+            'datasets',
+            valid_type=ConfigurationsData,
+            dynamic=True,
+            required=True,
+            help='Labelled or not, by a short label.',
+        )
+        spec.input_namespace(
+            'splits',
+            valid_type=SplitData,
+            dynamic=True,
+            required=False,
+            help='By the label of the dataset of which only a part is predicted.',
+        )
+        spec.input(
+            'part',
+            valid_type=orm.Str,
+            required=False,
+            serializer=orm.to_aiida_type,
+            help='Part of the splits, `test` by default.',
+        )
+        spec.input(
+            'members_per_job',
+            valid_type=int,
+            is_metadata=True,
+            default=30,
+            validator=validate_count,
+            help='Members that share a job, and with it the neighbour lists.',
+        )
+        spec.inputs.validator = validate_inputs
+        spec.outline(
+            cls.list_jobs, while_(cls.has_jobs)(cls.submit_jobs, cls.inspect_jobs), cls.conclude
+        )
+        spec.output_namespace(
+            'predictions',
+            valid_type=PredictionData,
+            dynamic=True,
+            help='By dataset and member: `predictions.liquid.seed_7`.',
+        )
+        spec.exit_code(
+            400, 'ERROR_PREDICTIONS_MISSING', message='There are no predictions of {failures}'
+        )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        models: Mapping[str, ModelData],
+        datasets: Mapping[str, ConfigurationsData],
+        *,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        **inputs: Any,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Python on the computer that predicts.
+            models: Members by label.
+            datasets: Datasets by label.
+            protocol: One of the protocols in `predict.yaml`.
+            overrides: `members_per_job` and `predict`, see `NequipPredictCalculation`.
+            **inputs: Further inputs, e.g. `splits`.
+        """
+        chosen = protocols.load('predict', protocol, overrides)
+        chosen['predict']['code'] = code
+        builder = cls.get_builder()
+        nodes = {'models': dict(models), 'datasets': dict(datasets)}
+        builder._update({**chosen, **nodes, **inputs})
+        return builder
+
+    def list_jobs(self) -> None:
+        """Cut the members into groups by seed: more members later leave the first groups alone."""
+        members = sorted(
+            self.inputs.models, key=lambda label: (self.inputs.models[label].seed, label)
+        )
+        size = self.inputs.members_per_job
+        groups = [members[first : first + size] for first in range(0, len(members), size)]
+        self.ctx.jobs = {
+            f'{dataset}_{number}': (dataset, group)
+            for dataset in sorted(self.inputs.datasets)
+            for number, group in enumerate(groups)
+        }
+        self.ctx.waiting, self.ctx.attempt = list(self.ctx.jobs), 0
+        self.ctx.predictions, self.ctx.failures = {}, {}
+
+    def has_jobs(self) -> bool:
+        """Return whether jobs wait to be submitted."""
+        return bool(self.ctx.waiting)
+
+    def submit_jobs(self) -> ToContext:
+        """Submit whatever waits."""
+        self.ctx.attempt += 1
+        submitted = {}
+        for name in self.ctx.waiting:
+            dataset, group = self.ctx.jobs[name]
+            inputs = self.exposed_inputs(Predict, 'predict')
+            inputs['dataset'] = self.inputs.datasets[dataset]
+            inputs['models'] = {label: self.inputs.models[label] for label in group}
+            if dataset in self.inputs.get('splits', {}):
+                inputs['split'] = self.inputs.splits[dataset]
+                if 'part' in self.inputs:
+                    inputs['part'] = self.inputs.part
+            inputs['metadata']['call_link_label'] = f'{name}_attempt_{self.ctx.attempt}'
+            submitted[f'job_{name}'] = self.submit(Predict, **inputs)
+        return ToContext(**submitted)
+
+    def inspect_jobs(self) -> None:
+        """Take over what there is; a job that was lost on its way goes once more."""
+        again = []
+        for name in self.ctx.waiting:
+            dataset, group = self.ctx.jobs[name]
+            job = self.ctx[f'job_{name}']
+            found = dict(job.outputs.predictions) if 'predictions' in job.outputs else {}
+            missing = [label for label in group if label not in found]
+            lost = not job.is_finished or job.exit_status in TRANSIENT
+            if missing and lost and self.ctx.attempt < MAX_ATTEMPTS:
+                self.report(
+                    f'{job.process_label}<{job.pk}> failed, going again: {job.exit_message}'
+                )
+                again.append(name)
+                continue
+            self.ctx.predictions.setdefault(dataset, {}).update(found)
+            for label in missing:
+                self.ctx.failures[f'{dataset}.{label}'] = (
+                    job.exit_message or job.process_state.value
+                )
+        self.ctx.waiting = again
+
+    def conclude(self) -> ExitCode | None:
+        """Hand out every prediction there is, and name those there are not."""
+        self.out('predictions', self.ctx.predictions)
+        if self.ctx.failures:
+            failures = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
+            return self.exit_codes.ERROR_PREDICTIONS_MISSING.format(failures=failures)
+        return None
