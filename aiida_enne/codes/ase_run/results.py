@@ -15,6 +15,8 @@ from aiida_enne.science.fields import Floats, Integers
 
 #: Numbers at the head of each recorded frame; stress, cell, positions, forces follow.
 HEAD = ('configuration', 'stage', 'step', 'time', 'temperature', 'converged', 'energy')
+#: Places in a frame of what a kind of task or a calculator may lack: stage to converged, stress.
+_MAY_BE_NAN = (1, 2, 3, 4, 5, *range(7, 16))
 #: What is told of each unit: `attempts` are the first and last step, or label, of each start.
 REPORTED = ('configurations', 'status', 'message', 'attempts', 'done', 'frames', 'seconds')
 #: Further numbers that frames of each kind of task carry.
@@ -60,13 +62,13 @@ def read_outcome(
         task: The complete task.
     """
     damages: list[str] = []
+    n_stages = len(task.get('stages', []))
     job = {'status': 'interrupted', 'message': 'the job was killed'}
     if summary is not None:
         try:
-            job = dict(json.loads(summary))
-            str(job['status']), str(job['message'])
-        except (ValueError, TypeError, KeyError) as exception:
-            damages.append(f'the results file: {exception!r}')
+            job = _summary(summary)
+        except ValueError as exception:
+            damages.append(f'the results file: {exception}')
             job = {'status': 'interrupted', 'message': 'the results file is damaged'}
     reports: list[dict[str, Any]] = []
     rows: list[Floats] = []
@@ -74,24 +76,52 @@ def read_outcome(
         progress, data = units[name]
         try:
             report = _report(progress, len(inputs))
-            found = _rows(data, int(report['bytes']), inputs.n_atoms)
-        except (ValueError, TypeError, KeyError, AttributeError) as exception:
+            found = _rows(data, report['bytes'], inputs.n_atoms)
+            if n_stages and any(row[1] not in range(n_stages) for row in found):
+                raise ValueError(f'a frame belongs to none of the {n_stages} stages')
+        except (ValueError, TypeError, KeyError) as exception:
             damages.append(f'unit {name}: {exception}')
             continue
         reports.append(report)
         rows += found
-    results = {'kind': task['kind'], **job, **_tally(reports, len(inputs), task['kind'])}
+    tally = _tally(reports, len(inputs), task['kind'])
+    lost = sum(tally['counts'].get(name, 0) for name in ('waiting', 'unfinished'))
+    if job['status'] == 'finished' and lost and not damages:
+        damages.append(f'{lost} configurations have no result in a job that finished')
+    results = {'kind': task['kind'], **job, **tally}
     frames = _frames(rows, inputs, task) if rows else None
     name = str(job.get('name', ''))
     return Outcome(str(job['status']), str(job['message']), name, frames, results, damages)
 
 
+def _summary(text: str) -> dict[str, Any]:
+    """Read the results file.
+
+    Raises:
+        ValueError: If it is not complete.
+    """
+    job = json.loads(text)
+    if not isinstance(job, dict) or not {'status', 'message', 'versions'} <= set(job):
+        raise ValueError('it is not complete')
+    return job
+
+
 def _report(text: str, n: int) -> dict[str, Any]:
-    report = dict(json.loads(text))
-    if missing := sorted({'failures', 'bytes', *REPORTED} - set(report)):
-        raise ValueError(f'the progress lacks {", ".join(missing)}')
-    if any(not 0 <= int(index) < n for index in report['configurations']):
-        raise ValueError(f'configurations {report["configurations"]} of {n}')
+    """Read the progress of a unit.
+
+    Raises:
+        ValueError: If it is not complete or does not fit n configurations.
+    """
+    report = json.loads(text)
+    kinds = {'bytes': int, 'done': int, 'status': str, 'message': str, 'failures': list}
+    if not isinstance(report, dict) or {'configurations', *kinds, *REPORTED} - set(report):
+        raise ValueError('the progress is not complete')
+    for key, kind in kinds.items():
+        if not isinstance(report[key], kind):
+            raise ValueError(f'the progress has {key} {report[key]!r}')
+    members = [item['configuration'] for item in report['failures']] + report['configurations']
+    if any(index not in range(n) for index in members):
+        raise ValueError(f'the progress has configurations {members} of {n}')
     return report
 
 
@@ -113,6 +143,8 @@ def _rows(data: bytes, size: int, n_atoms: Integers) -> list[Floats]:
         last = first + len(HEAD) + 18 + 6 * int(n_atoms[int(configuration)])
         if last > len(stream):
             raise ValueError(f'frame {len(rows)} is not complete')
+        if not np.isfinite(np.delete(stream[first:last], _MAY_BE_NAN)).all():
+            raise ValueError(f'frame {len(rows)} holds values that are not finite')
         rows.append(stream[first:last])
         first = last
     return rows
