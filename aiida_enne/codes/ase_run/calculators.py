@@ -94,9 +94,9 @@ PRESETS = {
     ),
     'matscipy-tersoff-si': _matscipy(
         'TersoffBrenner',
-        'Erhart_PRB_71_035211_Si',
-        'Tersoff-Brenner Si of Erhart and Albe (matscipy)',
-        'Phys. Rev. B 71, 035211 (2005)',
+        'Tersoff_PRB_39_5566_Si_C',
+        'Tersoff 1989 Si (matscipy)',
+        'Phys. Rev. B 39, 5566 (1989)',
     ),
     'emt': Calculator(
         import_path='ase.calculators.emt.EMT',
