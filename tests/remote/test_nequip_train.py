@@ -1,0 +1,214 @@
+"""Tests for the training script: real trainings, killed, damaged and led astray."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aiida_enne.codes import nequip
+from aiida_enne.science.frames import to_extxyz
+from aiida_enne.workflows import protocols
+
+pytestmark = pytest.mark.nequip
+EPOCHS = 30
+
+
+@pytest.fixture(scope='module')
+def prepare_job(configurations, tmp_path_factory):
+    """Return a function that writes a job: `folder = prepare_job({label: seed}, label=rate)`."""
+    parameters = protocols.load('ensemble', 'test')['training']['train']['parameters']
+    parameters['trainer']['max_epochs'] = EPOCHS
+    parameters['training_module']['lr_scheduler'] = {
+        'scheduler': {'_target_': 'torch.optim.lr_scheduler.StepLR', 'step_size': 5, 'gamma': 0.5}
+    }
+
+    def run(seeds, **changes):
+        folder = tmp_path_factory.mktemp('job')
+        for name in nequip.SCRIPTS:
+            shutil.copy(files('aiida_enne.remote').joinpath(name), folder)
+        for name, part in (('train.xyz', range(6)), ('validation.xyz', [6, 7])):
+            (folder / name).write_text(to_extxyz(configurations.select(part)))
+        for label, seed in seeds.items():
+            config = nequip.render(parameters, seed=seed, elements=['Cu'])
+            config['training_module']['optimizer']['lr'] = changes.get(label, 0.01)
+            (folder / 'members' / label).mkdir(parents=True)
+            (folder / 'members' / label / 'config.yaml').write_text(yaml.safe_dump(config))
+        return folder
+
+    return run
+
+
+def start(folder, *options):
+    environment = os.environ | {'OMP_NUM_THREADS': '1'}
+    command = [sys.executable, nequip.SCRIPTS[0], *options]
+    with (folder / 'out').open('w') as out:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=out)
+
+
+def train(folder, *options):
+    assert start(folder, *options).wait(120) == 0
+    return {path.parent.name: read(path) for path in folder.glob('members/*/result.json')}
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def epochs_of(folder, label):
+    path = folder / 'members' / label / 'progress.json'
+    return read(path)['epoch'] if path.exists() else 0
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, 'waited in vain'
+        time.sleep(0.01)
+
+
+def attempt_after(folder, prepare_job, seeds):
+    """Return a new job that has the checkpoints of an older one, as a restart does."""
+    new = prepare_job(seeds)
+    for label in seeds:
+        name = f'members/{label}/checkpoints'
+        shutil.copytree(folder / name, new / name)
+    return new
+
+
+def change(path, *sections, **options):
+    """Change options of a configuration."""
+    config = yaml.safe_load(path.read_text())
+    place = config
+    for section in sections:
+        place = place[section]
+    place.update(options)
+    path.write_text(yaml.safe_dump(config))
+
+
+def edit(checkpoint, *statements):
+    """Change a checkpoint, called `state`, in a process of its own."""
+    load, save = 'state = torch.load(path, weights_only=False)', 'torch.save(state, path)'
+    code = ['import sys, torch', 'path = sys.argv[1]', load, *statements, save]
+    subprocess.run([sys.executable, '-c', '\n'.join(code), checkpoint], check=True)
+
+
+@pytest.fixture(scope='module')
+def undisturbed(prepare_job):
+    folder = prepare_job({'a': 1, 'b': 2})
+    return folder, train(folder, '--processes', '2')
+
+
+def test_members_finish_and_differ(undisturbed):
+    _, results = undisturbed
+    assert {result['status'] for result in results.values()} == {'finished'}
+    assert {result['epochs'] for result in results.values()} == {EPOCHS}
+    assert results['a']['weights_sha256'] != results['b']['weights_sha256']
+
+
+def test_same_seed_and_data_give_the_same_model_however_members_share_the_job(
+    undisturbed, prepare_job
+):
+    parallel, results = undisturbed
+    sequential = prepare_job({'b': 2, 'other': 1})
+    again = train(sequential, '--processes', '1')
+    assert again['other']['weights_sha256'] == results['a']['weights_sha256']
+    assert again['b']['weights_sha256'] == results['b']['weights_sha256']
+    first, second = (
+        (folder / 'members' / label / 'checkpoints' / 'best.ckpt').read_bytes()
+        for folder, label in ((parallel, 'a'), (sequential, 'other'))
+    )
+    assert first == second
+
+
+@pytest.mark.slow
+def test_kill_minus_nine_loses_nothing(undisturbed, prepare_job):
+    """Killed, continued in a new folder, killed again: the model is the undisturbed one."""
+    folder, seeds, reached = prepare_job({'a': 1}), {'a': 1}, [0]
+    for target in (5, 15):
+        process = start(folder)
+        wait_for(lambda: epochs_of(folder, 'a') >= target)  # noqa: B023
+        member = re.search(r'a: began as process (\d+)', (folder / 'out').read_text())[1]
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        wait_for(lambda: not Path(f'/proc/{member}').exists())  # noqa: B023
+        reached.append(epochs_of(folder, 'a'))
+        folder = attempt_after(folder, prepare_job, seeds)
+    result = train(folder)['a']
+    assert 5 <= reached[1] < reached[2] == result['first_epoch'] < EPOCHS
+    undisturbed_folder, expected = undisturbed[0], undisturbed[1]['a']
+    assert result['weights_sha256'] == expected['weights_sha256']
+    assert (result['best_epoch'], result['epochs']) == (expected['best_epoch'], EPOCHS)
+    history = 'members/a/history.csv'
+    assert (folder / history).read_text() == (undisturbed_folder / history).read_text()
+
+
+@pytest.mark.slow
+def test_best_of_all_attempts_is_kept(undisturbed, prepare_job):
+    """The continued training is made to get worse: the model of the first attempt must stay."""
+    folder = attempt_after(undisturbed[0], prepare_job, {'a': 1})
+    checkpoint = folder / 'members/a/checkpoints/last.ckpt'
+    edit(
+        checkpoint,
+        "state['optimizer_states'][0]['param_groups'][0]['lr'] = 10.0",
+        "state['lr_schedulers'][0].update(gamma=1.0, _last_lr=[10.0])",
+    )
+    change(folder / 'members/a/config.yaml', 'trainer', max_epochs=EPOCHS + 3)
+    result, before = train(folder)['a'], undisturbed[1]['a']
+    assert (result['first_epoch'], result['epochs']) == (EPOCHS, EPOCHS + 3)
+    assert result['best_epoch'] == before['best_epoch']
+    assert result['weights_sha256'] == before['weights_sha256']
+    history = nequip.read_history((folder / 'members/a/history.csv').read_text())
+    assert history['val0_epoch_weighted_sum'][-1] > 2 * result['best_score']
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_falls_back_to_an_older_one(undisturbed, prepare_job):
+    folder = attempt_after(undisturbed[0], prepare_job, {'a': 1})
+    checkpoints = folder / 'members/a/checkpoints'
+    whole = (checkpoints / 'last.ckpt').read_bytes()
+    (checkpoints / 'best.ckpt').write_bytes(b'')
+    (checkpoints / 'last.ckpt').write_bytes(whole[: len(whole) // 2])
+    result = train(folder)['a']
+    assert (result['status'], result['first_epoch']) == ('finished', EPOCHS - 1)
+    assert 'last.ckpt is damaged' in (folder / 'members/a/log').read_text()
+
+
+def test_the_clock_stops_members_between_epochs(prepare_job):
+    folder = prepare_job({'a': 1, 'b': 2})
+    results = train(folder, '--seconds', '0.001')
+    assert set(results) == {'a'}, 'the second would be killed in the middle of its first epoch'
+    assert (results['a']['status'], results['a']['epochs']) == ('unfinished', 1)
+    assert results['a']['weights_sha256']
+
+
+def test_one_member_diverges_and_one_crashes_alone(prepare_job):
+    folder = prepare_job({'good': 1, 'wild': 2, 'wrong': 3}, wild=1e30)
+    change(folder / 'members/wrong/config.yaml', 'training_module', 'model', num_layers='many')
+    results = train(folder, '--processes', '3')
+    statuses = {label: result['status'] for label, result in results.items()}
+    assert statuses == {'good': 'finished', 'wild': 'diverged', 'wrong': 'failed'}
+    assert 'nan' in results['wild']['message'] or 'inf' in results['wild']['message']
+    assert 'Traceback' in (folder / 'members/wrong/log').read_text()
+
+
+def test_a_finite_model_survives_divergence(undisturbed, prepare_job):
+    folder = attempt_after(undisturbed[0], prepare_job, {'a': 1})
+    for name in ('last.ckpt', 'previous.ckpt'):
+        edit(
+            folder / 'members/a/checkpoints' / name,
+            "weights = [v for k, v in state['state_dict'].items() if k.startswith('model.')]",
+            "[value.fill_(float('nan')) for value in weights if value.is_floating_point()]",
+        )
+    change(folder / 'members/a/config.yaml', 'trainer', max_epochs=EPOCHS + 3)
+    result = train(folder)['a']
+    assert result['status'] == 'diverged'
+    assert result['weights_sha256'] == undisturbed[1]['a']['weights_sha256']
