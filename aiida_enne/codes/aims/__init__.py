@@ -3,4 +3,4 @@
 CONTROL, GEOMETRY = 'control.in', 'geometry.in'
 NEXT_GEOMETRY = 'geometry.in.next_step'
 MD_RESTART = 'aims_MD_restart.dat'
-OUTPUT = 'aims.out'
+OUTPUT, ERRORS = 'aims.out', 'aims.err'

@@ -1,0 +1,74 @@
+"""`Parser` of a run of FHI-aims."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode
+from aiida.parsers import Parser
+
+from aiida_enne.codes.aims import ERRORS, labels
+from aiida_enne.codes.aims.output import AimsOutput, Verdict, read_output
+from aiida_enne.codes.aims.settings import ControlSettings
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+
+VERDICTS = {
+    Verdict.NOT_STARTED: 'ERROR_NOT_STARTED',
+    Verdict.TRUNCATED: 'ERROR_TRUNCATED',
+    Verdict.WRONG_ARCHITECTURE: 'ERROR_WRONG_ARCHITECTURE',
+    Verdict.SPECIES_MISSING: 'ERROR_SPECIES_MISSING',
+    Verdict.ATOMS_TOO_CLOSE: 'ERROR_ATOMS_TOO_CLOSE',
+    Verdict.OUT_OF_WALLTIME: 'ERROR_OUT_OF_WALLTIME',
+    Verdict.KILLED: 'ERROR_KILLED',
+    Verdict.OUT_OF_MEMORY: 'ERROR_OUT_OF_MEMORY',
+    Verdict.SCF_NOT_CONVERGED: 'ERROR_SCF_NOT_CONVERGED',
+    Verdict.RELAXATION_NOT_CONVERGED: 'ERROR_RELAXATION_NOT_CONVERGED',
+}
+#: What the scheduler's own verdict is.
+SCHEDULER = {110: Verdict.OUT_OF_MEMORY, 120: Verdict.OUT_OF_WALLTIME}
+
+
+class AimsParser(Parser):
+    """Attach whatever the run left, then give the verdict."""
+
+    def parse(self, **_: Any) -> ExitCode:
+        """Read the output; what the scheduler said counts before what the output lets one guess."""
+        inputs = self.node.inputs
+        settings = ControlSettings.from_dict(inputs.parameters.get_dict())
+        start = inputs.configurations.get_configurations().select([inputs.index.value])
+        others = (ERRORS, *map(self.node.get_option, ('scheduler_stderr', 'scheduler_stdout')))
+        output = read_output(
+            self._text(self.node.get_option('output_filename')),
+            '\n'.join(self._text(name) for name in others),
+        )
+        verdict, reason = output.verdict, output.reason
+        if verdict is not Verdict.FINISHED and self.node.exit_status in SCHEDULER:
+            verdict, reason = SCHEDULER[self.node.exit_status], 'the scheduler says so'
+        self.out('results', orm.Dict(labels.summary(output) | {'verdict': str(verdict)}))
+        self._attach(output, settings, start)
+        if verdict is Verdict.FINISHED:
+            return ExitCode()
+        return self.exit_codes[VERDICTS[verdict]].format(reason=reason)
+
+    def _attach(self, output: AimsOutput, settings: ControlSettings, start: Any) -> None:
+        frames = labels.labelled(output, settings, start)
+        if frames is not None:
+            species = self.node.inputs.species
+            levels = [species[element].level for element in start.elements]
+            level = labels.level_of_theory(settings, levels)
+            self.out('dataset', DatasetData.from_configurations(frames, level_of_theory=level))
+        geometry = labels.last_geometry(output)
+        if geometry is None:
+            return
+        last = labels.configuration_at(geometry, start)
+        self.out('last_configuration', ConfigurationsData.from_configurations(last))
+        if geometry.velocities is not None:
+            self.out('last_velocities', orm.ArrayData({'velocities': geometry.velocities}))
+
+    def _text(self, name: str | None) -> str:
+        if name is None or name not in self.retrieved.base.repository.list_object_names():
+            return ''
+        content = self.retrieved.base.repository.get_object_content(name, mode='rb')
+        return bytes(content).decode(errors='replace')
