@@ -11,4 +11,15 @@ html_title = f'aiida-enne {release}'
 exclude_patterns = ['_build']
 myst_enable_extensions = ['dollarmath', 'colon_fence']
 autodoc_member_order = 'bysource'
-autodoc_typehints = 'description'
+autodoc_typehints = 'signature'
+napoleon_attr_annotations = False
+
+
+def escape_bars(app, what, name, obj, options, lines):
+    """Keep |ε| a modulus: reStructuredText takes bars for substitutions."""
+    lines[:] = [line.replace('|', r'\|') for line in lines]
+
+
+def setup(app):
+    """Connect the hook."""
+    app.connect('autodoc-process-docstring', escape_bars)

