@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
+from aiida.engine import (
+    ExitCode,
+    PortNamespace,
+    ProcessBuilder,
+    ProcessSpec,
+    ToContext,
+    WorkChain,
+)
 
 from aiida_enne.calculations.functions import audit_ensemble
+from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.audit import AuditOptions
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.prediction import PredictionWorkChain
+from aiida_enne.workflows.prediction import validate_inputs as validate_predictions
 
 
 def validate_parameters(node: orm.Dict, _: Any) -> str | None:
@@ -24,6 +33,25 @@ def validate_parameters(node: orm.Dict, _: Any) -> str | None:
         AuditOptions.from_dict(options)
     except ValueError as exception:
         return str(exception)
+    return None
+
+
+def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+    """Check that there are labels to compare with, and the domains that the options name."""
+    if not {'datasets', 'audit'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    if reason := validate_predictions(inputs, ports):
+        return reason
+    datasets = inputs['datasets']
+    for label, node in datasets.items():
+        if not isinstance(node, DatasetData):
+            return f'`{label}` has no reference labels: expected a DatasetData, got {node}'
+    known = sorted({domain for node in datasets.values() for domain in node.domains})
+    options = inputs['audit'].get_dict()
+    alignment = options.get('alignment') or {}
+    named = [*options.get('training_domains', ()), *filter(None, [alignment.get('domain')])]
+    if unknown := sorted(set(named) - set(known)):
+        return f'no dataset has the domains {unknown}; there are {known}'
     return None
 
 
@@ -42,6 +70,7 @@ class AuditWorkChain(WorkChain):
             validator=validate_parameters,
             help='Options of the audit, e.g. ddof; `alignment` names a domain and how to align.',
         )
+        spec.inputs.validator = validate_inputs
         spec.expose_outputs(PredictionWorkChain)
         spec.output_namespace('statistics', valid_type=StatisticsData, help='By dataset.')
         spec.outline(cls.predict, cls.audit)
@@ -78,7 +107,9 @@ class AuditWorkChain(WorkChain):
         predict = PredictionWorkChain.get_builder_from_protocol(
             code, models, datasets, protocol=protocol, overrides=chosen.get('predict')
         )
-        builder._update({**predict._inputs(prune=True), 'audit': chosen['audit'], **inputs})
+        builder._update(
+            {**predict._inputs(prune=True), 'audit': orm.Dict(chosen['audit']), **inputs}
+        )
         return builder
 
     def predict(self) -> ToContext:

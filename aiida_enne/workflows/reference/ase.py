@@ -1,0 +1,98 @@
+"""Reference engine: any ASE calculator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext
+
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain
+
+#: What a configuration must have become to count.
+FINISHED = 'finished'
+
+
+class AseReferenceWorkChain(ReferenceWorkChain):
+    """Label, move or relax configurations with an ASE calculator, many of them in one job."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Add the inputs of the job and the outline."""
+        super().define(spec)
+        spec.expose_inputs(
+            AseBaseWorkChain,
+            namespace='base',
+            exclude=('ase.configurations', 'ase.task', 'ase.seed'),
+        )
+        spec.outline(cls.calculate, cls.conclude)
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        configurations: ConfigurationsData,
+        task: dict[str, Any],
+        *,
+        seed: int | None = None,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Python with ASE and the calculator's package.
+            configurations: What to work on.
+            task: See `codes.ase_run.complete_task`.
+            seed: Seed of dynamics.
+            protocol: One of the protocols in `reference_ase.yaml`.
+            overrides: Inputs that win over the protocol's; `calculator`, a preset by name or a
+                mapping as in `codes.ase_run.complete_calculator`, replaces the protocol's whole.
+
+        Raises:
+            ValueError: If there is no such protocol.
+        """
+        inputs = protocols.load('reference_ase', protocol, overrides)
+        calculator = inputs.pop('calculator')
+        if isinstance(calculator, str):
+            calculator = {'preset': calculator}
+        elif 'import_path' in calculator:
+            calculator = {**overrides['calculator']}  # nothing of the protocol's preset is left
+        inputs['base']['ase']['calculator'] = calculator
+        inputs |= {'configurations': configurations, 'task': task}
+        inputs |= {} if seed is None else {'seed': seed}
+        return protocols.fill(cls, inputs, code)
+
+    def calculate(self) -> ToContext:
+        """Submit one job for all configurations; it is continued where it was stopped."""
+        inputs = self.exposed_inputs(AseBaseWorkChain, 'base')
+        for name in ('configurations', 'task', 'seed'):
+            if name in self.inputs:
+                inputs['ase'][name] = self.inputs[name]
+        return ToContext(base=self.submit(AseBaseWorkChain, **inputs))
+
+    def conclude(self) -> ExitCode | None:
+        """Hand out everything, then say what failed."""
+        base = self.ctx.base
+        for name in ('dataset', 'results'):
+            if name in base.outputs:
+                self.out(name, base.outputs[name])
+        if base.is_finished_ok:
+            return None
+        total, finished, failures = self.inputs.configurations.n_frames, 0, ''
+        if 'results' in base.outputs:
+            results = base.outputs.results.get_dict()
+            finished = results['counts'].get(FINISHED, 0)
+            failures = '; '.join(
+                f'{item["configuration"]}: {item["message"]}' for item in results['failures']
+            )
+        failures = failures or base.exit_message or base.process_state.value
+        if not finished:
+            return self.exit_codes.ERROR_ALL_FAILED.format(total=total, failures=failures)
+        return self.exit_codes.ERROR_SOME_FAILED.format(
+            n=total - finished, total=total, failures=failures
+        )

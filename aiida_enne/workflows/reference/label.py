@@ -1,0 +1,176 @@
+"""Labels of many configurations, by any engine, so many jobs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import (
+    ExitCode,
+    PortNamespace,
+    ProcessBuilder,
+    ProcessSpec,
+    ToContext,
+    WorkChain,
+    while_,
+)
+
+from aiida_enne.calculations.labelling import cut_configurations, join_labels
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.workflows.reference.chosen import (
+    define_engine,
+    engine_inputs,
+    load_protocol,
+    refusal,
+    thaw,
+    validate_count,
+)
+from aiida_enne.workflows.reference.engine import load_engine
+
+TASK = {'kind': 'label'}
+
+
+def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+    """Check that the engine takes its inputs, and that as many labels as are needed can be."""
+    if not {'configurations', 'engine', 'inputs', 'min_labelled'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    n = inputs['configurations'].n_frames
+    if 'min_labelled' in inputs and inputs['min_labelled'].value > n:
+        return f'`min_labelled` is {inputs["min_labelled"].value}, there are {n} configurations'
+    return refusal(
+        inputs['engine'].value,
+        inputs.get('inputs', {}),
+        configurations=inputs['configurations'],
+        task=orm.Dict(TASK),
+    )
+
+
+class LabelWorkChain(WorkChain):
+    """Label n configurations; what fails is listed with its reason, and the rest is kept."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        count = {
+            'valid_type': orm.Int,
+            'serializer': orm.to_aiida_type,
+            'validator': validate_count,
+        }
+        spec.input('configurations', valid_type=ConfigurationsData, help='What is labelled.')
+        define_engine(spec)
+        spec.input('per_job', **count, help='Configurations per work chain of the engine.')
+        spec.input('min_labelled', **count, required=False, help='Labels that suffice; all.')
+        spec.inputs.validator = validate_inputs
+        spec.outline(
+            cls.cut, while_(cls.has_waiting)(cls.submit_pieces, cls.gather), cls.conclude
+        )
+        spec.output(
+            'dataset',
+            valid_type=DatasetData,
+            required=False,
+            help='All labels in the order of the configurations, whose index is in the info.',
+        )
+        spec.output(
+            'failures',
+            valid_type=orm.Dict,
+            help='`failures`: index, domain and message of every configuration without a label.',
+        )
+        spec.exit_code(
+            410, 'ERROR_LABELS_MISSING', message='{n} of {needed} labels, none for {failed}'
+        )
+        spec.exit_code(510, 'ERROR_ALL_FAILED', message='All {n} labels failed; the first: {why}')
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        configurations: ConfigurationsData,
+        engine: str = 'ase',
+        *,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Code of the engine.
+            configurations: What is labelled.
+            engine: Name of the engine.
+            protocol: `test`, `laptop` or `paper`, of this workflow and of the engine.
+            overrides: Inputs that win over the protocol's; `inputs` are overrides of the engine's.
+
+        Raises:
+            ValueError: If there is no such protocol.
+            EntryPointError: If there is no such engine.
+        """
+        chosen = load_protocol('label', engine, protocol, overrides)
+        inner = load_engine(engine).get_builder_from_protocol(
+            code, configurations, TASK, protocol=protocol, overrides=chosen.pop('inputs')
+        )
+        builder = cls.get_builder()
+        nodes = {'configurations': configurations, 'engine': engine}
+        builder._update({**chosen, **nodes, 'inputs': engine_inputs(inner)})
+        return builder
+
+    def cut(self) -> None:
+        """Cut the configurations into pieces."""
+        self.ctx.pieces = cut_configurations(self.inputs.configurations, self.inputs.per_job)
+        self.ctx.waiting = sorted(self.ctx.pieces)
+        self.ctx.datasets, self.ctx.results, self.ctx.messages = {}, {}, {}
+
+    def has_waiting(self) -> bool:
+        """Return whether pieces wait to be submitted."""
+        return bool(self.ctx.waiting)
+
+    def submit_pieces(self) -> ToContext:
+        """Submit as many pieces as may be worked on at a time."""
+        k = self.inputs.max_concurrent
+        self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]
+        engine, submitted = load_engine(self.inputs.engine.value), {}
+        for label in self.ctx.running:
+            inputs = thaw(self.inputs.get('inputs', {}))
+            inputs |= {'configurations': self.ctx.pieces[label], 'task': orm.Dict(TASK)}
+            inputs['metadata'] = {'call_link_label': label}
+            submitted[label] = self.submit(engine, **inputs)
+        self.report(f'{len(submitted)} pieces submitted, {len(self.ctx.waiting)} wait')
+        return ToContext(**submitted)
+
+    def gather(self) -> None:
+        """Take over what there is."""
+        for label in self.ctx.running:
+            node = self.ctx[label]
+            for name, taken in (('dataset', self.ctx.datasets), ('results', self.ctx.results)):
+                if name in node.outputs:
+                    taken[label] = node.outputs[name]
+            if not node.is_finished_ok:
+                why = node.exit_message or node.process_state.value
+                self.ctx.messages[label] = f'{node.process_label}<{node.uuid}>: {why}'
+
+    def conclude(self) -> ExitCode | None:
+        """Hand out all labels, and list what has none."""
+        joined = join_labels(
+            self.inputs.configurations,
+            self.inputs.per_job,
+            orm.Dict(self.ctx.messages),
+            **{
+                name: nodes
+                for name, nodes in (('datasets', self.ctx.datasets), ('results', self.ctx.results))
+                if nodes
+            },
+        )
+        self.out_many(joined)
+        told = joined['failures'].get_dict()
+        failures, n, total = told['failures'], told['n_labelled'], told['n_configurations']
+        needed = self.inputs.min_labelled.value if 'min_labelled' in self.inputs else total
+        if not n:
+            why = failures[0]['message']
+            return self.exit_codes.ERROR_ALL_FAILED.format(n=total, why=why)
+        failed = [item['configuration'] for item in failures]
+        if n < needed:
+            return self.exit_codes.ERROR_LABELS_MISSING.format(n=n, needed=needed, failed=failed)
+        if failed:
+            self.report(f'{n} labels, {needed} suffice: none for {failed}')
+        return None

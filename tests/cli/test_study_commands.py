@@ -1,0 +1,145 @@
+"""Tests of split, launch, status, report and share: what a user types, and what he reads."""
+
+import json
+
+import pytest
+from aiida import orm
+
+from aiida_enne.cli.launch import parse_seeds, read_overrides
+from aiida_enne.data.split import SplitData
+from aiida_enne.science.splits import Split
+
+
+@pytest.fixture
+def code(aiida_code_installed):
+    return aiida_code_installed(filepath_executable='/bin/true', label='python')
+
+
+def count():
+    return orm.QueryBuilder().append(orm.Node).count()
+
+
+def test_split_stores_indices_with_their_parent(invoke, dataset):
+    result = invoke(
+        *('dataset', 'split', dataset.pk, '--method', 'blocks', '--fractions', 0.5, 0.25, 0.25),
+        *('--within', 'cold', '--rest-to-test', '--shared-blocks', '--label', 'mine'),
+    )
+    assert result.exit_code == 1  # blocks of two are too short for three parts
+    result = invoke(
+        *('dataset', 'split', dataset.pk, '--method', 'random', '--sizes', 4, 2, 1),
+        *('--seed', 1, '--within', 'cold', '--rest-to-test', '--shared-blocks', '--label', 'mine'),
+    )
+    assert result.exit_code == 0, result.output
+    node = orm.load_node(label='mine')
+    assert isinstance(node, SplitData)
+    assert len(node.get_split().train) == 4
+    assert {8, 9} <= set(node.get_split().test.tolist())
+    assert node.creator.inputs.dataset.uuid == dataset.uuid
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (('--method', 'random', '--sizes', '4', '2', '1'), 'needs --seed'),
+        (('--method', 'random', '--sizes', '99', '2', '1', '--seed', '1'), 'cannot draw'),
+        (('--method', 'domain', '--train', 'warm', '--validation', 'hot'), "['warm']"),
+        (('--method', 'random', '--sizes', '4', '2', '1', '--seed', '1'), 'trajectory blocks'),
+        (('--method', 'random', '--train', 'hot', '--seed', '1'), 'go with --method domain'),
+    ],
+)
+def test_a_bad_split_stores_nothing(invoke, dataset, words, message):
+    before = count()
+    result = invoke('dataset', 'split', dataset.pk, *words)
+    assert result.exit_code != 0
+    assert message in result.output
+    assert 'Traceback' not in result.output
+    assert count() == before
+
+
+def test_launch_shows_what_it_would_run(invoke, dataset, code):
+    split = SplitData.from_split(Split([0, 1], [2], [4]), dataset, method='by hand').store()
+    before = count()
+    result = invoke(
+        *('launch', 'ensemble', '--code', code.pk, '--dataset', dataset.pk, '--split', split.pk),
+        *('--protocol', 'test', '--seeds', '3,4,5', '--dry-run'),
+    )
+    assert result.exit_code == 0, result.output
+    assert 'EnsembleWorkChain' in result.output
+    assert '[3, 4, 5]' in result.output
+    assert count() == before
+
+
+def test_an_audit_can_be_planned_from_a_training(invoke, audited, dataset, code):
+    result = invoke(
+        *('launch', 'audit', '--code', code.pk, '--ensemble', audited[1].pk),
+        *('--dataset', dataset.pk, '--align-domain', 'cold', '--protocol', 'test', '--dry-run'),
+    )
+    assert result.exit_code == 0, result.output
+    assert "'domain': 'cold'" in result.output
+    assert result.output.count('ModelData') == 5
+
+
+def test_seeds_and_overrides_are_checked(tmp_path):
+    assert parse_seeds('1, 2,3') == [1, 2, 3]
+    with pytest.raises(Exception, match='seeds must be integers'):
+        parse_seeds('1,two')
+    (tmp_path / 'list.yaml').write_text('- 1')
+    with pytest.raises(Exception, match='must hold a mapping'):
+        read_overrides(tmp_path / 'list.yaml')
+    (tmp_path / 'evil.yaml').write_text('!!python/object/apply:os.system [true]')
+    with pytest.raises(Exception, match='not valid YAML'):
+        read_overrides(tmp_path / 'evil.yaml')
+
+
+def test_status_tells_state_and_errors(invoke, audited):
+    result = invoke('status', audited[0].pk)
+    assert result.exit_code == 0, result.output
+    assert 'AuditWorkChain' in result.output
+    assert 'finished [0]' in result.output
+
+
+def test_status_of_an_empty_profile(invoke):
+    result = invoke('status')
+    assert result.exit_code == 1
+    assert 'nothing of this plugin has been launched' in result.output
+
+
+def test_report_and_share(invoke, audited, tmp_path):
+    result = invoke('report', '-o', tmp_path / 'report')
+    assert result.exit_code == 0, result.output
+    assert str(tmp_path / 'report' / 'report.html') in result.output
+    numbers = json.loads((tmp_path / 'report' / 'numbers.json').read_text())
+    assert set(numbers['study']['domains']) == {'cold', 'hot'}
+    archive = tmp_path / 'study.aiida'
+    result = invoke('share', audited[0].pk, archive, '--dry-run')
+    assert 'PredictionData' in result.output
+    assert not archive.exists()
+    assert invoke('share', audited[0].pk, archive).exit_code == 0
+    again = invoke('share', audited[0].pk, archive)
+    assert again.exit_code == 1
+    assert '--force replaces it' in again.output
+
+
+def test_what_cannot_be_reported_or_shared_is_named(invoke, dataset, tmp_path):
+    assert 'no audit has finished' in invoke('report').output
+    result = invoke('share', dataset.pk, tmp_path / 'x.aiida')
+    assert 'is a DatasetData, expected a process' in result.output
+
+
+def test_demo_dry_run_leaves_the_users_folder_alone(tmp_path):
+    import os
+    import subprocess
+    import sys
+
+    environment = os.environ | {'AIIDA_PATH': str(tmp_path / 'own'), 'HOME': str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, '-m', 'aiida_enne', 'demo', '--dry-run', '-o', str(tmp_path / 'demo')],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'DemoWorkChain' in done.stdout
+    assert not (tmp_path / 'own').exists()
+    assert not (tmp_path / '.aiida').exists()
