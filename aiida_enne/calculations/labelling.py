@@ -19,7 +19,7 @@ PIECE = 'piece_'
 def cut_configurations(
     configurations: ConfigurationsData, size: orm.Int
 ) -> dict[str, ConfigurationsData]:
-    """Cut configurations into pieces of at most `size`: `piece_000000`, `piece_000001`, …"""
+    """Cut configurations into pieces of at most `size`; labels are `piece_000000` and so on."""
     pieces = labelling.cut(configurations.get_configurations(), size.value)
     return {
         f'{PIECE}{number:06}': ConfigurationsData.from_configurations(piece)
@@ -55,9 +55,7 @@ def join_labels(
         reasons |= dict.fromkeys(range(first, first + size.value), message)
     for label, results in nodes.get('results', {}).items():
         first = _number(label) * size.value
-        reasons |= {
-            first + item['configuration']: item['message'] for item in results['failures']
-        }
+        reasons |= {first + item['configuration']: item['message'] for item in results['failures']}
     failures = labelling.list_failures(whole, joined, reasons)
     outputs: dict[str, Any] = {
         'failures': orm.Dict(

@@ -64,9 +64,7 @@ class LabelWorkChain(WorkChain):
         spec.input('per_job', **count, help='Configurations per work chain of the engine.')
         spec.input('min_labelled', **count, required=False, help='Labels that suffice; all.')
         spec.inputs.validator = validate_inputs
-        spec.outline(
-            cls.cut, while_(cls.has_waiting)(cls.submit_pieces, cls.gather), cls.conclude
-        )
+        spec.outline(cls.cut, while_(cls.has_waiting)(cls.submit_pieces, cls.gather), cls.conclude)
         spec.output(
             'dataset',
             valid_type=DatasetData,

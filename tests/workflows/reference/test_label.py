@@ -79,9 +79,7 @@ def test_no_more_jobs_at_a_time_than_allowed(label):
     node = label(copper(5), per_job=1, max_concurrent=2)
     assert node.is_finished_ok, node.exit_message
     spans = [
-        (child.ctime, child.mtime)
-        for child in node.called
-        if isinstance(child, orm.WorkChainNode)
+        (child.ctime, child.mtime) for child in node.called if isinstance(child, orm.WorkChainNode)
     ]
     assert len(spans) == 5
     at_a_time = [sum(a <= begin < b for a, b in spans) for begin, _ in spans]
