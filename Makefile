@@ -18,10 +18,7 @@ test-fast: $(VENV)/.tests
 	$(BIN)/python -m pytest -m 'not slow and not nequip and not qe'
 
 lint: $(VENV)/.tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/pre-commit run --all-files --show-diff-on-failure
 
 docs: $(VENV)/.tests
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
