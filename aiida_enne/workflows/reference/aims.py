@@ -1,0 +1,279 @@
+"""The FHI-aims engine: one job per configuration, or per run of its trajectory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, PortNamespace, ProcessBuilder, ProcessSpec, append_, while_
+
+from aiida_enne.calculations.aims import AimsCalculation as Aims
+from aiida_enne.calculations.references import collect_reference
+from aiida_enne.codes.aims import checks, tasks
+from aiida_enne.codes.aims.control import k_grid
+from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.species import find_species
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.reference.aims_base import AimsBaseWorkChain as Base
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain, validate_inputs
+
+#: Inputs of a job that the engine sets itself.
+OWNED = tuple(
+    f'aims.{name}' for name in ('configurations', 'index', 'fixed', 'velocities', 'parent_folder')
+)
+#: Failures that the message of the exit code names; all are in `results`.
+NAMED = 5
+
+
+def validate_count(node: orm.Int, _: Any) -> str | None:
+    """Check that the number is above zero."""
+    return None if node.value > 0 else f'the number must be above zero, got {node.value}'
+
+
+def validate_density(node: orm.Float, _: Any) -> str | None:
+    """Check that the density is above zero."""
+    return None if node.value > 0 else f'`k_density` must be above zero, got {node.value}'
+
+
+def validate_all(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+    """Check that FHI-aims can do what the task asks for."""
+    if problem := validate_inputs(inputs, ports):
+        return problem
+    if not {'task', 'base', 'configurations'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    try:
+        task, _ = plan(inputs)
+        if 'seed' in inputs:
+            checks.count('seed', inputs['seed'].value, 0)
+    except ValueError as exception:
+        return str(exception)
+    given = inputs['base']['aims'].get('species', {})
+    elements = inputs['configurations'].elements
+    if missing := sorted(set(elements) - set(given)):
+        return f'`species` must have every element, it lacks {", ".join(missing)}'
+    n, fixed = inputs['configurations'].n_frames, task.get('fixed')
+    if fixed and len(fixed) != n:
+        return f'`fixed` must list atoms for {n} configurations, got {len(fixed)}'
+    return None
+
+
+def plan(inputs: Any) -> tuple[dict[str, Any], list[tasks.Run]]:
+    """Return the complete task and its runs."""
+    task = complete_task(inputs['task'].get_dict())
+    thermostats = inputs['thermostats'].get_dict() if 'thermostats' in inputs else {}
+    settings = inputs['base']['aims']['parameters'].get_dict()
+    return task, tasks.plan(task, settings, thermostats, inputs['ramp_segments'].value)
+
+
+class AimsReferenceWorkChain(ReferenceWorkChain):
+    """Label, move or relax configurations with FHI-aims."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        as_node = {'serializer': orm.to_aiida_type}
+        spec.expose_inputs(Base, namespace='base', exclude=OWNED)
+        spec.input(
+            'k_density',
+            valid_type=orm.Float,
+            required=False,
+            validator=validate_density,
+            help='k-points per Å⁻¹ of reciprocal length, 2π included; or `k_grid` for all.',
+            **as_node,
+        )
+        spec.input(
+            'thermostats',
+            valid_type=orm.Dict,
+            required=False,
+            help='Ensemble of MD_run in place of `langevin` or `nose_hoover_chain`.',
+            **as_node,
+        )
+        spec.input(
+            'ramp_segments',
+            valid_type=orm.Int,
+            default=lambda: orm.Int(10),
+            validator=validate_count,
+            help='Runs of one temperature each that a ramp takes.',
+            **as_node,
+        )
+        spec.input(
+            'max_concurrent',
+            valid_type=orm.Int,
+            required=False,
+            validator=validate_count,
+            help='Jobs at a time, all by default.',
+            **as_node,
+        )
+        spec.inputs.validator = validate_all
+        spec.outline(
+            cls.setup, while_(cls.has_waiting)(cls.run_jobs, cls.gather), cls.collect, cls.conclude
+        )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        configurations: ConfigurationsData,
+        task: dict[str, Any],
+        *,
+        seed: int | None = None,
+        protocol: str | None = None,
+        overrides: dict[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: FHI-aims.
+            configurations: What to work on.
+            task: See `codes.ase_run.complete_task`.
+            seed: Of dynamics.
+            protocol: `paper` or `test`; see `reference_aims.yaml`.
+            overrides: Inputs that win over the protocol's; `species` is the label of a family.
+
+        Raises:
+            ValueError: If there is no such protocol, or the family lacks an element.
+        """
+        inputs = protocols.load('reference_aims', protocol, overrides)
+        family = inputs.pop('species')
+        if 'k_grid' in inputs['base']['aims']['parameters']:
+            inputs.pop('k_density', None)
+        inputs['base']['aims']['species'] = find_species(family, configurations.elements)
+        inputs |= {'configurations': configurations, 'task': orm.Dict(task)}
+        inputs |= {} if seed is None else {'seed': orm.Int(seed)}
+        return protocols.fill(cls, inputs, code)
+
+    def setup(self) -> None:
+        """Plan the runs of every configuration."""
+        self.ctx.task, runs = plan(self.inputs)
+        self.ctx.n_runs = len(runs)
+        self.ctx.cells = self.inputs.configurations.get_configurations()
+        chosen = self.inputs.thermostats.get_dict() if 'thermostats' in self.inputs else {}
+        for name in sorted({stage['thermostat'] for stage in self.ctx.task.get('stages', [])}):
+            if name in chosen:
+                self.report(f'{chosen[name]} stands for the thermostat {name}')
+        self.ctx.next_run = [0] * len(self.ctx.cells)
+        self.ctx.waiting = list(range(len(self.ctx.cells)))
+        self.ctx.statuses = [
+            {'status': 'waiting', 'message': ''} for _ in range(len(self.ctx.cells))
+        ]
+        self.ctx.begins, self.ctx.datasets, self.ctx.parts = {}, {}, {}
+
+    def has_waiting(self) -> bool:
+        """Return whether there are jobs to submit."""
+        return bool(self.ctx.waiting)
+
+    def run_jobs(self) -> None:
+        """Submit as many jobs as may run at a time."""
+        waiting = self.ctx.waiting
+        n = self.inputs.max_concurrent.value if 'max_concurrent' in self.inputs else len(waiting)
+        self.ctx.waiting, self.ctx.working, self.ctx.running = waiting[n:], waiting[:n], []
+        _, runs = plan(self.inputs)
+        for index in self.ctx.working:
+            number = self.ctx.next_run[index]
+            node = self.submit(Base, **self.job(index, number, runs[number]))
+            self.report(f'launching {Base.__name__}<{node.pk}> for {label_of(index, number)}')
+            self.to_context(running=append_(node))
+
+    def job(self, index: int, number: int, run: tasks.Run) -> dict[str, Any]:
+        """Return the inputs of one run of one configuration."""
+        inputs = self.exposed_inputs(Base, 'base')
+        settings = dict(run.settings)
+        if 'k_density' in self.inputs:
+            cells = self.ctx.cells
+            density = self.inputs.k_density.value
+            grid = k_grid(cells.cells[index], cells.pbc[index].tolist(), density)
+            settings['k_grid'] = list(grid) if cells.pbc[index].any() else None
+        if 'md' in settings:
+            seed = tasks.seed_of(self.inputs.seed.value, index, number)
+            settings['md'] = settings['md'] | {'seed': seed}
+        begin = self.ctx.begins.get(index, {})
+        job = {
+            'configurations': self.inputs.configurations,
+            'index': orm.Int(index),
+            'parameters': orm.Dict(settings),
+            **begin,
+        }
+        if self.ctx.task.get('fixed'):
+            job['fixed'] = orm.List(self.ctx.task['fixed'][index])
+        inputs['aims'] = {**inputs['aims'], **job}
+        species, elements = inputs['aims']['species'], self.ctx.cells.select([index]).elements
+        inputs['aims']['species'] = {element: species[element] for element in elements}
+        inputs['metadata'] = {'call_link_label': label_of(index, number)}
+        return inputs
+
+    def gather(self) -> None:
+        """Take over what the jobs gave, and line up the next run of each trajectory."""
+        _, runs = plan(self.inputs)
+        further = []
+        for index, node in zip(self.ctx.working, self.ctx.running, strict=True):
+            number = self.ctx.next_run[index]
+            label = label_of(index, number)
+            if 'dataset' in node.outputs and (
+                node.is_finished_ok or self.ctx.task['kind'] != 'label'
+            ):
+                self.ctx.datasets[label] = node.outputs.dataset
+                about = asdict(runs[number])
+                about.pop('settings')
+                self.ctx.parts[label] = about | {'configuration': index}
+            self.ctx.statuses[index] = self.status_of(node)
+            if self.ctx.statuses[index]['status'] == 'finished' and number + 1 < self.ctx.n_runs:
+                self.ctx.next_run[index] += 1
+                self.ctx.begins[index] = {
+                    'configurations': node.outputs.last_configuration,
+                    'index': orm.Int(0),
+                    'velocities': node.outputs.last_velocities,
+                }
+                further.append(index)
+        # trajectories that have begun go first: at most `max_concurrent` are open at a time
+        self.ctx.waiting = further + self.ctx.waiting
+
+    def status_of(self, node: orm.WorkChainNode) -> dict[str, str]:
+        """Return what became of a run."""
+        task = self.ctx.task
+        if task['kind'] == 'md' and 'dataset' in node.outputs:
+            hottest = node.outputs.dataset.get_configurations().info['temperature'].max()
+            if hottest > task['max_temperature']:
+                return {'status': 'exploded', 'message': f'{hottest:.0f} K were reached'}
+        if node.is_finished_ok:
+            return {'status': 'finished', 'message': ''}
+        message = node.exit_message or f'{node.process_label}<{node.pk}> is {node.process_state}'
+        unrelaxed = Aims.exit_codes.ERROR_RELAXATION_NOT_CONVERGED.status
+        status = 'unconverged' if node.exit_status == unrelaxed else 'failed'
+        return {'status': status, 'message': message}
+
+    def collect(self) -> None:
+        """Join everything into one dataset, and list what failed."""
+        outcomes = {
+            'kind': self.ctx.task['kind'],
+            'statuses': self.ctx.statuses,
+            'parts': self.ctx.parts,
+        }
+        collected = collect_reference(
+            self.inputs.configurations, orm.Dict(outcomes), **self.ctx.datasets
+        )
+        for name, node in collected.items():
+            self.out(name, node)
+
+    def conclude(self) -> ExitCode | None:
+        """Say which configurations failed."""
+        bad = [
+            f'{index} ({item["message"]})'
+            for index, item in enumerate(self.ctx.statuses)
+            if item['status'] != 'finished'
+        ]
+        if not bad:
+            return None
+        total = len(self.ctx.statuses)
+        more = [] if len(bad) <= NAMED else [f'and {len(bad) - NAMED} more']
+        failures = '; '.join(bad[:NAMED] + more)
+        if len(bad) == total:
+            return self.exit_codes.ERROR_ALL_FAILED.format(total=total, failures=failures)
+        return self.exit_codes.ERROR_SOME_FAILED.format(n=len(bad), total=total, failures=failures)
+
+
+def label_of(index: int, number: int) -> str:
+    """Return the label of one run of one configuration."""
+    return f'configuration_{index:06d}_run_{number:03d}'
