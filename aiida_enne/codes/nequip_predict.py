@@ -80,9 +80,17 @@ def read_prediction(content: bytes, configurations: Configurations) -> npz.Array
     try:
         arrays = npz.loads(content)
         indices = arrays['indices']
-        n, total = len(indices), int(configurations.n_atoms[indices].sum())
-    except (ValueError, KeyError, IndexError) as exception:
+    except (ValueError, KeyError) as exception:
         raise OutputError(str(exception)) from exception
+    if missing := sorted({'energies', 'forces'} - arrays.keys()):
+        raise OutputError(f'the prediction lacks {missing}')
+    n, known = len(indices), len(configurations)
+    if n and not (indices.min() >= 0 and indices.max() < known):
+        raise OutputError(
+            f'`indices` reach from {indices.min()} to {indices.max()}, '
+            f'the dataset has {known} configurations'
+        )
+    total = int(configurations.n_atoms[indices].sum())
     shapes = {'energies': (n,), 'forces': (total, 3), 'stresses': (n, 3, 3)}
     shapes |= {'atomic_energies': (total,)}
     for name, shape in shapes.items():

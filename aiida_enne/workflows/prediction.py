@@ -194,7 +194,8 @@ class PredictionWorkChain(WorkChain):
                 )
                 again.append(name)
                 continue
-            self.ctx.predictions.setdefault(dataset, {}).update(found)
+            if found:
+                self.ctx.predictions.setdefault(dataset, {}).update(found)
             for label in missing:
                 self.ctx.failures[f'{dataset}.{label}'] = (
                     job.exit_message or job.process_state.value
