@@ -150,7 +150,8 @@ class AimsBaseWorkChain(BaseRestartWorkChain):
     @process_handler(priority=100, exit_codes=[_CODES.ERROR_NOT_STARTED, *CUT_SHORT])
     def start_again(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
         """Run once more what left nothing to go on from: a machine may have failed."""
-        if self.ctx.started_again or self.ctx.mixed_now:
+        used_up = self.kind == 'relax' and 'dataset' in node.outputs
+        if self.ctx.started_again or self.ctx.mixed_now or used_up:
             return None
         self.ctx.started_again = True
         self.report(f'{node.process_label}<{node.pk}> left nothing to continue; once more')

@@ -116,6 +116,29 @@ def test_stages_follow_each_other(launch, replay, real_aims):
     assert any('NVT_parrinello stands for the thermostat langevin' in text for text in reports)
 
 
+def test_where_all_fail_there_is_no_dataset(launch, replay, real_aims):
+    text, atoms = real_aims('si8_forces')
+    errors = 'slurmstepd: error: Detected 1 oom-kill event(s)\n'
+    replay.record(SETTINGS, atoms, first_steps(text, 0), errors=errors)
+    node = launch([atoms], {'kind': 'label'})
+    assert node.exit_status == AimsReferenceWorkChain.exit_codes.ERROR_ALL_FAILED.status
+    assert 'dataset' not in node.outputs
+    assert node.outputs.results['counts'] == {'failed': 1}
+
+
+def test_a_trajectory_that_is_too_hot_is_ended(launch, replay, real_aims):
+    text, atoms = real_aims('h2o_md')
+    md = {'time': 0.005, 'time_step': 0.001, 'ensemble': 'NVE', 'initial_temperature': 300.0}
+    replay.record(SETTINGS | {'md': md | {'seed': seed_of(4, 0, 0)}}, atoms, text)
+    stage = {'thermostat': 'nve', 'temperature': 300, 'steps': 4, 'record_every': 1}
+    task = {'kind': 'md', 'stages': [stage, stage], 'max_temperature': 350.0}
+    node = launch([atoms], task, seed=4)
+    assert node.exit_status == AimsReferenceWorkChain.exit_codes.ERROR_ALL_FAILED.status
+    (failure,) = node.outputs.results['failures']
+    assert (failure['status'], failure['message']) == ('exploded', '374 K were reached')
+    assert node.outputs.dataset.n_frames == 4
+
+
 @pytest.mark.parametrize(
     ('task', 'inputs', 'message'),
     [
