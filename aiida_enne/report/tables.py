@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida_enne.report.collect import Section, Study
+from aiida_enne.science.findings import number
 
 MEV = 1000.0
 
@@ -69,7 +70,7 @@ def _table(section: Section, prefix: str, title: str, unit: str, factor: float, 
 
 def _row(name: str, scalars: dict[str, Any], prefix: str, factor: float) -> list[str]:
     def get(key: str, scale: float = 1.0) -> str:
-        return number(scalars.get(f'{prefix}_{key}'), scale)
+        return shown(scalars.get(f'{prefix}_{key}'), scale)
 
     samples = scalars['n_force_components' if prefix == 'force' else 'n_configurations']
     rmse = get('rmse', factor) + interval(scalars, f'{prefix}_rmse', factor)
@@ -90,9 +91,9 @@ def _row(name: str, scalars: dict[str, Any], prefix: str, factor: float) -> list
     ]
 
 
-def number(value: float | None, factor: float = 1.0) -> str:
+def shown(value: float | None, factor: float = 1.0) -> str:
     """Write three significant digits, or a dash for what is not defined."""
-    return '–' if value is None else f'{factor * value:.3g}'
+    return '–' if value is None else number(factor * value)
 
 
 def percent(value: float | None) -> str:
@@ -105,4 +106,4 @@ def interval(scalars: dict[str, Any], name: str, factor: float) -> str:
     low, high = scalars.get(f'{name}_low'), scalars.get(f'{name}_high')
     if low is None or high is None:
         return ''
-    return f' [{number(low, factor)}, {number(high, factor)}]'
+    return f' [{shown(low, factor)}, {shown(high, factor)}]'

@@ -126,7 +126,7 @@ def _overconfidence(
     text += f' (in {verdicts.count("overconfident")} with the whole bootstrap interval)'
     text += f'; the largest ratio is in {worst}: RMSE {_amount(scalars, prefix, "rmse")} against '
     text += f'an rms σ (ddof {ddof}) of {_amount(scalars, prefix, "spread_rms")}, '
-    text += f'{ratios[worst]:.3g} times'
+    text += f'{number(ratios[worst])} times'
     coverage, expected = (
         scalars.get(f'{prefix}_cone_coverage'),
         scalars.get('expected_cone_coverage'),
@@ -244,7 +244,7 @@ def _extreme(
 def _amount(scalars: Scalars, prefix: str, name: str) -> str | None:
     value = scalars.get(f'{prefix}_{name}')
     unit, factor, _ = QUANTITIES[prefix]
-    return None if value is None else f'{factor * value:.3g} {unit}'
+    return None if value is None else f'{number(factor * value)} {unit}'
 
 
 def _pairs(scalars: Scalars) -> int:
@@ -254,3 +254,8 @@ def _pairs(scalars: Scalars) -> int:
 
 def _plural(count: float | None, noun: str) -> str:
     return f'{count:,} {noun}' + ('' if count == 1 else 's')
+
+
+def number(value: float) -> str:
+    """Write three significant digits, and thousands in full rather than with an exponent."""
+    return f'{value:.0f}' if abs(value) >= 1000 else f'{value:.3g}'
