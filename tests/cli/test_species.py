@@ -13,9 +13,10 @@ def folder(tmp_path):
 
 def test_install_twice_and_list(invoke, folder):
     assert 'no species' in invoke('species', 'list').output
-    assert 'defaults_2020/light: 1 elements, 1 of them new' in invoke(
-        'species', 'install', folder
-    ).output
+    assert (
+        'defaults_2020/light: 1 elements, 1 of them new'
+        in invoke('species', 'install', folder).output
+    )
     again = invoke('species', 'install', folder)
     assert again.exit_code == 0
     assert '0 of them new' in again.output
