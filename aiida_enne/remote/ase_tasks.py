@@ -17,16 +17,17 @@ from ase_units import Clock, StoppedError, Unit
 class Job:
     """The job's input and what its tasks share."""
 
-    def __init__(self, job: dict[str, Any], frames: list[Atoms]) -> None:
-        """Take the content of the job's file, and the configurations."""
+    def __init__(self, job: dict[str, Any], frames: list[Atoms], identity: str) -> None:
+        """Take the content of the job's file, the configurations, and a digest of both."""
         self.task, self.seed, self.calculator = job['task'], job['seed'], job['calculator']
-        self.frames = frames
+        self.frames, self.identity = frames, identity
 
     def units(self) -> list[Unit]:
         """Return the units of work: never more than 256 for labels, else one a configuration."""
         n = len(self.frames)
         size = -(-n // 256) if self.task['kind'] == 'label' else 1
-        return [Unit(i, list(range(a, min(a + size, n)))) for i, a in enumerate(range(0, n, size))]
+        members = [list(range(first, min(first + size, n))) for first in range(0, n, size)]
+        return [Unit(index, some, self.identity) for index, some in enumerate(members)]
 
     def fixed(self, configuration: int) -> list[int]:
         """Return the atoms that do not move."""

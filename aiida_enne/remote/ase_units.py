@@ -57,21 +57,23 @@ class Unit:
     does not count, because the process was killed in between, is cut off on the next start.
 
     Attributes:
-        index: Number of the unit.
         members: Indices of its configurations.
+        job: Digest of the job: progress of any other job is not gone on with.
         report: What became of it, `state` included; all of it is in the progress file.
     """
 
-    def __init__(self, index: int, members: list[int], folder: Path = Path(FOLDER)) -> None:
+    def __init__(self, index: int, members: list[int], job: str) -> None:
         """Name the files; nothing is read or written."""
-        self.index, self.members = index, members
-        self.progress, self.frames = folder / f'{index:06}.json', folder / f'{index:06}.f8'
+        self.members, self.job = members, job
+        self.progress = Path(FOLDER) / f'{index:06}.json'
+        self.frames = self.progress.with_suffix('.f8')
         self.report: dict[str, Any] = {}
         self.buffer: list[bytes] = []
 
     def open(self) -> None:
         """Read the progress of earlier attempts, if there is any that can be used."""
         self.report = {
+            'job': self.job,
             'configurations': self.members,
             'status': 'unfinished',
             'message': '',
@@ -83,10 +85,10 @@ class Unit:
             'seconds': 0.0,
             'state': None,
         }
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, KeyError):
             earlier = json.loads(self.progress.read_text())
             size = self.frames.stat().st_size if self.frames.exists() else 0
-            if earlier.keys() == self.report.keys() and size >= earlier['bytes']:
+            if earlier['job'] == self.job and size >= earlier['bytes']:
                 self.report = earlier
         with self.frames.open('ab') as handle:
             handle.truncate(self.report['bytes'])
@@ -125,15 +127,23 @@ class Unit:
         self.report['failures'].append({'configuration': configuration, 'message': message})
 
     def checkpoint(self, state: dict[str, Any] | None, **changes: Any) -> None:
-        """Write down the frames, then the progress that counts them."""
-        with self.frames.open('ab') as handle:
-            handle.write(b''.join(self.buffer))
-            self.report['bytes'] = handle.tell()
-        self.report['frames'] += len(self.buffer)
-        self.buffer.clear()
-        self.report |= {'state': state} | changes
-        self.report['attempts'][-1][1] = self.report['done']
-        write(self.progress, self.report)
+        """Write down the frames, then the progress that counts them.
+
+        Raises:
+            StoppedError: If the disk is full, say: that is no configuration's fault.
+        """
+        try:
+            with self.frames.open('r+b') as handle:
+                handle.seek(self.report['bytes'])
+                handle.write(b''.join(self.buffer))
+                size = handle.tell()
+            frames = self.report['frames'] + len(self.buffer)
+            self.report |= {'bytes': size, 'frames': frames, 'state': state} | changes
+            self.buffer.clear()
+            self.report['attempts'][-1][1] = self.report['done']
+            write(self.progress, self.report)
+        except OSError as exception:
+            raise StoppedError(f'nothing can be written: {exception}') from exception
 
 
 def stress(atoms: Atoms) -> np.ndarray:

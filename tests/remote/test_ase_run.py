@@ -1,5 +1,8 @@
 """Tests for the uploaded script, run as a job runs it but without AiiDA."""
 
+import functools
+import resource
+import shutil
 import subprocess
 import sys
 
@@ -26,19 +29,25 @@ MD = {
 def script(tmp_path):
     """Return a function that runs the script: `outcome = script(frames, task)`.
 
-    `modules` are Python files put beside it, `again` goes on in the same folder.
+    `modules` are Python files put beside it, `earlier` a folder of units to go on with,
+    `file_size` what no file may exceed.
     """
 
-    def run(structures, task, calculator=EMT_CHOICE, seed=0, processes=1, modules=None):
+    def run(structures, task, calculator=EMT_CHOICE, processes=1, **options):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         inputs = from_atoms(structures)
-        files = ase_run.render(calculator, task, seed) | (modules or {})
-        for name, text in files.items():
+        files = ase_run.render(calculator, task, options.get('seed', 0))
+        for name, text in (files | options.get('modules', {})).items():
             (folder / name).write_text(text)
         (folder / ase_run.CONFIGURATIONS).write_bytes(npz.dumps(inputs.as_arrays()))
-        command = [sys.executable, *ase_run.arguments(processes, 10, None)]
-        subprocess.run(command, cwd=folder, check=True)
+        if 'earlier' in options:
+            shutil.copytree(options['earlier'], folder / ase_run.UNITS)
+        command = [sys.executable]
+        command += ase_run.arguments(processes, options.get('checkpoint', 10), None)
+        size = options.get('file_size', resource.RLIM_INFINITY)
+        limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size))
+        subprocess.run(command, cwd=folder, check=True, preexec_fn=limit)
         units = {
             path.stem: (path.read_text(), path.with_suffix('.f8').read_bytes())
             for path in (folder / ase_run.UNITS).glob('*.json')
@@ -171,6 +180,35 @@ def test_only_the_outer_layers_relax(script):
     free = np.setdiff1d(range(len(slab)), inner)
     assert norms[free].max() <= 0.02
     assert norms[inner].max() > 0.02  # the labels are forces without constraints
+
+
+@pytest.mark.parametrize('optimizer', ['BFGS', 'LBFGS', 'FIRE', 'BFGSLineSearch'])
+def test_every_optimizer_finds_the_lattice(script, optimizer):
+    outcome = script(copper(1, spread=0.1), {'kind': 'relax', 'optimizer': optimizer})
+    assert outcome.count('finished') == 1
+    expected = copper()[0]
+    expected.calc = EMT()
+    assert outcome.frames.energies[-1] == pytest.approx(expected.get_potential_energy(), abs=1e-4)
+
+
+def test_a_full_disk_is_no_failure_of_a_configuration(script, tmp_path):
+    task = MD | {'stages': [MD['stages'][0] | {'steps': 300}]}
+    whole = script(copper(2), task)
+    cut = script(copper(2), task, checkpoint=0, file_size=8000)
+    assert (cut.status, cut.damages, cut.results['failures']) == ('stopped', [], [])
+    assert 0 < len(cut.frames) < len(whole.frames)
+    rest = script(copper(2), task, earlier=tmp_path / '1' / 'units')
+    assert rest.results['counts'] == {'finished': 2}
+    np.testing.assert_allclose(rest.frames.positions, whole.frames.positions, rtol=0, atol=1e-9)
+
+
+def test_the_progress_of_another_job_is_not_gone_on_with(script, tmp_path):
+    script(copper(2, spread=0.1), {'kind': 'label'})
+    shutil.copytree(tmp_path / '0' / 'units', tmp_path / 'earlier')
+    same = script(copper(2, spread=0.1), {'kind': 'label'}, earlier=tmp_path / 'earlier')
+    assert [unit['attempts'] for unit in same.results['units']] == [[[0, 1]], [[0, 1]]]
+    other = script(copper(2, spread=0.2), {'kind': 'label'}, earlier=tmp_path / 'earlier')
+    assert not np.allclose(other.frames.energies, same.frames.energies)
 
 
 def test_too_few_steps_are_told(script):

