@@ -1,9 +1,11 @@
 """Script that lets the members of one job predict its configurations, one file for each member."""
 
+import contextlib
 import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,20 +18,18 @@ PREDICTIONS = Path('predictions')
 
 def main() -> None:
     """Predict as `predict.json` says; what happens to one member does not touch the others."""
-    begin = time.monotonic()
+    clock = Clock()
     settings = json.loads(Path(SETTINGS).read_text())
     if settings['threads'] is not None:  # read by OpenMP when torch is imported
         os.environ['OMP_NUM_THREADS'] = str(settings['threads'])
-    import torch
-    from nequip.utils.global_state import set_global_state
-
+    with clock.timed('import'):
+        import torch
+        from nequip.utils.global_state import set_global_state
+        from nequip_frames import Frames
+        from nequip_members import Member
     set_global_state()
-    from nequip_frames import Frames
-    from nequip_members import Member
-
     if settings['threads'] is not None:
         torch.set_num_threads(settings['threads'])
-    clock = {'import': time.monotonic() - begin}
 
     with np.load(CONFIGURATIONS) as arrays:
         frames = Frames({name: arrays[name] for name in arrays.files})
@@ -38,24 +38,24 @@ def main() -> None:
         for label, path in sorted(settings['members'].items())
     ]
     for member in members:
-        with timed(clock, 'load'), member.failing_alone():
+        with clock.timed('load'), member.failing_alone():
             member.load(frames)
     if settings['mode'] != 'eager':
-        from nequip_compiled import compile_members
+        with clock.timed('compile'):
+            from nequip_compiled import compile_members
 
-        with timed(clock, 'compile'):
             compile_members([m for m in members if not m.failure], frames, settings)
-    with timed(clock, 'evaluate'):
+    with clock.timed('evaluate'):
         evaluate(members, frames, settings['batch_atoms'])
-    with timed(clock, 'write'):
+    with clock.timed('write'):
         write(members, frames)
-    clock['total'] = time.monotonic() - begin
     report = {
         'members': {member.label: member.report() for member in members},
         'n_frames': len(frames),
         'device': settings['device'],
         'threads': torch.get_num_threads(),
-        'seconds': clock,
+        'seconds': clock.wall,
+        'cpu_seconds': clock.cpu,
         'versions': {name: version(name) for name in ('nequip', 'torch', 'e3nn')},
     }
     Path(RESULT).write_text(json.dumps(report, indent=1))
@@ -88,17 +88,20 @@ def write(members: list[Any], frames: Any) -> None:
             np.savez(PREDICTIONS / f'{member.label}.npz', **arrays)
 
 
-class timed:  # noqa: N801 - reads as a statement
-    """Add the seconds of a block to an entry of the clock."""
+class Clock:
+    """Seconds by the name of what they were spent on: of the clock, and of this process alone."""
 
-    def __init__(self, clock: dict[str, float], name: str) -> None:
-        self.clock, self.name = clock, name
+    def __init__(self) -> None:
+        self.wall: dict[str, float] = {}
+        self.cpu: dict[str, float] = {}
 
-    def __enter__(self) -> None:
-        self.begin = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self.clock[self.name] = self.clock.get(self.name, 0.0) + time.monotonic() - self.begin
+    @contextlib.contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Charge a block to a name."""
+        wall, cpu = time.monotonic(), time.process_time()
+        yield
+        self.wall[name] = self.wall.get(name, 0.0) + time.monotonic() - wall
+        self.cpu[name] = self.cpu.get(name, 0.0) + time.process_time() - cpu
 
 
 if __name__ == '__main__':
