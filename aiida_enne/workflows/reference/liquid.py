@@ -1,0 +1,266 @@
+"""Liquids of many densities and temperatures by molecular dynamics, on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import (
+    ExitCode,
+    PortNamespace,
+    ProcessBuilder,
+    ProcessSpec,
+    ToContext,
+    WorkChain,
+    while_,
+)
+
+from aiida_enne.calculations.functions import build_configurations, merge_datasets
+from aiida_enne.calculations.liquid import analyse_liquid, take_last_frame
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.science import melts
+from aiida_enne.science.liquid import MeltCriteria
+from aiida_enne.science.structures.recipes import build
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.reference.chosen import (
+    define_engine,
+    engine_inputs,
+    load_protocol,
+    refusal,
+    thaw,
+    validate_count,
+)
+from aiida_enne.workflows.reference.engine import load_engine
+
+SERIES = ('densities', 'temperatures', 'temperature_density', 'stages', 'seed')
+
+
+def plan(inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return all trajectories by label; see `science.melts.plan`."""
+    densities = inputs['densities'].get_list()
+    single = 'temperature_density' in inputs
+    return melts.plan(
+        inputs['stages'].get_dict(),
+        densities,
+        inputs['temperatures'].get_list() if 'temperatures' in inputs else [],
+        inputs['temperature_density'].value if single else densities[0],
+        inputs['seed'].value,
+    )
+
+
+def recipe(inputs: Mapping[str, Any], density: float) -> list[dict[str, Any]]:
+    """Return the recipe of the crystal that is melted."""
+    size = {'symbol': inputs['symbol'].value, 'repeats': inputs['repeats'].value}
+    return [{'kind': 'liquid', 'density': density, **size}]
+
+
+def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+    """Check the series, and that the engine takes the task of every trajectory."""
+    if not {*SERIES, 'engine', 'inputs', 'symbol', 'repeats', 'criteria'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    try:
+        densities = inputs['densities'].get_list()
+        melts.check_numbers('densities', densities, minimum=1)
+        if 'temperatures' in inputs:
+            melts.check_numbers('temperatures', inputs['temperatures'].get_list())
+        if 'temperature_density' in inputs and inputs['temperature_density'] not in densities:
+            value = inputs['temperature_density'].value
+            return f'`temperature_density` must be one of {densities}, got {value}'
+        if inputs['seed'].value < 0:
+            return f'`seed` must not be negative, got {inputs["seed"].value}'
+        melts.check_stages(inputs['stages'].get_dict())
+        MeltCriteria(**inputs['criteria'].get_dict())
+        start = ConfigurationsData.from_configurations(build(recipe(inputs, densities[0])))
+        tasks = plan(inputs)
+    except (TypeError, ValueError) as exception:
+        return str(exception)
+    for label, one in tasks.items():
+        owned = {'task': orm.Dict(one['task']), 'seed': orm.Int(one['seed'])}
+        engine = inputs['engine'].value
+        if why := refusal(engine, inputs.get('inputs', {}), configurations=start, **owned):
+            return f'{label}: {why}'
+    return None
+
+
+class LiquidWorkChain(WorkChain):
+    """Melt crystals of many densities, record each liquid, then other temperatures of one of them.
+
+    What did not melt is refused, after everything has been handed out.
+    """
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        node = {'serializer': orm.to_aiida_type}
+        count = {'valid_type': orm.Int, 'validator': validate_count} | node
+        define_engine(spec)
+        spec.input('symbol', valid_type=orm.Str, default=lambda: orm.Str('Si'), **node)
+        spec.input('repeats', **count, help='8-atom cells along each edge; 2 are 64 atoms.')
+        spec.input('densities', valid_type=orm.List, help='In g/cm³.', **node)
+        spec.input(
+            'stages',
+            valid_type=orm.Dict,
+            help='`melt`, `equilibrate` (may be absent), `production`: stages of a task md.',
+            **node,
+        )
+        spec.input(
+            'temperatures',
+            valid_type=orm.List,
+            required=False,
+            help='Further ones in K, each started from the last melt frame of one density.',
+            **node,
+        )
+        spec.input(
+            'temperature_density',
+            valid_type=orm.Float,
+            required=False,
+            help='Which density that is, in g/cm³; the first one.',
+            **node,
+        )
+        spec.input('seed', valid_type=orm.Int, help='Every trajectory has its own by it.', **node)
+        spec.input(
+            'criteria',
+            valid_type=orm.Dict,
+            default=lambda: orm.Dict({}),
+            help='What a liquid must fulfil, see `science.liquid.MeltCriteria`.',
+            **node,
+        )
+        spec.inputs.validator = validate_inputs
+        spec.outline(
+            cls.plan_densities,
+            while_(cls.has_waiting)(cls.submit_trajectories, cls.gather),
+            cls.plan_temperatures,
+            while_(cls.has_waiting)(cls.submit_trajectories, cls.gather),
+            cls.conclude,
+        )
+        spec.output('dataset', valid_type=DatasetData, required=False, help='All recorded frames.')
+        spec.output_namespace(
+            'analyses',
+            valid_type=orm.Dict,
+            dynamic=True,
+            help='Displacement, g(r) and verdict by trajectory, see `science.liquid.analyse`.',
+        )
+        spec.exit_code(410, 'ERROR_TRAJECTORIES_FAILED', message='No liquid of {failures}')
+        spec.exit_code(500, 'ERROR_NOT_MOLTEN', message='Not molten: {solids}')
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        engine: str = 'ase',
+        *,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Code of the engine.
+            engine: Name of the engine.
+            protocol: `test`, `laptop` or `paper`, of this workflow and of the engine.
+            overrides: Inputs that win over the protocol's; `every_stage` are options of all
+                stages, a stage that is None is left out, `inputs` are overrides of the engine's.
+
+        Raises:
+            ValueError: If there is no such protocol, or a value cannot be used.
+            EntryPointError: If there is no such engine.
+        """
+        chosen = load_protocol('liquid', engine, protocol, overrides)
+        common = chosen.pop('every_stage')
+        given = {name: stage for name, stage in chosen['stages'].items() if stage is not None}
+        stages = {name: common | stage for name, stage in given.items()}
+        melts.check_stages(stages)
+        chosen['stages'] = orm.Dict(stages)
+        chosen['criteria'] = orm.Dict(chosen['criteria'])
+        density = chosen['densities'][0]
+        size = {name: orm.to_aiida_type(chosen[name]) for name in ('symbol', 'repeats')}
+        start = ConfigurationsData.from_configurations(build(recipe(size, density)))
+        inner = load_engine(engine).get_builder_from_protocol(
+            code,
+            start,
+            melts.melt_task(stages, density),
+            seed=chosen['seed'],
+            protocol=protocol,
+            overrides=chosen.pop('inputs'),
+        )
+        chosen |= {'engine': engine, 'inputs': engine_inputs(inner)}
+        return protocols.fill(cls, chosen, code)
+
+    def plan_densities(self) -> None:
+        """List the trajectories that melt a crystal."""
+        self.ctx.plan = plan(self.inputs)
+        self.ctx.waiting = [k for k, one in self.ctx.plan.items() if one['start'] == 'crystal']
+        self.ctx.datasets, self.ctx.analyses, self.ctx.failures = {}, {}, {}
+
+    def has_waiting(self) -> bool:
+        """Return whether trajectories wait to be submitted."""
+        return bool(self.ctx.waiting)
+
+    def submit_trajectories(self) -> ToContext:
+        """Submit as many as may run at a time."""
+        k = self.inputs.max_concurrent
+        self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]
+        engine, submitted = load_engine(self.inputs.engine.value), {}
+        for label in self.ctx.running:
+            one = self.ctx.plan[label]
+            inputs = thaw(self.inputs.get('inputs', {}))
+            inputs |= {
+                'configurations': self.start_of(one),
+                'task': orm.Dict(one['task']),
+                'seed': orm.Int(one['seed']),
+                'metadata': {'call_link_label': label},
+            }
+            submitted[label] = self.submit(engine, **inputs)
+        return ToContext(**submitted)
+
+    def start_of(self, one: Mapping[str, Any]) -> ConfigurationsData:
+        """Return what a trajectory starts from: a crystal, or the last frame of a melt."""
+        if one['start'] == 'crystal':
+            return build_configurations(orm.List(recipe(self.inputs, one['density'])))
+        domain = melts.name_domain('melt', one['density'])
+        return take_last_frame(self.ctx.datasets[one['start']], orm.Str(domain))
+
+    def gather(self) -> None:
+        """Take over all frames, and see whether they are of a liquid."""
+        for label in self.ctx.running:
+            node = self.ctx[label]
+            if 'dataset' in node.outputs:
+                self.ctx.datasets[label] = node.outputs.dataset
+            if node.is_finished_ok:
+                domain = orm.Str(self.ctx.plan[label]['domain'])
+                dataset, criteria = node.outputs.dataset, self.inputs.criteria
+                self.ctx.analyses[label] = analyse_liquid(dataset, domain, criteria)
+            else:
+                why = node.exit_message or node.process_state.value
+                self.ctx.failures[label] = f'{node.process_label}<{node.pk}>: {why}'
+
+    def plan_temperatures(self) -> None:
+        """List the other temperatures, unless what they would start from is no melt."""
+        starts = {k: one['start'] for k, one in self.ctx.plan.items() if one['start'] != 'crystal'}
+        self.ctx.waiting = []
+        for label, start in starts.items():
+            if start in self.ctx.failures or start in self.solids():
+                self.ctx.failures[label] = f'{start}, from which it starts, is no liquid'
+            else:
+                self.ctx.waiting.append(label)
+
+    def solids(self) -> dict[str, str]:
+        """Return what speaks against each trajectory that is not one of a liquid."""
+        melted = {label: node['melt'] for label, node in self.ctx.analyses.items()}
+        return {k: ', '.join(melt['reasons']) for k, melt in melted.items() if not melt['molten']}
+
+    def conclude(self) -> ExitCode | None:
+        """Hand out everything, then give the verdict."""
+        if self.ctx.datasets:
+            self.out('dataset', merge_datasets(**self.ctx.datasets))
+        self.out('analyses', self.ctx.analyses)
+        if solids := self.solids():
+            told = '; '.join(f'{label} ({why})' for label, why in solids.items())
+            return self.exit_codes.ERROR_NOT_MOLTEN.format(solids=told)
+        if self.ctx.failures:
+            told = '; '.join(f'{label} ({why})' for label, why in self.ctx.failures.items())
+            return self.exit_codes.ERROR_TRAJECTORIES_FAILED.format(failures=told)
+        return None
