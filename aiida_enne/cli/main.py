@@ -10,6 +10,7 @@ COMMANDS = {
     'dataset': ('aiida_enne.cli.dataset:dataset', 'Import, list, show and export datasets.'),
     'demo': ('aiida_enne.cli.demo:demo', 'Run the main job on liquid silicon, in its own profile.'),
     'launch': ('aiida_enne.cli.launch:launch', 'Train an ensemble, or audit one.'),
+    'pseudo': ('aiida_enne.cli.pseudo:pseudo', 'Make families of pseudopotentials.'),
     'report': ('aiida_enne.cli.report:report', 'Write the figures and the page of an audit.'),
     'share': ('aiida_enne.cli.share:share', 'Write an archive with all that a report needs.'),
     'species': ('aiida_enne.cli.species:species', 'Register species defaults of FHI-aims.'),

@@ -1,0 +1,85 @@
+"""Functions between our nodes and those of aiida-quantumespresso."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import calcfunction
+
+from aiida_enne.codes.qe import Path, gather
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+
+
+@calcfunction
+def extract_structures(configurations: ConfigurationsData) -> dict[str, orm.StructureData]:
+    """Return every configuration as a structure: `structure_0`, `structure_1`, …."""
+    return {
+        f'structure_{index}': orm.StructureData(ase=atoms)
+        for index, atoms in enumerate(configurations.get_atoms())
+    }
+
+
+@calcfunction
+def collect_pw(
+    configurations: ConfigurationsData, task: orm.Dict, outcome: orm.Dict, **nodes: Any
+) -> dict[str, orm.Data]:
+    """Join what runs of pw.x computed in one dataset, and say what became of every configuration.
+
+    Args:
+        configurations: What went in.
+        task: The complete task.
+        outcome: `paths` (label, configuration, stage, converged of every run, in their order),
+            `level_of_theory`, and `results`, which are handed out as they are.
+        **nodes: `trajectories.<label>`, and `ends.<label>` where a run moved atoms.
+
+    Returns:
+        `results`, and `dataset` if there are labels: eV, eV/Å and, from the GPa of the plugin
+        (positive under compression), eV/Å³ (positive under tension).
+    """
+    told = outcome.get_dict()
+    trajectories, ends = nodes.get('trajectories', {}), nodes.get('ends', {})
+    paths = [read_path(one, trajectories, ends) for one in told['paths']]
+    outputs: dict[str, orm.Data] = {'results': orm.Dict(told['results'])}
+    frames = gather(paths, configurations.get_configurations(), task.get_dict())
+    if frames is not None:
+        outputs['dataset'] = DatasetData.from_configurations(
+            frames, level_of_theory=told['level_of_theory']
+        )
+    return outputs
+
+
+def read_path(
+    one: Mapping[str, Any],
+    trajectories: Mapping[str, orm.TrajectoryData],
+    ends: Mapping[str, orm.StructureData],
+) -> Path:
+    """Return the arrays of one run.
+
+    Raises:
+        ValueError: If an array is missing or not of the length of the others.
+    """
+    label = one['label']
+    node = trajectories[label]
+    names = set(node.get_arraynames())
+    if missing := sorted({'positions', 'cells', 'energy', 'forces'} - names):
+        raise ValueError(f'the trajectory {label} <{node.pk}> has no {", ".join(missing)}')
+    positions, cells = node.get_array('positions'), node.get_array('cells')
+    end = (positions[-1], cells[-1])
+    if label in ends:
+        structure = ends[label]
+        end = (np.array([site.position for site in structure.sites]), np.array(structure.cell))
+    return Path(
+        configuration=one['configuration'],
+        stage=one['stage'],
+        positions=positions,
+        cells=cells,
+        energies=node.get_array('energy'),
+        forces=node.get_array('forces'),
+        stresses=node.get_array('stress') if 'stress' in names else None,
+        end=end,
+        converged=one['converged'],
+    )

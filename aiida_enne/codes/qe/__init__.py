@@ -1,0 +1,24 @@
+"""What Quantum ESPRESSO's pw.x is told for a task, and what its arrays mean."""
+
+from aiida_enne.codes.qe.dynamics import (
+    VELOCITY,
+    check_first_step,
+    draw_velocities,
+    temperatures,
+)
+from aiida_enne.codes.qe.frames import Path, gather
+from aiida_enne.codes.qe.plans import Job, check_task, complete_options, halve, plan
+
+__all__ = [
+    'VELOCITY',
+    'Job',
+    'Path',
+    'check_first_step',
+    'check_task',
+    'complete_options',
+    'draw_velocities',
+    'gather',
+    'halve',
+    'plan',
+    'temperatures',
+]

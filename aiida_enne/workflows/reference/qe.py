@@ -1,0 +1,218 @@
+"""The Quantum ESPRESSO engine: pw.x through aiida-quantumespresso's own work chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, while_
+from ase.data import atomic_masses
+
+from aiida_enne.calculations.quantumespresso import collect_pw, extract_structures
+from aiida_enne.codes import qe
+from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.fields import Floats
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain
+from aiida_enne.workflows.reference.qe_inputs import (
+    from_protocol,
+    job_inputs,
+    level_of_theory,
+    pw_base,
+    validate_count,
+    validate_options,
+    validate_qe,
+)
+from aiida_enne.workflows.reference.qe_verdicts import Verdict, inspect
+
+
+class QeReferenceWorkChain(ReferenceWorkChain):
+    """Label, move or relax configurations with pw.x, one `PwBaseWorkChain` for each job.
+
+    At most `max_concurrent` configurations are worked on at a time: the next ones begin when all of
+    these have finished their job.
+    """
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification.
+
+        Raises:
+            MissingEntryPointError: If aiida-quantumespresso is not installed.
+        """
+        super().define(spec)
+        spec.expose_inputs(
+            pw_base(), namespace='base', exclude=('pw.structure', 'pw.parent_folder')
+        )
+        spec.input(
+            'options',
+            valid_type=orm.Dict,
+            required=False,
+            serializer=orm.to_aiida_type,
+            validator=validate_options,
+            help='How tasks become runs of pw.x, see `codes.qe.complete_options`.',
+        )
+        spec.input(
+            'max_concurrent',
+            valid_type=int,
+            is_metadata=True,
+            default=2,
+            validator=validate_count,
+            help='Configurations that are worked on at a time.',
+        )
+        spec.inputs.validator = validate_qe
+        spec.outline(
+            cls.list_jobs, while_(cls.has_jobs)(cls.submit_jobs, cls.inspect_jobs), cls.conclude
+        )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        configurations: ConfigurationsData,
+        task: dict[str, Any],
+        *,
+        seed: int | None = None,
+        protocol: str | None = None,
+        overrides: dict[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: pw.x.
+            configurations: What to work on.
+            task: See `codes.ase_run.complete_task`.
+            seed: Seed of the initial velocities of dynamics.
+            protocol: One of the protocols in `reference_qe.yaml`.
+            overrides: Nested values that replace those of the protocol.
+
+        Raises:
+            MissingEntryPointError: If aiida-quantumespresso is not installed.
+            ValueError: If the pseudopotentials are not there.
+        """
+        inputs = from_protocol(configurations.elements, protocol, overrides)
+        inputs |= {'configurations': configurations, 'task': orm.Dict(task)}
+        if seed is not None:
+            inputs['seed'] = orm.Int(seed)
+        return protocols.fill(cls, inputs, code)
+
+    def list_jobs(self) -> None:
+        """Plan the jobs of every configuration."""
+        task = self.ctx.task = complete_task(self.inputs.task.get_dict())
+        options = self.inputs.options.get_dict() if 'options' in self.inputs else {}
+        self.ctx.options = options = qe.complete_options(options)
+        self.ctx.structures = extract_structures(self.inputs.configurations)
+        self.ctx.waiting, self.ctx.verdicts = {}, {}
+        self.ctx.last, self.ctx.names = {}, {}
+        self.ctx.paths, self.ctx.trajectories, self.ctx.ends = [], {}, {}
+        configurations = self.inputs.configurations.get_configurations()
+        for index in range(len(configurations)):
+            fixed = task['fixed'][index] if task.get('fixed') else []
+            start = None
+            if task['kind'] == 'md':
+                start = _velocities(configurations, index, task, self.inputs.seed.value)
+            jobs = qe.plan(task, options, start, int(configurations.n_atoms[index]), fixed)
+            self.ctx.waiting[index] = [job.as_dict() for job in jobs]
+
+    def has_jobs(self) -> bool:
+        """Return whether jobs wait to be submitted."""
+        return bool(self.ctx.waiting)
+
+    def submit_jobs(self) -> ToContext:
+        """Submit the next job of as many configurations as may be worked on."""
+        self.ctx.running, submitted = sorted(self.ctx.waiting)[: self.inputs.max_concurrent], {}
+        for index in self.ctx.running:
+            job = qe.Job(**self.ctx.waiting[index][0])
+            base = self.exposed_inputs(pw_base(), 'base')
+            structure = self.ctx.structures[f'structure_{index}']
+            inputs = job_inputs(base, job, structure, self.ctx.options)
+            if job.continues:
+                inputs['pw']['parent_folder'] = self.ctx.last[index].outputs.remote_folder
+            number = self.ctx.names[index] = self.ctx.names.get(index, -1) + 1
+            inputs['metadata'] = {'call_link_label': f'configuration_{index}_job_{number}'}
+            submitted[f'job_{index}'] = self.submit(pw_base(), **inputs)
+        return ToContext(**submitted)
+
+    def inspect_jobs(self) -> None:
+        """Take over what there is, and decide what comes next for every configuration."""
+        for index in self.ctx.running:
+            node = self.ctx[f'job_{index}']
+            job = qe.Job(**self.ctx.waiting[index].pop(0))
+            verdict = inspect(node, job, self.ctx.task, index)
+            if verdict.status == 'out_of_time' and (halves := qe.halve(job)):
+                self.report(f'{node.process_label}<{node.pk}> ran out of time; in two halves again')
+                self.ctx.waiting[index][:0] = [half.as_dict() for half in halves]
+                continue
+            self._keep(index, job, verdict)
+            if verdict.status != 'finished':
+                self.report(f'configuration {index} {verdict.status}: {verdict.message}')
+            if verdict.status != 'finished' or not self.ctx.waiting[index]:
+                del self.ctx.waiting[index]
+                self.ctx.verdicts[index] = (verdict.public_status, verdict.message)
+
+    def conclude(self) -> ExitCode | None:
+        """Hand out one dataset of all labels, and name the configurations that failed."""
+        outcome = {
+            'paths': self.ctx.paths,
+            'level_of_theory': level_of_theory(self.inputs.base),
+            'results': self._results(),
+        }
+        nodes = {'trajectories': self.ctx.trajectories, 'ends': self.ctx.ends}
+        outputs = collect_pw(
+            self.inputs.configurations,
+            orm.Dict(self.ctx.task),
+            orm.Dict(outcome),
+            **{name: found for name, found in nodes.items() if found},
+        )
+        self.out_many(outputs)
+        failures = outcome['results']['failures']
+        if not failures:
+            return None
+        total = len(self.ctx.verdicts)
+        label = 'ERROR_ALL_FAILED' if len(failures) == total else 'ERROR_SOME_FAILED'
+        told = '; '.join(f'{one["configuration"]} ({one["message"]})' for one in failures)
+        return self.exit_codes[label].format(n=len(failures), total=total, failures=told)
+
+    def _keep(self, index: int, job: qe.Job, verdict: Verdict) -> None:
+        """Remember the runs of a job, of which frames and the next job are taken."""
+        for run in verdict.runs:
+            label = f'run_{len(self.ctx.paths):06d}'
+            self.ctx.paths.append(
+                {
+                    'label': label,
+                    'configuration': index,
+                    'stage': job.stage,
+                    'converged': verdict.status == 'finished' and run is verdict.runs[-1],
+                }
+            )
+            self.ctx.trajectories[label] = run.outputs.output_trajectory
+            if 'output_structure' in run.outputs:
+                self.ctx.ends[label] = run.outputs.output_structure
+            self.ctx.last[index] = run
+
+    def _results(self) -> dict[str, Any]:
+        verdicts = sorted(self.ctx.verdicts.items())
+        names = [status for _, (status, _) in verdicts]
+        return {
+            'kind': self.ctx.task['kind'],
+            'n_configurations': len(verdicts),
+            'counts': {name: names.count(name) for name in sorted(set(names))},
+            'failures': [
+                {'configuration': index, 'status': status, 'message': message}
+                for index, (status, message) in verdicts
+                if status != 'finished'
+            ],
+            'thermostats': self.ctx.options['thermostats'],
+            'jobs': {str(index): number + 1 for index, number in self.ctx.names.items()},
+        }
+
+
+def _velocities(
+    configurations: Configurations, index: int, task: dict[str, Any], seed: int
+) -> Floats:
+    """Draw what one configuration starts with; each has its own random numbers."""
+    masses = atomic_masses[configurations.numbers[configurations.atom_index([index])]]
+    fixed = task['fixed'][index] if task['fixed'] else []
+    return qe.draw_velocities(masses, task['stages'][0]['temperature'][0], [seed, index], fixed)
