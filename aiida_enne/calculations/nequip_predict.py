@@ -40,20 +40,20 @@ def validate_models(models: dict[str, ModelData], _: Any) -> str | None:
     return None if models else '`models` must hold at least one member'
 
 
-def unknown_elements(dataset: ConfigurationsData, models: dict[str, ModelData]) -> str | None:
-    """Return which elements of the dataset a member was never shown, or None."""
-    for label, model in models.items():
-        known = model.base.attributes.get('elements')
-        if unknown := sorted(set(dataset.elements) - set(known)):
-            return f'the dataset holds {unknown}, the model `{label}` knows only {sorted(known)}'
-    return None
-
-
 def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
     """Check that split and members fit the dataset."""
     if 'dataset' not in ports or 'models' not in ports:
         return None  # a workflow has excluded them and validates them itself
-    dataset, split, part = (inputs.get(name) for name in ('dataset', 'split', 'part'))
+    return unsuitable(inputs['dataset'], inputs['models'], inputs.get('split'), inputs.get('part'))
+
+
+def unsuitable(
+    dataset: ConfigurationsData,
+    models: dict[str, ModelData],
+    split: SplitData | None = None,
+    part: orm.Str | None = None,
+) -> str | None:
+    """Return why these models cannot predict this part of the dataset, or None if they can."""
     if part is not None and split is None:
         return f'`part` is {part.value!r}, but there is no `split`'
     if split is not None:
@@ -61,7 +61,11 @@ def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
             return reason
         if not len(chosen_indices(dataset, split, part)):
             return f'the part `{chosen_part(split, part)}` of the split is empty'
-    return unknown_elements(dataset, inputs['models'])
+    for label, model in models.items():
+        known = model.base.attributes.get('elements')
+        if unknown := sorted(set(dataset.elements) - set(known)):
+            return f'the dataset holds {unknown}, the model `{label}` knows only {sorted(known)}'
+    return None
 
 
 def chosen_part(split: SplitData | None, part: orm.Str | None) -> str:

@@ -20,9 +20,10 @@ from aiida_enne.calculations.nequip_predict import (
     NequipPredictCalculation as Predict,
 )
 from aiida_enne.calculations.nequip_predict import (
-    unknown_elements,
+    unsuitable,
     validate_count,
     validate_models,
+    validate_part,
 )
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import ModelData
@@ -44,12 +45,12 @@ def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
         return '`datasets` must hold at least one dataset'
     if unknown := sorted(splits.keys() - datasets.keys()):
         return f'there are splits for {unknown}, but datasets only for {sorted(datasets)}'
+    part = inputs.get('part')
+    if part is not None and not splits:
+        return f'`part` is {part.value!r}, but there are no `splits`'
     for label, dataset in datasets.items():
-        reasons = (
-            splits[label].mismatch(dataset) if label in splits else None,
-            unknown_elements(dataset, inputs['models']),
-        )
-        for reason in filter(None, reasons):
+        split = splits.get(label)
+        if reason := unsuitable(dataset, inputs['models'], split, part if split else None):
             return f'`{label}`: {reason}'
     return None
 
@@ -91,6 +92,7 @@ class PredictionWorkChain(WorkChain):
             valid_type=orm.Str,
             required=False,
             serializer=orm.to_aiida_type,
+            validator=validate_part,
             help='Part of the splits, `test` by default.',
         )
         spec.input(

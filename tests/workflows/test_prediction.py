@@ -56,6 +56,8 @@ def test_protocols(code, alloy, protocol):
         ({'datasets': {}}, 'at least one dataset'),
         ({'models': {}}, 'at least one member'),
         ({'members_per_job': 0}, 'at least 1'),
+        ({'part': 'test'}, 'there are no `splits`'),
+        ({'splits': {'alloy': None}, 'part': 'all'}, '`part` must be one of'),
         ({'splits': {'steel': None}}, r"splits for \['steel'\]"),
         ({'splits': {'alloy': None}, 'datasets': 'other'}, '`alloy`: the split belongs'),
     ],
