@@ -1,0 +1,105 @@
+"""Tests for `NequipTrainBaseWorkChain`: restarts make progress and repeat nothing."""
+
+import contextlib
+import json
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from aiida.plugins import WorkflowFactory
+
+from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+
+pytestmark = pytest.mark.nequip
+EPOCHS = 60
+
+
+@pytest.fixture
+def base_inputs(train_inputs):
+    """Return inputs of two members that train one after the other, with a wilder schedule."""
+    train_inputs['seeds'] = {'seed_7': orm.Int(7), 'seed_8': orm.Int(8)}
+    train_inputs['parameters']['trainer']['max_epochs'] = EPOCHS
+    return {'train': train_inputs, 'max_iterations': orm.Int(4)}
+
+
+class Killer(threading.Thread):
+    """Kills the training that works below a folder with `kill -9`, once it has reached an epoch."""
+
+    def __init__(self, root, label, epoch):
+        super().__init__(daemon=True)
+        self.root, self.label, self.epoch, self.epochs = Path(root), label, epoch, None
+
+    def run(self):
+        while self.epochs is None:
+            for path in self.root.rglob(f'members/{self.label}/progress.json'):
+                progress = json.loads(path.read_text())
+                if progress['epoch'] >= self.epoch:
+                    self.kill(path.parents[2])
+                    self.epochs = json.loads(path.read_text())['epoch']
+            time.sleep(0.02)
+
+    def kill(self, work):
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if Path(process.cwd()) == work and 'nequip_train.py' in process.cmdline():
+                    process.kill()
+
+
+@pytest.mark.slow
+def test_killed_training_continues_and_repeats_nothing(base_inputs, train_code):
+    """The second member is killed half way: only it goes on, from the epoch it had reached."""
+    killer = Killer(train_code.computer.get_workdir(), 'seed_8', EPOCHS // 3)
+    killer.start()
+    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **base_inputs)
+    assert node.is_finished_ok, node.exit_message
+    first, second = node.called
+    assert first.exit_status == Train.exit_codes.ERROR_MEMBERS_KILLED.status
+    assert set(second.inputs.seeds) == {'seed_8'}
+    before, after = first.outputs.results.seed_8, second.outputs.results.seed_8
+    # a checkpoint may have been finished just before the kill, its progress not yet written
+    assert after['first_epoch'] - killer.epochs in (0, 1)
+    assert 0 < before['epochs'] <= after['first_epoch'] < EPOCHS
+    assert after['epochs'] == EPOCHS
+
+    assert outputs['models']['seed_7'].uuid == first.outputs.models.seed_7.uuid
+    assert outputs['models']['seed_8'].uuid == second.outputs.models.seed_8.uuid
+    assert all(model.base.attributes.get('complete') for model in outputs['models'].values())
+    epochs = outputs['histories']['seed_8'].get_array('epoch')
+    assert epochs.tolist() == list(range(EPOCHS))
+    scores = outputs['histories']['seed_8'].get_array('val0_epoch_weighted_sum')
+    assert outputs['results']['seed_8']['best_epoch'] == scores.argmin()
+
+    undisturbed = base_inputs['train'] | {'seeds': {'seed_8': orm.Int(8)}}
+    _, alone = run_get_node(Train, **undisturbed)
+    digest = alone.outputs.models.seed_8.weights_sha256
+    assert outputs['models']['seed_8'].weights_sha256 == digest
+
+
+@pytest.mark.slow
+def test_training_continues_after_the_clock(base_inputs):
+    """So little time that one attempt is not enough, though each finishes some epochs."""
+    base_inputs['train']['seeds'] = {'seed_7': orm.Int(7)}
+    base_inputs['train']['parameters']['trainer']['max_epochs'] = 2
+    base_inputs['train']['metadata']['options']['max_wallclock_seconds'] = 2
+    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **base_inputs)
+    assert node.is_finished_ok, node.exit_message
+    attempts = [job.outputs.results.seed_7 for job in node.called]
+    assert [(a['first_epoch'], a['epochs']) for a in attempts] == [(0, 1), (1, 2)]
+    assert node.called[0].exit_status == Train.exit_codes.ERROR_OUT_OF_WALLTIME.status
+    assert not node.called[0].outputs.models.seed_7.base.attributes.get('complete')
+    assert outputs['models']['seed_7'].base.attributes.get('complete')
+
+
+def test_failed_members_fail_alone_and_are_named(base_inputs):
+    base_inputs['train']['seeds'] = {'seed_7': orm.Int(7)}
+    base_inputs['train']['parameters']['trainer']['max_epochs'] = 2
+    base_inputs['train']['parameters']['training_module']['optimizer']['lr'] = 1e30
+    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **base_inputs)
+    assert node.exit_status == 500
+    assert 'seed_7' in node.exit_message
+    assert len(node.called) == 1
+    assert outputs['results']['seed_7']['exit_label'] == 'ERROR_MEMBERS_DIVERGED'
