@@ -7,7 +7,9 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 
+from aiida_enne.data.species import install_species
 from aiida_enne.workflows.reference.liquid import LiquidWorkChain
+from tests.replay import species_text
 
 COLD = {
     'temperatures': [400.0],
@@ -147,3 +149,20 @@ def test_a_stage_that_the_engine_does_not_know_is_refused(build):
     builder.stages = orm.Dict(stages)
     with pytest.raises(ValueError, match=r'density_2p57: .*thermostat'):
         run_get_node(builder)
+
+
+@pytest.mark.parametrize('protocol', ['test', 'paper'])
+def test_fhi_aims_takes_the_same_series(replay_code, tmp_path, protocol):
+    folder = tmp_path / 'defaults_2020' / 'light'
+    folder.mkdir(parents=True)
+    (folder / '14_Si_default').write_text(species_text('Si', 14))
+    install_species(folder)
+    builder = LiquidWorkChain.get_builder_from_protocol(replay_code, 'aims', protocol=protocol)
+    ports = LiquidWorkChain.spec().inputs
+    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    stages = builder.stages.get_dict()
+    stages['melt'] |= {'thermostat': 'npt'}  # FHI-aims has none, and it is said before a job runs
+    stages['melt'].pop('friction')
+    builder.stages = orm.Dict(stages)
+    error = ports.validate(ports.pre_process(builder._inputs(prune=True)))
+    assert 'FHI-aims has no thermostat npt' in str(error)
