@@ -6,9 +6,26 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import NodeParam, with_profile
+from aiida_enne.cli.common import NodeParam, load_profile, with_profile
 
-CODE = NodeParam('core.code.installed', 'core.code.containerized')
+
+class CodeParam(click.ParamType):
+    """A code by its PK, UUID or label, as `python@localhost`."""
+
+    name = 'code'
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Load the code."""
+        if not isinstance(value, str) or ctx is None:
+            return value
+        load_profile(ctx)
+        from aiida import orm
+        from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+        try:
+            return orm.load_code(value)
+        except (NotExistent, MultipleObjectsError, ValueError) as exception:
+            self.fail(f'no code is identified by {value!r}: {exception}', param, ctx)
 
 
 @click.group()
@@ -27,7 +44,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help='YAML file of inputs that replace those of the protocol.',
         ),
         click.option('--protocol', default='laptop', show_default=True),
-        click.option('--code', type=CODE, required=True, help='Python where the jobs run.'),
+        click.option('--code', type=CodeParam(), required=True, help='Python where the jobs run.'),
     ):
         function = option(function)
     return with_profile(function)

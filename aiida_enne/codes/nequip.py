@@ -66,6 +66,14 @@ def check_parameters(parameters: Mapping[str, Any]) -> str | None:
             place = place[name]
         if last in place:
             return f'`parameters` must not hold `{path}`: {instead}'
+    trainer = parameters['trainer']
+    for name in ('devices', 'num_nodes'):
+        if trainer.get(name, 1) != 1 and not (
+            isinstance(trainer[name], list) and len(trainer[name]) == 1
+        ):
+            return (
+                f'`trainer.{name}` must be 1, got {trainer[name]!r}: a member trains on one device'
+            )
     if any(model.get('seed') is not None for model in _models(parameters)):
         return f'no model may hold `seed`: {OWNED["training_module.model.seed"]}'
     return None
@@ -87,6 +95,7 @@ def render(parameters: Mapping[str, Any], *, seed: int, elements: Sequence[str])
         'logger': False,
         'enable_progress_bar': False,
         'enable_model_summary': False,
+        'devices': 1,
     } | config['trainer']
     callbacks = list(trainer.get('callbacks') or [])
     keeper = {'_target_': 'nequip_keeper.Keeper'} | _criterion(callbacks)

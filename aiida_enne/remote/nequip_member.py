@@ -30,10 +30,10 @@ from omegaconf import DictConfig, open_dict
 logger = logging.getLogger(__name__)
 
 
-def train(folder: Path, threads: int, deadline: float) -> str:
+def train(folder: Path, deadline: float) -> str:
     """Train the member of `folder` from scratch or from its checkpoints; return its status."""
     logging.basicConfig(level=logging.INFO, format='[%(asctime)s] %(message)s')
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     begin = time.monotonic()
     attempt = Attempt(folder, deadline)
     Keeper.attempt = attempt

@@ -19,7 +19,6 @@ def main() -> None:
     begin = time.monotonic()  # before NequIP is imported, which takes seconds of the job's time
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument('--processes', type=int, default=1, help='members trained at a time')
-    parser.add_argument('--threads', type=int, default=1, help='threads of each member')
     parser.add_argument('--seconds', type=float, help='time after which the job is killed')
     arguments = parser.parse_args()
     deadline = begin + (arguments.seconds or float('inf'))
@@ -27,7 +26,7 @@ def main() -> None:
     os.environ.setdefault(
         'PYTORCH_NVML_BASED_CUDA_CHECK', '1'
     )  # any other look at a GPU bars forks
-    os.environ.setdefault('OMP_NUM_THREADS', str(arguments.threads))
+    os.environ['OMP_NUM_THREADS'] = '1'  # cores are shared out to members, not to threads of one
     import nequip_member
 
     print(f'imported NequIP in {time.monotonic() - begin:.1f} s', flush=True)
@@ -41,7 +40,7 @@ def main() -> None:
         while waiting and len(running) < arguments.processes:
             folder = waiting.pop(0)
             process = context.Process(
-                target=run_member, args=(nequip_member.train, folder, arguments.threads, deadline)
+                target=run_member, args=(nequip_member.train, folder, deadline)
             )
             process.start()
             print(f'{folder.name}: began as process {process.pid}', flush=True)
@@ -54,7 +53,7 @@ def main() -> None:
                 waiting.clear()  # they would be killed in the middle of their first epoch
 
 
-def run_member(train: Any, folder: Path, threads: int, deadline: float) -> None:
+def run_member(train: Any, folder: Path, deadline: float) -> None:
     """Train one member with its own log and working folder; runs in the forked process."""
     work = folder / 'run'
     work.mkdir(exist_ok=True)
@@ -65,7 +64,7 @@ def run_member(train: Any, folder: Path, threads: int, deadline: float) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.chdir(work)
-    status = train(folder, threads, deadline)
+    status = train(folder, deadline)
     sys.exit(OUT_OF_TIME if status == 'unfinished' else 0)
 
 

@@ -58,6 +58,7 @@ def test_strategy_and_continuation(prepare, train_inputs, aiida_localhost, tmp_p
         ({'processes': 0}, 'at least 1'),
         ({'seeds': {'a': 1, 'b': 1}}, 'distinct'),
         ({'seeds': {'a': -1}}, 'distinct'),
+        ({'seeds': {'../a': 1}}, 'alphanumeric'),
         ({'parameters': {'run': ['test']}}, 'sections'),
     ],
 )

@@ -60,13 +60,28 @@ def test_launch_shows_what_it_would_run(invoke, dataset, code):
     split = SplitData.from_split(Split([0, 1], [2], [4]), dataset, method='by hand').store()
     before = count()
     result = invoke(
-        *('launch', 'ensemble', '--code', code.pk, '--dataset', dataset.pk, '--split', split.pk),
+        *(
+            'launch',
+            'ensemble',
+            '--code',
+            code.full_label,
+            '--dataset',
+            dataset.pk,
+            '--split',
+            split.pk,
+        ),
         *('--protocol', 'test', '--seeds', '3,4,5', '--dry-run'),
     )
     assert result.exit_code == 0, result.output
     assert 'EnsembleWorkChain' in result.output
     assert '[3, 4, 5]' in result.output
     assert count() == before
+
+
+def test_an_unknown_code_is_named(invoke, dataset):
+    result = invoke('launch', 'ensemble', '--code', 'x@y', '--dataset', dataset.pk, '--split', 1)
+    assert result.exit_code == 2
+    assert "no code is identified by 'x@y'" in result.output
 
 
 def test_an_audit_can_be_planned_from_a_training(invoke, audited, dataset, code):

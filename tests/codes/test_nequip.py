@@ -75,6 +75,12 @@ def test_options_that_the_job_owns_are_refused_by_name(minimal, path):
     assert f'`{path}`' in nequip.check_parameters(minimal)
 
 
+@pytest.mark.parametrize(('devices', 'fine'), [(1, True), ([3], True), (2, False), ('auto', False)])
+def test_a_member_trains_on_one_device(minimal, devices, fine):
+    minimal['trainer']['devices'] = devices
+    assert (nequip.check_parameters(minimal) is None) == fine
+
+
 def test_hidden_seeds_are_refused(minimal):
     minimal['training_module']['model']['model'] = {'seed': 3}
     assert '`seed`' in nequip.check_parameters(minimal)

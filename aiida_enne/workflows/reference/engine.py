@@ -59,9 +59,7 @@ class ReferenceWorkChain(WorkChain):
             help='`kind` (label, md, relax) and its options, see `codes.ase_run.complete_task`.',
             **as_node,
         )
-        spec.input(
-            'seed', valid_type=orm.Int, required=False, help='Seed of dynamics.', **as_node
-        )
+        spec.input('seed', valid_type=orm.Int, required=False, help='Seed of dynamics.', **as_node)
         spec.inputs.validator = validate_inputs
         spec.output(
             'dataset',
