@@ -6,7 +6,7 @@ all they do: import, loading, neighbour lists. The scripts run three times: eage
 pays for the compilation; compiled again, with the artefact that is kept for all later jobs. Ratios
 are of processor time, which other work on the machine disturbs little.
 
-    python benchmarks/prediction.py --members 8 --configurations 1000
+    python benchmarks/prediction.py --members 8 --configurations 2000
     python benchmarks/prediction.py --model paper --members 2 --configurations 20
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--members', type=int, default=8)
-    parser.add_argument('--configurations', type=int, default=1000)
+    parser.add_argument('--configurations', type=int, default=2000)
     parser.add_argument('--cells', type=int, default=2, help='n³ conventional cells of 8 atoms')
     parser.add_argument('--model', choices=sorted(MODELS), default='small')
     parser.add_argument('--calculators', type=Path, help=argparse.SUPPRESS)

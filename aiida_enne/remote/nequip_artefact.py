@@ -84,6 +84,7 @@ def build(member: Member, folder: Path, key: str) -> Artefact:
     work = Path('artefact.pt2').resolve()
     # uniform constants would be folded into the code, and with them the scale of the training set
     options = {'joint_graph_constant_folding': False}
+    torch._inductor.config.compile_threads = 1  # a pool of processes has no place in a job's core
     torch._inductor.aoti_compile_and_package(
         exported, package_path=str(work), inductor_configs=options
     )
