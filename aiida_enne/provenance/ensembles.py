@@ -1,0 +1,92 @@
+"""The members of an ensemble and how they were trained."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+from aiida.common.links import LinkType
+
+from aiida_enne.data.model import ModelData
+from aiida_enne.provenance.links import linked
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One trained member, as its node's attributes tell it."""
+
+    label: str
+    uuid: str
+    seed: int
+    weights_sha256: str
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """The members that one work chain handed out or was given."""
+
+    uuid: str
+    members: tuple[Member, ...]
+
+    @property
+    def weights(self) -> list[str]:
+        """Digests of the members' weights: what every prediction carries."""
+        return [member.weights_sha256 for member in self.members]
+
+
+def find_ensemble(identifier: str | int) -> Ensemble:
+    """Return the members of an ensemble, by seed.
+
+    Args:
+        identifier: PK or UUID of a work chain that returns models (a training, a study) or was
+            given them (a prediction, an audit).
+
+    Raises:
+        NotExistent: If there is no such work chain or it knows no models.
+    """
+    process = orm.load_node(identifier)
+    returned = linked(process, ModelData, 'models', LinkType.RETURN)
+    found = returned or linked(process, ModelData, 'models', LinkType.INPUT_WORK)
+    if not found:
+        raise NotExistent(
+            f'{process.process_label or process.node_type} <{process.uuid}> has no models: '
+            'expected a training, a prediction, an audit or a study'
+        )
+    members = [
+        Member(label, uuid, attributes['seed'], attributes['weights_sha256'], attributes)
+        for label, uuid, attributes in found
+    ]
+    return Ensemble(process.uuid, tuple(sorted(members, key=lambda member: member.seed)))
+
+
+def find_histories(ensemble: Ensemble) -> dict[str, str]:
+    """Return the UUID of each member's training history, by the member's label.
+
+    A member that was continued has one history per attempt; the youngest tells all epochs.
+    """
+    query = orm.QueryBuilder()
+    uuids = {member.uuid: member.label for member in ensemble.members}
+    query.append(ModelData, filters={'uuid': {'in': list(uuids)}}, tag='model', project='uuid')
+    query.append(orm.CalcJobNode, with_outgoing='model', edge_project='label', tag='job')
+    query.append(orm.ArrayData, with_incoming='job', edge_project='label', project='uuid')
+    found = {}
+    for model, history, model_port, history_port in query.iterall():
+        if model_port.removeprefix('models__') == history_port.removeprefix('histories__'):
+            found[uuids[model]] = history
+    return dict(sorted(found.items()))
+
+
+def load_histories(
+    uuids: dict[str, str], metric: str = 'val0_epoch_forces_mae'
+) -> dict[str, tuple[Any, Any]]:
+    """Return the epochs and one metric of every history that has it, by the member's label."""
+    histories = {}
+    for label, uuid in uuids.items():
+        node = orm.load_node(uuid)
+        if metric in node.get_arraynames():
+            values = node.get_array(metric)
+            known = np.isfinite(values)
+            histories[label] = (node.get_array('epoch')[known], values[known])
+    return histories

@@ -1,0 +1,27 @@
+"""Nodes that a process was given or handed out, by the names of its ports."""
+
+from typing import Any
+
+from aiida import orm
+from aiida.common.links import LinkType
+
+
+def linked(
+    process: orm.ProcessNode, node_class: type[orm.Data], namespace: str, link: LinkType
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return (label, UUID, attributes) of the nodes in one namespace of ports."""
+    direction = 'with_incoming' if link is LinkType.RETURN else 'with_outgoing'
+    query = orm.QueryBuilder()
+    query.append(orm.ProcessNode, filters={'uuid': process.uuid}, tag='process')
+    query.append(
+        node_class,
+        **{direction: 'process'},
+        edge_filters={'type': link.value, 'label': {'like': f'{namespace}\\_\\_%'}},
+        edge_project='label',
+        project=['uuid', 'attributes'],
+    )
+    prefix = f'{namespace}__'
+    return [
+        (label.removeprefix(prefix), uuid, attributes)
+        for uuid, attributes, label in query.iterall()
+    ]

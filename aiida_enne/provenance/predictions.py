@@ -1,0 +1,94 @@
+"""The members' raw predictions on any dataset, found by content."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+
+from aiida_enne.calculations.audits import Table, align, tabulate
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.prediction import PredictionData
+from aiida_enne.provenance.ensembles import Ensemble
+from aiida_enne.science.audit import Audit, AuditOptions, audit
+
+
+def find_predictions(
+    ensemble: Ensemble, dataset_sha256: str, n_frames: int | None = None
+) -> dict[str, str]:
+    """Return the UUID of each member's prediction on a dataset, by the member's label.
+
+    Predictions are found by content, so that cached copies, or predictions made elsewhere and
+    imported, count alike. Where a member has several, the one on most configurations is taken.
+    """
+    query = orm.QueryBuilder().append(
+        PredictionData,
+        filters={
+            'attributes.dataset_sha256': dataset_sha256,
+            'attributes.weights_sha256': {'in': ensemble.weights},
+        },
+        project=['uuid', 'attributes.weights_sha256', 'attributes.n_frames'],
+    )
+    best: dict[str, tuple[int, str]] = {}
+    for uuid, weights, size in query.iterall():
+        if n_frames is None or size == n_frames:
+            best[weights] = max(best.get(weights, (0, '')), (size, uuid))
+    return {
+        member.label: best[member.weights_sha256][1]
+        for member in ensemble.members
+        if member.weights_sha256 in best
+    }
+
+
+def gather(ensemble: Ensemble, dataset: DatasetData) -> Table:
+    """Return the configurations and all members' raw predictions on a dataset.
+
+    Returns:
+        Labelled configurations, energies (M, n) in eV, forces (M, N, 3) in eV/Å.
+
+    Raises:
+        NotExistent: If a member never predicted the dataset.
+    """
+    found = find_predictions(ensemble, dataset.sha256)
+    missing = [member.label for member in ensemble.members if member.label not in found]
+    if missing:
+        raise NotExistent(f'the members {missing} have no prediction on dataset <{dataset.uuid}>')
+    return tabulate(dataset, {label: orm.load_node(uuid) for label, uuid in found.items()})
+
+
+def audit_again(
+    ensemble: Ensemble,
+    datasets: Iterable[DatasetData],
+    options: AuditOptions | None = None,
+    alignment: dict[str, str] | None = None,
+) -> dict[str, Audit]:
+    """Audit stored predictions anew, e.g. with another ddof; nothing is run or stored.
+
+    Returns:
+        The audit by the UUID of the dataset.
+
+    Raises:
+        NotExistent: If a member never predicted one of the datasets.
+        ValueError: If the reference domain of the alignment is not there.
+    """
+    tables = {dataset.uuid: gather(ensemble, dataset) for dataset in datasets}
+    offsets = align(tables, **alignment) if alignment else None
+    chosen = options or AuditOptions()
+    return {uuid: audit(*table, options=chosen, offsets=offsets) for uuid, table in tables.items()}
+
+
+def prediction_scalars(
+    ensembles: Iterable[Ensemble], names: tuple[str, ...] = ('energy_mae', 'force_mae')
+) -> list[tuple[Any, ...]]:
+    """Return (weights, dataset, scalars…) of every prediction of the ensembles: one projection."""
+    weights = [digest for ensemble in ensembles for digest in ensemble.weights]
+    query = orm.QueryBuilder().append(
+        PredictionData,
+        filters={'attributes.weights_sha256': {'in': weights}},
+        project=[
+            'attributes.weights_sha256',
+            'attributes.dataset_sha256',
+            *(f'attributes.{name}' for name in names),
+        ],
+    )
+    return [tuple(row) for row in query.iterall()]

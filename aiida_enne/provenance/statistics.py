@@ -1,0 +1,94 @@
+"""Stored audits with the identities of all that they came from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+from aiida.common.links import LinkType
+
+from aiida_enne.data.statistics import StatisticsData
+from aiida_enne.provenance.links import linked
+from aiida_enne.science.audit import Audit
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """One statistics node with the identities of all that it came from."""
+
+    label: str
+    uuid: str
+    attributes: dict[str, Any]
+    sources: dict[str, str]
+
+    @property
+    def domains(self) -> dict[str, dict[str, Any]]:
+        """Scalars by name, by domain."""
+        return dict(self.attributes['domains'])
+
+    def load_audit(self) -> Audit:
+        """Return the audit as the science made it."""
+        node = orm.load_node(self.uuid)
+        return Audit(
+            domains=self.attributes['domains'],
+            pooled=self.attributes['pooled'],
+            arrays=node.get_arrays(),
+            parameters=self.attributes['parameters'],
+        )
+
+
+def find_statistics(identifier: str | int) -> list[Statistics]:
+    """Return the statistics that an audit or a study returned, by the label of the dataset.
+
+    Raises:
+        NotExistent: If there is no such work chain or it returned no statistics.
+    """
+    process = orm.load_node(identifier)
+    found = linked(process, StatisticsData, 'statistics', LinkType.RETURN)
+    if not found:
+        raise NotExistent(f'work chain <{process.uuid}> returned no statistics')
+    return [
+        Statistics(label, uuid, attributes, _sources(uuid, label))
+        for label, uuid, attributes in sorted(found)
+    ]
+
+
+def created(uuid: str) -> str:
+    """Return when a node was made, to the second, in ISO 8601."""
+    return str(orm.load_node(uuid).ctime.isoformat(timespec='seconds'))
+
+
+def latest_audited() -> str:
+    """Return the UUID of the youngest work chain that returned statistics, or of its caller.
+
+    Raises:
+        NotExistent: If there is none.
+    """
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, tag='chain', project=['uuid', 'ctime'])
+    query.append(StatisticsData, with_incoming='chain', edge_filters={'type': 'return'})
+    query.distinct()
+    found = sorted((ctime, uuid) for uuid, ctime in query.iterall())
+    if not found:
+        raise NotExistent('no audit has finished in this profile')
+    audited = {uuid for _, uuid in found}
+    chosen = str(found[-1][1])
+    while (caller := orm.load_node(chosen).caller) is not None and caller.uuid in audited:
+        chosen = caller.uuid
+    return chosen
+
+
+def _sources(uuid: str, label: str) -> dict[str, str]:
+    """Return the UUIDs of the calculation, dataset and predictions behind a statistics node."""
+    query = orm.QueryBuilder()
+    query.append(orm.Node, filters={'uuid': uuid}, tag='statistics')
+    query.append(orm.CalcFunctionNode, with_outgoing='statistics', tag='audit', project='uuid')
+    query.append(orm.Data, with_outgoing='audit', project='uuid', edge_project='label')
+    sources = {}
+    for audit_uuid, source, port in query.iterall():
+        sources['audit'] = audit_uuid
+        namespace, _, rest = port.partition('__')
+        dataset, _, member = rest.partition('__')
+        if dataset == label:
+            sources[f'{namespace}.{member}' if member else namespace] = source
+    return sources
