@@ -11,16 +11,19 @@ from scipy.optimize import least_squares
 from aiida_enne.science import ensemble
 from aiida_enne.science.curves import Curve
 from aiida_enne.science.ensemble import PAPER_DDOF
-from aiida_enne.science.equations import FORMS
+from aiida_enne.science.equations import EQUATIONS
 from aiida_enne.science.fields import GPA_PER_EV_PER_CUBIC_ANGSTROM, Floats
 
 Property = Literal['volume', 'energy', 'bulk_modulus', 'bulk_modulus_gpa', 'derivative', 'rms']
 Reason = Literal['points', 'shape', 'range', 'convergence']
 
+#: Forms of the equation of state; the first is the default.
+FORMS = tuple(EQUATIONS)
+
 #: One more than there are parameters, so that the residual says something.
 MIN_POINTS = 5
 
-#: Energies that never agree better than this (eV/atom) are not worth another iteration.
+#: Relative changes below it end the search for the best fit.
 _TOLERANCE = 1e-14
 
 
@@ -74,11 +77,11 @@ class Fit:
 
     def energies(self, volumes: Floats) -> Floats:
         """Return E(V) in eV/atom at volumes in Å³/atom, shape (n,)."""
-        return FORMS[self.form][0](volumes, *self._parameters)
+        return EQUATIONS[self.form][0](volumes, *self._parameters)
 
     def pressures(self, volumes: Floats) -> Floats:
         """Return P(V) = -dE/dV in eV/Å³ at volumes in Å³/atom, shape (n,)."""
-        return FORMS[self.form][1](volumes, *self._parameters)
+        return EQUATIONS[self.form][1](volumes, *self._parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,7 @@ def fit(volumes: Floats, energies: Floats, form: str = 'birch-murnaghan') -> Fit
     if form != 'birch-murnaghan':
         found = _refine(volumes, energies, found, form)
         _check_range(found[0], low, high)
-    rms = float(np.sqrt(np.mean((FORMS[form][0](volumes, *found) - energies) ** 2)))
+    rms = float(np.sqrt(np.mean((EQUATIONS[form][0](volumes, *found) - energies) ** 2)))
     return Fit(form, *found, rms=rms, low=low, high=high, n_points=len(volumes))
 
 
@@ -242,7 +245,7 @@ def _birch_murnaghan_parameters(volumes: Floats, energies: Floats) -> Parameters
 
 def _refine(volumes: Floats, energies: Floats, start: Parameters, form: str) -> Parameters:
     """Return the parameters of another form, from those of Birch and Murnaghan's."""
-    energy, shift = FORMS[form][0], start[1]
+    energy, shift = EQUATIONS[form][0], start[1]
     scales = np.array([start[0], start[0] * start[2], start[2], max(1.0, abs(start[3]))])
 
     def residuals(scaled: Floats) -> Floats:

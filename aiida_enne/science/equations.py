@@ -50,7 +50,7 @@ _Function = Callable[[Floats, float, float, float, float], Floats]
 
 #: Energy and pressure of each form over V; V0, E0, B0, B'. Birch, Phys. Rev. 71, 809 (1947);
 #: Murnaghan, PNAS 30, 244 (1944); Vinet et al., J. Phys. C 19, L467 (1986).
-FORMS: dict[str, tuple[_Function, _Function]] = {
+EQUATIONS: dict[str, tuple[_Function, _Function]] = {
     'birch-murnaghan': (_birch_murnaghan, _birch_murnaghan_pressure),
     'murnaghan': (_murnaghan, _murnaghan_pressure),
     'vinet': (_vinet, _vinet_pressure),

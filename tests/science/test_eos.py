@@ -6,7 +6,7 @@ import pytest
 from aiida_enne.science import eos
 from aiida_enne.science.curves import Curve
 from aiida_enne.science.eos import FitRefused, fit, fit_curve
-from aiida_enne.science.equations import FORMS
+from aiida_enne.science.equations import EQUATIONS
 from aiida_enne.science.fields import GPA_PER_EV_PER_CUBIC_ANGSTROM
 
 KNOWN = (20.02, -4.6297, 0.612, 4.24)
@@ -17,10 +17,10 @@ def parameters(found):
     return found.volume, found.energy, found.bulk_modulus, found.derivative
 
 
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', EQUATIONS)
 @pytest.mark.parametrize('volumes', [VOLUMES, VOLUMES[3:8], VOLUMES[::-1], VOLUMES[3:]])
 def test_known_parameters_are_recovered(form, volumes):
-    found = fit(volumes, FORMS[form][0](volumes, *KNOWN), form)
+    found = fit(volumes, EQUATIONS[form][0](volumes, *KNOWN), form)
     assert parameters(found) == pytest.approx(KNOWN, rel=1e-6)
     assert found.bulk_modulus_gpa == pytest.approx(0.612 * GPA_PER_EV_PER_CUBIC_ANGSTROM, rel=1e-6)
     assert found.rms < 1e-8
@@ -28,9 +28,9 @@ def test_known_parameters_are_recovered(form, volumes):
     assert (found.low, found.high) == (volumes.min(), volumes.max())
 
 
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', EQUATIONS)
 def test_pressure_and_modulus_are_derivatives_of_the_energy(form):
-    energy, pressure = FORMS[form]
+    energy, pressure = EQUATIONS[form]
     v, h = VOLUMES, 1e-4
     slope = (energy(v + h, *KNOWN) - energy(v - h, *KNOWN)) / (2 * h)
     assert pressure(v, *KNOWN) == pytest.approx(-slope, abs=1e-8)
@@ -46,9 +46,9 @@ def test_pressure_and_modulus_are_derivatives_of_the_energy(form):
     assert slope == pytest.approx(np.array([[KNOWN[3]]]), rel=1e-4)
 
 
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', EQUATIONS)
 def test_a_constant_moves_nothing_but_the_energy(form):
-    noisy = FORMS[form][0](VOLUMES, *KNOWN) + 0.002 * np.random.default_rng(0).normal(size=11)
+    noisy = EQUATIONS[form][0](VOLUMES, *KNOWN) + 0.002 * np.random.default_rng(0).normal(size=11)
     one, other = fit(VOLUMES, noisy, form), fit(VOLUMES, noisy - 7890.0, form)
     assert other.energy == pytest.approx(one.energy - 7890.0, abs=1e-9)
     for name in ('volume', 'bulk_modulus', 'derivative', 'rms'):
@@ -56,19 +56,21 @@ def test_a_constant_moves_nothing_but_the_energy(form):
     assert one.rms == pytest.approx(0.002, rel=0.6)
 
 
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', EQUATIONS)
 def test_the_fit_is_the_best_there_is(form):
-    noisy = FORMS['vinet'][0](VOLUMES, *KNOWN) + 0.002 * np.random.default_rng(1).normal(size=11)
+    noisy = EQUATIONS['vinet'][0](VOLUMES, *KNOWN) + 0.002 * np.random.default_rng(1).normal(
+        size=11
+    )
     found = fit(VOLUMES, noisy, form)
     for index in range(4):
         for factor in (1 - 1e-4, 1 + 1e-4):
             other = list(parameters(found))
             other[index] *= factor
-            residual = FORMS[form][0](VOLUMES, *other) - noisy
+            residual = EQUATIONS[form][0](VOLUMES, *other) - noisy
             assert np.sqrt(np.mean(residual**2)) > found.rms
 
 
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', EQUATIONS)
 @pytest.mark.parametrize(
     ('volumes', 'energies', 'reason', 'message'),
     [
@@ -81,7 +83,7 @@ def test_the_fit_is_the_best_there_is(form):
     ],
 )
 def test_what_cannot_be_trusted_is_refused(form, volumes, energies, reason, message):
-    energies = FORMS[form][0](volumes, *KNOWN) if energies is None else energies
+    energies = EQUATIONS[form][0](volumes, *KNOWN) if energies is None else energies
     with pytest.raises(FitRefused, match=message) as caught:
         fit(volumes, energies, form)
     assert caught.value.reason in reason.split('|')
@@ -89,7 +91,7 @@ def test_what_cannot_be_trusted_is_refused(form, volumes, energies, reason, mess
 
 def test_noise_that_no_form_follows_does_not_pass_for_a_fit():
     wild = np.random.default_rng(3).normal(size=(15, 11))
-    for form in FORMS:
+    for form in EQUATIONS:
         for energies in wild:
             try:
                 found = fit(VOLUMES, energies, form)
@@ -118,13 +120,13 @@ def test_nonsense_is_no_refusal_but_an_error(volumes, energies, form, message):
 def make_curve(n_members=6, seed=0):
     rng = np.random.default_rng(seed)
     members = [
-        FORMS['birch-murnaghan'][0](
+        EQUATIONS['birch-murnaghan'][0](
             VOLUMES, 20 + rng.normal(0, 0.3), -4.5 + rng.normal(0, 0.1), 0.6, 4.2
         )
         for _ in range(n_members)
     ]
     return Curve(
-        'diamond', VOLUMES, FORMS['birch-murnaghan'][0](VOLUMES, *KNOWN), np.array(members)
+        'diamond', VOLUMES, EQUATIONS['birch-murnaghan'][0](VOLUMES, *KNOWN), np.array(members)
     )
 
 

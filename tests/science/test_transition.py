@@ -3,7 +3,7 @@ import pytest
 
 from aiida_enne.science.curves import Curve
 from aiida_enne.science.eos import fit, fit_curve
-from aiida_enne.science.equations import FORMS
+from aiida_enne.science.equations import EQUATIONS
 from aiida_enne.science.fields import GPA_PER_EV_PER_CUBIC_ANGSTROM as GPA
 from aiida_enne.science.transition import NoTransition, find_transition, transition_pressure
 
@@ -12,13 +12,13 @@ V1, V2 = 20 * np.linspace(0.75, 1.1, 15), 15 * np.linspace(0.8, 1.15, 15)
 
 
 def curve(name, volumes, parameters, shifts=(0.0, 0.0)):
-    energies = FORMS['birch-murnaghan'][0](volumes, *parameters)
+    energies = EQUATIONS['birch-murnaghan'][0](volumes, *parameters)
     return Curve(name, volumes, energies, energies + np.array(shifts)[:, None])
 
 
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', EQUATIONS)
 def test_the_pressure_is_the_slope_of_the_common_tangent(form):
-    energy, pressure = FORMS[form]
+    energy, pressure = EQUATIONS[form]
     fits = [fit(v, energy(v, *known), form) for v, known in ((V1, DIAMOND), (V2, TIN))]
     found = transition_pressure(*fits) / GPA
     # volumes at this pressure from a fine grid, and the chord between the two points
@@ -34,7 +34,7 @@ def test_the_pressure_is_the_slope_of_the_common_tangent(form):
 def test_a_known_pressure_is_found():
     """Equal stiffness: H differs by ΔE + PΔV + (Δ of the same function), here in closed form."""
     # Murnaghan with B' = B0-scaled copies: V2(P) = V1(P)/2 gives H1 - H2 linear in E, P V1/2
-    energy = FORMS['murnaghan'][0]
+    energy = EQUATIONS['murnaghan'][0]
     first = fit(V1, energy(V1, 20.0, 0.0, 0.6, 4.0), 'murnaghan')
     second = fit(V1 / 2, energy(V1 / 2, 10.0, 0.7, 0.6, 4.0), 'murnaghan')
     # H(P) - E0 = V0 B0/(B' - 1) [(1 + B'P/B0)^(1 - 1/B') - 1] for Murnaghan's form
@@ -69,8 +69,8 @@ def test_members_have_their_own_and_a_constant_changes_none():
 
 
 def test_a_phase_that_is_lower_already_has_a_negative_pressure():
-    high = FORMS['birch-murnaghan'][0](V2, 15.0, -5.05, 0.7, 4.5)
-    low = FORMS['birch-murnaghan'][0](V1, *DIAMOND)
+    high = EQUATIONS['birch-murnaghan'][0](V2, 15.0, -5.05, 0.7, 4.5)
+    low = EQUATIONS['birch-murnaghan'][0](V1, *DIAMOND)
     found = transition_pressure(fit(V1, low), fit(V2, high))
     assert -3 < found < 0
 
@@ -97,9 +97,9 @@ def test_members_without_a_fit_have_no_pressure():
 
 
 def test_scans_without_a_common_pressure_are_said_to_be():
-    low = fit(V1, FORMS['birch-murnaghan'][0](V1, *DIAMOND))
+    low = fit(V1, EQUATIONS['birch-murnaghan'][0](V1, *DIAMOND))
     squeezed = 15 * np.linspace(0.99, 1.2, 9)
-    high = fit(squeezed, FORMS['birch-murnaghan'][0](squeezed, 15.0, -2.0, 0.7, 4.5))
+    high = fit(squeezed, EQUATIONS['birch-murnaghan'][0](squeezed, 15.0, -2.0, 0.7, 4.5))
     with pytest.raises(NoTransition, match='first phase stays'):
         transition_pressure(low, high)
 
