@@ -30,7 +30,7 @@ class CodeParam(click.ParamType):
 
 @click.group()
 def launch() -> None:
-    """Train an ensemble, let it predict, or audit it."""
+    """Train an ensemble, or audit one."""
 
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:

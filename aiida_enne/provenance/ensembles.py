@@ -50,8 +50,9 @@ def find_ensemble(identifier: str | int) -> Ensemble:
     returned = linked(process, ModelData, 'models', LinkType.RETURN)
     found = returned or linked(process, ModelData, 'models', LinkType.INPUT_WORK)
     if not found:
+        what = getattr(process, 'process_label', None) or type(process).__name__
         raise NotExistent(
-            f'{process.process_label or process.node_type} <{process.uuid}> has no models: '
+            f'{what} <{process.uuid}> has no models: '
             'expected a training, a prediction, an audit or a study'
         )
     members = [
