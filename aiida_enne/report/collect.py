@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida_enne import provenance
+from aiida_enne.provenance.labels import Labelling, find_labellings
 from aiida_enne.science.audit import Audit
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.findings import find
@@ -20,12 +21,14 @@ class Section:
         statistics: The statistics node and all that it came from.
         audit: Its content.
         findings: Sentences with numbers.
+        labellings: The reference calculations behind the dataset, if it was not imported.
     """
 
     label: str
     statistics: provenance.Statistics
     audit: Audit
     findings: list[str]
+    labellings: list[Labelling]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ def scalars(study: Study) -> dict[str, Any]:
             'pooled': section.audit.pooled,
             'parameters': section.audit.parameters,
             'statistics': section.statistics.uuid,
+            'n_failed_labels': sum(len(one.failures) for one in section.labellings),
         }
         for section in study.sections
     }
@@ -100,4 +104,5 @@ def _section(statistics: provenance.Statistics) -> Section:
         statistics,
         audit,
         [finding.text for finding in find(audit.domains, audit.parameters)],
+        find_labellings(statistics.sources['datasets']),
     )

@@ -31,6 +31,25 @@ def of_section(section: Section) -> list[Table]:
     return [_table(section, prefix, title, unit, f, ddof) for prefix, title, unit, f in kinds]
 
 
+def of_failed_labels(section: Section) -> Table | None:
+    """Return one row per configuration that failed at the reference; None without any."""
+    rows = [
+        [
+            str(failure['configuration']),
+            str(failure.get('domain', '–')),
+            str(failure['message']),
+            labelling.uuid,
+        ]
+        for labelling in section.labellings
+        for failure in labelling.failures
+    ]
+    if not rows:
+        return None
+    asked = sum(labelling.n_configurations for labelling in section.labellings)
+    headers = ['configuration', 'domain', 'why', 'told by']
+    return Table(f'{len(rows)} of {asked} configurations failed at the reference', headers, rows)
+
+
 def of_members(study: Study) -> Table:
     """Return one row per member: what it is and where it lies."""
     rows = [

@@ -39,7 +39,11 @@ def write_report(
     """
     (folder / 'figures').mkdir(parents=True, exist_ok=True)
     sections = [
-        (section, tables.of_section(section), _pictures(section, study, folder, progress))
+        (
+            section,
+            [*tables.of_section(section), *filter(None, [tables.of_failed_labels(section)])],
+            _pictures(section, study, folder, progress),
+        )
         for section in study.sections
     ]
     training = (

@@ -13,6 +13,8 @@ from aiida_enne.cli.report import open_archive
 from aiida_enne.report import sharing
 from aiida_enne.report.collect import collect, scalars
 from aiida_enne.report.write import write_report
+from tests.audited import LABEL, store_audit
+from tests.labelled import store_labels
 
 
 @pytest.fixture
@@ -30,6 +32,15 @@ def test_the_page_stands_alone(study, tmp_path):
     assert study.sections[0].statistics.uuid in page
     for sentence in study.findings:
         assert sentence.split('±')[0].replace('<', '&lt;') in page or '&#' in page
+
+
+def test_failed_labels_are_in_the_report(dataset, tmp_path):
+    labelled, told = store_labels(dataset, 8, {3, 6, 7})
+    study = collect(store_audit(labelled)[0].uuid)
+    page = write_report(study, tmp_path / 'report').read_text()
+    assert '3 of 8 configurations failed at the reference' in page
+    assert f'<tr><td>3</td><td>cold</td><td>no 1</td><td>{told.uuid}</td></tr>' in page
+    assert scalars(study)[LABEL]['n_failed_labels'] == 3
 
 
 def test_what_an_archive_holds_is_told(audited, tmp_path):

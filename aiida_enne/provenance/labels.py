@@ -1,0 +1,65 @@
+"""What a reference calculation could not label: found on the way from a dataset to its origin."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiida import orm
+
+from aiida_enne.data.dataset import DatasetData
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """What one reference calculation was asked for, and what it did not give.
+
+    Attributes:
+        uuid: The node that tells it.
+        n_configurations: What was asked for.
+        failures: `configuration` and `message` of each that failed; `domain` where it is told.
+    """
+
+    uuid: str
+    n_configurations: int
+    failures: tuple[dict[str, Any], ...]
+
+
+def find_labellings(dataset: str) -> list[Labelling]:
+    """Return the reference calculations behind a dataset, those that succeeded wholly included.
+
+    The creators are followed from dataset to dataset, each up to the first that tells what
+    failed: whoever joins the labels of many jobs tells it of all of them. Work chains are not
+    asked, so that an archive that lacks them gives the same answer.
+
+    Args:
+        dataset: UUID of the dataset.
+
+    Raises:
+        NotExistent: If there is no such node.
+    """
+    found: dict[str, Labelling] = {}
+    waiting, seen = [orm.load_node(dataset)], set[str]()
+    while waiting:
+        node = waiting.pop()
+        if node.uuid in seen or node.creator is None:
+            continue
+        seen.add(node.uuid)
+        told = _told(node.creator)
+        if told is not None:
+            found[told.uuid] = told
+            continue
+        inputs = node.creator.base.links.get_incoming(node_class=DatasetData)
+        waiting += inputs.all_nodes()
+    return sorted(found.values(), key=lambda labelling: labelling.uuid)
+
+
+def _told(creator: orm.CalculationNode) -> Labelling | None:
+    """Return what a calculation says of its failures, or None if it says nothing."""
+    for name in ('failures', 'results'):
+        if name not in creator.outputs:
+            continue
+        content = creator.outputs[name].get_dict()
+        if 'failures' in content and 'n_configurations' in content:
+            return Labelling(
+                creator.outputs[name].uuid, content['n_configurations'], tuple(content['failures'])
+            )
+    return None
