@@ -19,7 +19,13 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.frames import from_atoms
 from tests.audited import store_audit
 
-pytest_plugins = ['aiida.tools.pytest_fixtures', 'tests.members', 'tests.replay', 'tests.training']
+pytest_plugins = [
+    'aiida.tools.pytest_fixtures',
+    'tests.members',
+    'tests.replay',
+    'tests.studied',
+    'tests.training',
+]
 
 
 @pytest.fixture(scope='session')

@@ -1,5 +1,6 @@
 """What all array nodes share: one `.npz` file, hashed by content, attributes to query by."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from aiida import orm
@@ -20,14 +21,14 @@ class NpzData(orm.Data):
         self.base.repository.put_object_from_bytes(npz.dumps(arrays), self.FILENAME)
         self.base.attributes.set_many({'sha256': npz.digest(arrays)} | attributes)
 
-    def get_arrays(self) -> npz.Arrays:
-        """Read all arrays.
+    def get_arrays(self, names: Iterable[str] | None = None) -> npz.Arrays:
+        """Read all arrays, or those named.
 
         Raises:
-            ValueError: If the file is damaged.
+            ValueError: If the file is damaged or lacks an array that is named.
         """
         with self.base.repository.as_path(self.FILENAME) as path, path.open('rb') as handle:
-            return npz.loads(handle)
+            return npz.loads(handle, names)
 
     @property
     def sha256(self) -> str:

@@ -13,25 +13,55 @@ from aiida_enne.provenance.predictions import (
     gather,
     prediction_scalars,
 )
+from aiida_enne.provenance.rows import (
+    Rows,
+    frame_keys,
+    gather_forces,
+    gather_rows,
+    join_rows,
+    trained_keys,
+)
 from aiida_enne.provenance.statistics import (
     Statistics,
     created,
     find_statistics,
     latest_audited,
 )
+from aiida_enne.provenance.studies import (
+    SCANS,
+    Dataset,
+    Scan,
+    StudyRecord,
+    find_study,
+    predicted_datasets,
+)
+from aiida_enne.provenance.trainings import find_trainings
 
 __all__ = [
+    'SCANS',
+    'Dataset',
     'Ensemble',
     'Member',
+    'Rows',
+    'Scan',
     'Statistics',
+    'StudyRecord',
     'audit_again',
     'created',
     'find_ensemble',
     'find_histories',
     'find_predictions',
     'find_statistics',
+    'find_study',
+    'find_trainings',
+    'frame_keys',
     'gather',
+    'gather_forces',
+    'gather_rows',
+    'join_rows',
     'latest_audited',
     'load_histories',
+    'predicted_datasets',
     'prediction_scalars',
+    'trained_keys',
 ]

@@ -19,7 +19,8 @@ def find_predictions(
     """Return the UUID of each member's prediction on a dataset, by the member's label.
 
     Predictions are found by content, so that cached copies, or predictions made elsewhere and
-    imported, count alike. Where a member has several, the one on most configurations is taken.
+    imported, count alike. Where members have several, those on most configurations are taken, of
+    equal number if there is a number that all of them have.
     """
     query = orm.QueryBuilder().append(
         PredictionData,
@@ -29,14 +30,16 @@ def find_predictions(
         },
         project=['uuid', 'attributes.weights_sha256', 'attributes.n_frames'],
     )
-    best: dict[str, tuple[int, str]] = {}
+    sizes: dict[str, dict[int, str]] = {}
     for uuid, weights, size in query.iterall():
         if n_frames is None or size == n_frames:
-            best[weights] = max(best.get(weights, (0, '')), (size, uuid))
+            mine = sizes.setdefault(weights, {})
+            mine[size] = max(mine.get(size, ''), uuid)
+    common = set.intersection(*(set(mine) for mine in sizes.values())) if sizes else set()
     return {
-        member.label: best[member.weights_sha256][1]
+        member.label: mine[max(common or mine)]
         for member in ensemble.members
-        if member.weights_sha256 in best
+        if (mine := sizes.get(member.weights_sha256))
     }
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -31,16 +31,16 @@ def dumps(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return buffer.getvalue()
 
 
-def loads(source: bytes | BinaryIO) -> Arrays:
-    """Read all arrays of an `.npz` file; nothing is ever unpickled.
+def loads(source: bytes | BinaryIO, names: Iterable[str] | None = None) -> Arrays:
+    """Read all arrays of an `.npz` file, or those named; nothing is ever unpickled.
 
     Raises:
-        ValueError: If the file is not a complete `.npz` file of plain arrays.
+        ValueError: If the file is not a complete `.npz` file of plain arrays, or lacks one named.
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in (names or archive.files)}
     except (OSError, EOFError, zipfile.BadZipFile, AttributeError, KeyError) as exception:
         raise ValueError(f'not a complete .npz file: {exception}') from exception
     # numpy hands back the bytes of an entry that is no array

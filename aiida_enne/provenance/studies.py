@@ -1,0 +1,251 @@
+"""A study: every dataset that an ensemble was asked about, its scans and its statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+from aiida.common.links import LinkType
+
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.prediction import PredictionData
+from aiida_enne.provenance.ensembles import Ensemble, find_ensemble
+from aiida_enne.provenance.links import linked
+from aiida_enne.provenance.statistics import Statistics, find_statistics
+from aiida_enne.provenance.trainings import find_trainings
+from aiida_enne.science.domains import parse
+
+#: What a scan may vary.
+SCANS = ('grid', 'sizes', 'densities', 'features', 'cutoffs', 'subsets')
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One dataset of a study, as its node's attributes tell it.
+
+    Attributes:
+        role: What it is to the study, e.g. 'liquid', 'eos_diamond'.
+        uuid: Its node.
+        sha256: Digest of its content: what predictions refer to.
+        level_of_theory: What its labels are.
+        domains: Number of configurations by domain.
+        predicted: Whether every member of the ensemble predicted it, or a part of it.
+    """
+
+    role: str
+    uuid: str
+    sha256: str
+    level_of_theory: str
+    domains: dict[str, int]
+    predicted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Ensembles that differ in one or two choices.
+
+    Attributes:
+        name: What the study calls it.
+        uuid: Its node.
+        kind: One of `SCANS`.
+        points: By label: `values` of the choices, `n_train`, `members` (weights by label).
+        roles: Digests of the datasets that its members predicted, by role.
+    """
+
+    name: str
+    uuid: str
+    kind: str
+    points: dict[str, dict[str, Any]]
+    roles: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """All that a study holds, as identities and scalars: no array has been read.
+
+    Attributes:
+        process: UUID of the work chain.
+        ensemble: The main ensemble.
+        datasets: By role.
+        scans: By name.
+        statistics: Stored audits, by role.
+        training: Digests of the datasets that the main ensemble was trained on.
+    """
+
+    process: str
+    ensemble: Ensemble
+    datasets: dict[str, Dataset]
+    scans: dict[str, Scan]
+    statistics: dict[str, Statistics]
+    training: tuple[str, ...]
+
+
+def find_study(identifier: str | int) -> StudyRecord:
+    """Return what a study, or any ensemble, was trained on and asked about.
+
+    A work chain that returns `datasets` is a study and tells their roles itself. Of any other
+    that knows an ensemble (a training, an audit, a demo) the graph is asked: all datasets that
+    every member predicted; a role is then the label of an audit, or what the domains say.
+
+    Args:
+        identifier: PK or UUID of a work chain.
+
+    Raises:
+        NotExistent: If there is no such work chain or it knows no models.
+    """
+    ensemble = find_ensemble(identifier)
+    process = orm.load_node(ensemble.uuid)
+    trained = {dataset for dataset, _ in find_trainings(ensemble.weights).values()}
+    predicted = set(predicted_datasets(ensemble))
+    own = linked(process, DatasetData, 'datasets', LinkType.RETURN)
+    if own:
+        roles = {uuid: label for label, uuid, _ in own}
+        nodes = _datasets({'uuid': {'in': sorted({*roles, *trained})}})
+    else:
+        nodes = _datasets({'attributes.sha256': {'in': sorted(predicted)}})
+        nodes |= _datasets({'uuid': {'in': sorted(trained)}})
+        inputs = linked(process, DatasetData, 'datasets', LinkType.INPUT_WORK)
+        roles = {uuid: label for label, uuid, _ in inputs}
+    datasets: dict[str, Dataset] = {}
+    for uuid, attributes in _one_per_content(nodes, roles).items():
+        role = roles.get(uuid) or _unique(infer_role(attributes['domains']), datasets)
+        datasets[role] = Dataset(
+            role,
+            uuid,
+            attributes['sha256'],
+            attributes['level_of_theory'],
+            dict(attributes['domains']),
+            attributes['sha256'] in predicted,
+        )
+    try:
+        statistics = {found.label: found for found in find_statistics(process.uuid)}
+    except NotExistent:
+        statistics = {}
+    return StudyRecord(
+        process.uuid,
+        ensemble,
+        dict(sorted(datasets.items())),
+        find_scans(process, {dataset.sha256 for dataset in datasets.values()}),
+        statistics,
+        tuple(sorted({nodes[uuid]['sha256'] for uuid in trained})),
+    )
+
+
+def predicted_datasets(ensemble: Ensemble) -> list[str]:
+    """Return the digests of the datasets that every member predicted, or a part of them."""
+    query = orm.QueryBuilder().append(
+        PredictionData,
+        filters={'attributes.weights_sha256': {'in': ensemble.weights}},
+        project=['attributes.dataset_sha256', 'attributes.weights_sha256'],
+    )
+    members: dict[str, set[str]] = {}
+    for dataset, weights in query.distinct().iterall():
+        members.setdefault(dataset, set()).add(weights)
+    everyone = set(ensemble.weights)
+    return sorted(dataset for dataset, found in members.items() if found == everyone)
+
+
+def find_scans(process: orm.ProcessNode, datasets: Iterable[str]) -> dict[str, Scan]:
+    """Return the scans that a process returned or, if it returned none, all on its datasets.
+
+    Args:
+        process: A study, or any work chain that knows an ensemble.
+        datasets: Digests of its datasets.
+    """
+    rows = [row for row in linked(process, orm.Dict, 'scans', LinkType.RETURN) if _is_scan(row[2])]
+    if not rows:
+        query = orm.QueryBuilder().append(
+            orm.Dict,
+            filters={'attributes.kind': {'in': list(SCANS)}},
+            project=['attributes.kind', 'uuid', 'attributes'],
+        )
+        known = set(datasets)
+        rows = [
+            row
+            for row in sorted(query.iterall(), key=lambda row: row[:2])
+            if _is_scan(row[2]) and known & set(row[2]['roles'].values())
+        ]
+    found: dict[str, Scan] = {}
+    for label, uuid, content in rows:
+        name = _unique(label, found)
+        found[name] = Scan(name, uuid, content['kind'], content['points'], content['roles'])
+    return found
+
+
+def infer_role(domains: Iterable[str]) -> str:
+    """Return what a dataset is, from its domains: `liquid`, `eos_diamond` or `defect_vacancy_3`.
+
+    A dataset of several kinds of systems is `mixed`.
+    """
+    parsed = [parse(domain) for domain in domains]
+    # the perfect crystal stands beside a defect or a slab as what its energy refers to
+    subjects = {
+        (one.own, one.family, one.name, one.repeats, one.layers)
+        for one in parsed
+        if one.family != 'bulk'
+    }
+    families = {(own, family) for own, family, *_ in subjects}
+    if families == {(False, 'liquid')}:
+        return 'liquid'
+    if len(subjects) != 1:
+        return 'mixed'
+    ((own, family, name, repeats, layers),) = subjects
+    prefix = 'own_' if own else ''
+    if family == 'phase':
+        return f'{prefix}eos_{_port(name)}'
+    if family == 'defect':
+        return f'{prefix}defect_{_port(name)}_{repeats}'
+    if family == 'surface':
+        return f'{prefix}surface_{layers}'
+    return prefix + (_port(name) or 'mixed')
+
+
+def _port(name: str) -> str:
+    """Return a name in which every run of other characters is one underscore."""
+    letters = ''.join(letter if letter.isalnum() else ' ' for letter in name.lower())
+    return '_'.join(letters.split())
+
+
+def _unique(name: str, taken: Mapping[str, Any]) -> str:
+    """Return the name, or the first of name_2, name_3 … that is free."""
+    number, chosen = 1, name
+    while chosen in taken:
+        number += 1
+        chosen = f'{name}_{number}'
+    return chosen
+
+
+def _datasets(filters: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the attributes of datasets by UUID, the oldest first."""
+    query = orm.QueryBuilder().append(
+        DatasetData, filters=filters, project=['uuid', 'attributes', 'ctime']
+    )
+    rows = sorted(query.iterall(), key=lambda row: (row[2], row[0]))
+    return {uuid: attributes for uuid, attributes, _ in rows}
+
+
+def _one_per_content(
+    nodes: Mapping[str, dict[str, Any]], roles: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Return one node of each content: one with a role, else the oldest.
+
+    Nodes of equal content but two roles are both kept: a study may name one thing twice.
+    """
+    chosen = {uuid: nodes[uuid] for uuid in roles if uuid in nodes}
+    known = {attributes['sha256'] for attributes in chosen.values()}
+    for uuid, attributes in nodes.items():
+        if attributes['sha256'] not in known:
+            chosen[uuid] = attributes
+            known.add(attributes['sha256'])
+    return chosen
+
+
+def _is_scan(content: Mapping[str, Any]) -> bool:
+    return (
+        content.get('kind') in SCANS
+        and isinstance(content.get('points'), dict)
+        and isinstance(content.get('roles'), dict)
+    )
