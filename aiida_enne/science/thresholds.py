@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_enne.science.fields import Floats
 from aiida_enne.science.samples import Samples
 from aiida_enne.science.summary import Scalars
 
@@ -20,11 +21,18 @@ def flag(samples: Samples, inside: NDArray[np.bool_], known: NDArray[np.bool_]) 
         `flagged`, the share of samples above the first; `flagged_accurate`, the share of these
         that errs no more than the second. None where there is nothing to compare.
     """
+    return flag_errors(samples.mean - samples.reference, samples.spread, inside, known)
+
+
+def flag_errors(
+    error: Floats, spread: Floats, inside: NDArray[np.bool_], known: NDArray[np.bool_]
+) -> Scalars:
+    """Flag as `flag` does, from ε and σ of the samples, both of shape (n,)."""
     names = ('spread_threshold', 'error_threshold', 'flagged', 'flagged_accurate')
     if not (inside.any() and known.any()):
         return dict.fromkeys(names)
-    error = np.abs(samples.mean - samples.reference)
-    threshold, tolerated = float(samples.spread[known].max()), float(error[known].max())
-    flagged = samples.spread[inside] > threshold
-    share = float(np.mean(error[inside][flagged] <= tolerated)) if flagged.any() else None
+    size = np.abs(error)
+    threshold, tolerated = float(spread[known].max()), float(size[known].max())
+    flagged = spread[inside] > threshold
+    share = float(np.mean(size[inside][flagged] <= tolerated)) if flagged.any() else None
     return dict(zip(names, (threshold, tolerated, float(flagged.mean()), share), strict=True))

@@ -115,10 +115,32 @@ def expected_rank_correlation(spread: Floats, *, seed: int) -> float:
         spread: σ, shape (n,).
         seed: The same arguments always give the same number.
     """
-    rng = np.random.default_rng(seed)
     repeats = int(np.clip(20_000 // max(1, len(spread)), 1, 200))
-    drawn = [rank_correlation(rng.normal(0, spread), spread) for _ in range(repeats)]
-    return float(np.mean(drawn))
+    return float(np.mean(_simulate(spread, seed, repeats)))
+
+
+def simulated_rank_correlation(
+    spread: Floats, *, seed: int, level: float = 0.9
+) -> tuple[float, float, float]:
+    """Return the mean of Spearman's correlations of a perfectly calibrated σ, and their range.
+
+    Args:
+        spread: σ, shape (n,).
+        seed: The same arguments always give the same numbers.
+        level: Share of the correlations that chance puts into the range.
+
+    Returns:
+        Mean, lower and upper end; NaN where it is not defined.
+    """
+    repeats = int(np.clip(200_000 // max(1, len(spread)), 20, 200))
+    drawn = _simulate(spread, seed, repeats)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(np.mean(drawn)), float(low), float(high)
+
+
+def _simulate(spread: Floats, seed: int, repeats: int) -> list[float]:
+    rng = np.random.default_rng(seed)
+    return [rank_correlation(rng.normal(0, spread), spread) for _ in range(repeats)]
 
 
 def interval_coverage(
