@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from aiida_enne.science.configurations import Configurations
 from aiida_enne.science.frames import from_atoms
@@ -14,6 +15,7 @@ from aiida_enne.science.structures.defects import point_defect
 from aiida_enne.science.structures.lattice import diamond_supercell
 from aiida_enne.science.structures.liquids import liquid_start
 from aiida_enne.science.structures.phases import phase as build_phase
+from aiida_enne.science.structures.surfaces import slab_100
 
 
 def build(recipe: Sequence[Mapping[str, Any]]) -> Configurations:
@@ -22,9 +24,11 @@ def build(recipe: Sequence[Mapping[str, Any]]) -> Configurations:
     Args:
         recipe: One mapping per kind of structure. `kind` is 'liquid' (`density` in g/cm³,
             `repeats`), 'phase' (`phase`, `volumes` in Å³/atom and free parameters), 'diamond' or
-            'defect' (`defect`; both `lattice_constant` in Å, `repeats`). Each may have a `domain`
+            'defect' (`defect`; both `lattice_constant` in Å, `repeats`), 'surface' (`surface`,
+            `layers`, `lattice_constant`, further options of `slab_100`). Each may have a `domain`
             (by default the phase, defect or kind), a `symbol`, and `rattle`: `count` copies
-            displaced by Gaussians of `stdev` in Å, drawn from `seed`.
+            displaced by Gaussians of `stdev` in Å, drawn from `seed`. The `distortion` of a defect
+            displaces the `nearest` atoms only (4 by default), by `stdev` drawn from `seed`.
 
     Raises:
         ValueError: If a kind or option is unknown, or a value out of range.
@@ -67,9 +71,35 @@ def _diamond(lattice_constant: float, repeats: int = 2, symbol: str = 'Si') -> l
 
 
 def _defect(
-    defect: str, lattice_constant: float, repeats: int = 3, symbol: str = 'Si'
+    defect: str,
+    lattice_constant: float,
+    repeats: int = 3,
+    symbol: str = 'Si',
+    distortion: Mapping[str, Any] | None = None,
 ) -> list[Atoms]:
-    return [point_defect(defect, lattice_constant, repeats, symbol)]
+    atoms = point_defect(defect, lattice_constant, repeats, symbol)
+    if distortion is not None:
+        _distort(atoms, np.full(3, lattice_constant * (repeats // 2)), **distortion)
+    return [atoms]
+
+
+def _distort(
+    atoms: Atoms, site: NDArray[np.float64], stdev: float, seed: int, nearest: int = 4
+) -> None:
+    """Displace the atoms nearest to a site by Gaussians, which breaks the symmetry about it."""
+    if stdev <= 0 or not 1 <= nearest <= len(atoms):
+        raise ValueError(
+            f'a distortion needs stdev > 0 and nearest from 1 to {len(atoms)}, '
+            f'got {stdev} and {nearest}'
+        )
+    chosen = np.linalg.norm(atoms.positions - site, axis=1).argsort(kind='stable')[:nearest]
+    atoms.positions[chosen] += np.random.default_rng(seed).normal(scale=stdev, size=(nearest, 3))
+
+
+def _surface(
+    layers: int, lattice_constant: float, surface: str = 'tilted', **options: Any
+) -> list[Atoms]:
+    return [slab_100(layers, lattice_constant, surface, **options)]
 
 
 def _rattle(frames: list[Atoms], stdev: float, seed: int, count: int = 1) -> list[Atoms]:
@@ -92,4 +122,5 @@ BUILDERS: dict[str, Callable[..., list[Atoms]]] = {
     'diamond': _diamond,
     'liquid': _liquid,
     'phase': _phases,
+    'surface': _surface,
 }

@@ -1,0 +1,1 @@
+"""The whole paper: relaxations by the reference, scans of hyperparameters, and the study."""
