@@ -1,0 +1,198 @@
+"""Looks at a profile: storage, broker, daemon, settings, disk, and processes that do not move."""
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aiida_enne.codes.probe import ENOUGH, LITTLE, Verdict
+
+#: Seconds between looks at finished processes: each step of a work chain may wait that long.
+POLL_INTERVAL = 5
+#: Seconds that a daemon may take to have its broker up.
+PATIENCE = 5
+CACHED = ('enne.aims', 'enne.ase.run', 'enne.nequip.predict', 'enne.nequip.train')
+ACTIVE = ('created', 'waiting', 'running')
+
+
+def check_storage(profile: Any) -> Iterator[Verdict]:
+    """Open the storage; SQLite should let one write while others read."""
+    from aiida.common.exceptions import IncompatibleStorageSchema
+    from aiida.manage import get_manager
+
+    name = f'storage of {profile.name}'
+    try:
+        get_manager().get_profile_storage()
+    except IncompatibleStorageSchema:
+        yield Verdict('FAIL', name, 'made by another AiiDA', '`verdi storage migrate`')
+        return
+    except Exception as exception:  # a database may be missing in as many ways as there are
+        yield Verdict('FAIL', name, str(exception), 'does its server run? `verdi status`')
+        return
+    yield Verdict('OK', name, f'{profile.storage_backend} opens')
+    folder = profile.storage_config.get('filepath')
+    path = Path(folder or '') / 'database.sqlite'
+    if folder is None or not path.exists():
+        return
+    with sqlite3.connect(f'file:{path}?mode=ro', uri=True) as connection:
+        (mode,) = connection.execute('PRAGMA journal_mode').fetchone()
+    connection.close()
+    remedy = f'once, with the daemon stopped: `sqlite3 {path} "PRAGMA journal_mode=WAL"`'
+    yield (
+        Verdict('OK', 'SQLite', 'write-ahead log')
+        if mode == 'wal'
+        else Verdict('WARN', 'SQLite', f'journal mode {mode}: workers lock each other out', remedy)
+    )
+
+
+def check_broker(profile: Any) -> Iterator[Verdict]:
+    """Connect to the broker, if there is one; that of AiiDA itself lives with the daemon."""
+    from aiida.manage import get_manager
+
+    broker = get_manager().get_broker()
+    if broker is None:
+        remedy = f'for a daemon `verdi profile configure-broker core.zeromq -n -f {profile.name}`'
+        yield Verdict('WARN', 'broker', 'none: jobs run in the foreground only', remedy)
+        return
+    name = profile.process_control_backend
+    if name == 'core.zeromq':
+        yield Verdict('OK', 'broker', f'{name}, runs with the daemon')
+        return
+    try:
+        broker.get_communicator()
+    except Exception as exception:  # no connection, whatever the reason
+        yield Verdict('FAIL', 'broker', f'{name}: {exception}', 'does its server run?')
+        return
+    yield Verdict('OK', 'broker', f'{name}, connected')
+
+
+def check_daemon(profile: Any) -> Iterator[Verdict]:
+    """Count the workers; who waits for a daemon that does not run waits for ever."""
+    from aiida.cmdline.utils.daemon import validate_daemon_env
+    from aiida.manage import get_manager
+
+    if profile.process_control_backend is None:
+        return
+    client = get_manager().get_daemon_client()
+    if not client.is_daemon_running:
+        waiting = count_active()
+        told = f'does not run; {waiting} processes wait for it'
+        # the daemon starts its workers by that name
+        found = shutil.which('verdi') is not None
+        remedy = '' if found else 'activate the environment that holds `verdi`, then '
+        level = 'FAIL' if waiting else 'WARN'
+        yield Verdict(level, 'daemon', told, f'{remedy}`verdi daemon start`')
+        return
+    workers, cores = client.get_numprocesses()['numprocesses'], os.cpu_count() or 1
+    told = f'{workers} workers on {cores} cores'
+    many = workers > cores
+    remedy = f'`verdi daemon decr {workers - cores}`' if many else ''
+    yield Verdict('WARN' if many else 'OK', 'daemon', told, remedy)
+    if drift := validate_daemon_env(client):
+        yield Verdict('WARN', 'daemon', str(drift), '`verdi daemon restart`')
+    if profile.process_control_backend == 'core.zeromq' and not broker_answers():
+        told = 'the broker has died, the workers are deaf'
+        yield Verdict('FAIL', 'daemon', told, '`verdi daemon restart`')
+
+
+def broker_answers() -> bool:
+    """Return whether AiiDA's own broker is there; with a young daemon it takes a moment."""
+    from aiida.common.log import override_log_level
+    from aiida.manage import get_manager
+
+    broker = get_manager().get_broker()
+    for _ in range(PATIENCE):
+        with override_log_level():
+            if broker.probe_service_status().get('connected'):
+                return True
+        time.sleep(1)
+    return False
+
+
+def check_settings() -> Iterator[Verdict]:
+    """Look at what makes studies slow or repeats what has been calculated."""
+    from aiida.manage import get_manager
+    from aiida.manage.caching import get_use_cache
+
+    seconds = get_manager().get_option('runner.poll.interval')
+    slow = seconds > POLL_INTERVAL
+    yield Verdict(
+        'WARN' if slow else 'OK',
+        'runner.poll.interval',
+        f'{seconds} s' + (', paid by every step of a work chain that runs here' if slow else ''),
+        '`verdi config set runner.poll.interval 1`' if slow else '',
+    )
+    off = [name for name in CACHED if not get_use_cache(identifier=f'aiida.calculations:{name}')]
+    yield Verdict(
+        'WARN' if off else 'OK',
+        'caching',
+        f'off for {", ".join(off)}' if off else 'on for all jobs',
+        "`verdi config set caching.enabled_for 'aiida.calculations:enne.*'`" if off else '',
+    )
+
+
+def check_disk() -> Verdict:
+    """Look at the space where the nodes are kept."""
+    from aiida.manage.configuration.settings import AiiDAConfigDir
+
+    folder = AiiDAConfigDir.get()
+    free = shutil.disk_usage(folder).free
+    level = 'FAIL' if free < LITTLE else 'OK' if free >= ENOUGH else 'WARN'
+    remedy = '`verdi storage maintain --full`' if level != 'OK' else ''
+    return Verdict(level, 'disk', f'{free / 1e9:.1f} GB free in {folder}', remedy)
+
+
+def check_processes(hours: float) -> Iterator[Verdict]:
+    """Name processes that are paused, and those that nothing has happened to for so long."""
+    from aiida import orm
+
+    query = orm.QueryBuilder()
+    query.append(
+        orm.ProcessNode,
+        filters={'attributes.process_state': {'in': list(ACTIVE)}},
+        project=['id', 'attributes.process_label', 'attributes.paused', 'mtime',
+                 'attributes.scheduler_lastchecktime', 'attributes.process_status'],
+    )  # fmt: skip
+    rows = query.all()
+    waiting = parents_of_active()
+    stuck = 0
+    for pk, label, paused, mtime, checked, status in rows:
+        if paused:
+            stuck += 1
+            yield Verdict(
+                'WARN', f'{label} <{pk}>', f'paused: {status}', f'`verdi process play {pk}`'
+            )
+            continue
+        last = max(filter(None, [mtime, checked and datetime.fromisoformat(checked)]))
+        age = datetime.now(last.tzinfo) - last
+        if pk not in waiting and age > timedelta(hours=hours):
+            stuck += 1
+            told = f'nothing has happened for {age.total_seconds() / 3600:.1f} h; {status or ""}'
+            remedy = f'`verdi process report {pk}`; with the daemon stopped `verdi process repair`'
+            yield Verdict('WARN', f'{label} <{pk}>', told, remedy)
+    if not stuck:
+        yield Verdict('OK', 'processes', f'{len(rows)} active, none paused or stuck')
+
+
+def count_active() -> int:
+    """Return how many processes have not ended."""
+    from aiida import orm
+
+    query = orm.QueryBuilder()
+    query.append(orm.ProcessNode, filters={'attributes.process_state': {'in': list(ACTIVE)}})
+    return int(query.count())
+
+
+def parents_of_active() -> set[int]:
+    """Return the processes that wait for one that they called."""
+    from aiida import orm
+
+    active = {'attributes.process_state': {'in': list(ACTIVE)}}
+    query = orm.QueryBuilder()
+    query.append(orm.ProcessNode, filters=active, project='id', tag='caller')
+    query.append(orm.ProcessNode, filters=active, with_incoming='caller')
+    return set(query.all(flat=True))
