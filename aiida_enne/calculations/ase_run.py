@@ -12,6 +12,7 @@ from aiida.engine import CalcJob, CalcJobProcessSpec, PortNamespace
 from aiida_enne.codes import ase_run
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import CHECKPOINT, ModelData
 
 
 def validate_calculator(node: orm.Dict, _: Any) -> str | None:
@@ -42,8 +43,26 @@ def validate_checkpoint(seconds: float, _: Any) -> str | None:
     return None if seconds >= 0 else f'`checkpoint_seconds` must not be negative, got {seconds}'
 
 
+def validate_members(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+    """Check that members are given where they are the calculator, and only there."""
+    if not {'calculator', 'models'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    models = inputs.get('models', {})
+    if ase_run.is_ensemble(inputs['calculator'].get_dict()) != bool(models):
+        return f'`models` go with the preset {ase_run.ENSEMBLE}, got {sorted(models)}'
+    if 'configurations' not in inputs:
+        return None
+    for label, model in models.items():
+        known = model.base.attributes.get('elements')
+        if unknown := sorted(set(inputs['configurations'].elements) - set(known)):
+            return f'the model `{label}` knows only {sorted(known)}, not {unknown}'
+    return None
+
+
 def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
-    """Check what concerns two inputs: the seed of dynamics, the fixed atoms."""
+    """Check what concerns two inputs: members, the seed of dynamics, the fixed atoms."""
+    if reason := validate_members(inputs, ports):
+        return reason
     if not {'configurations', 'task', 'seed'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
     task = ase_run.complete_task(inputs['task'].get_dict())
@@ -86,6 +105,13 @@ class AseRunCalculation(CalcJob):
             validator=validate_task,
             help='`kind` (label, md, relax) and its options, see `codes.ase_run.complete_task`.',
             **as_node,
+        )
+        spec.input_namespace(
+            'models',
+            valid_type=ModelData,
+            dynamic=True,
+            required=False,
+            help=f'Members by label, where the calculator is {ase_run.ENSEMBLE}.',
         )
         spec.input(
             'seed',
@@ -175,6 +201,12 @@ class AseRunCalculation(CalcJob):
         job.local_copy_list = [
             (configurations.uuid, configurations.FILENAME, ase_run.CONFIGURATIONS)
         ]
+        if models := inputs.get('models', {}):
+            folder.get_subfolder(ase_run.MEMBERS, create=True)
+            job.local_copy_list += [
+                (model.uuid, CHECKPOINT, f'{ase_run.MEMBERS}/{label}.ckpt')
+                for label, model in models.items()
+            ]
         job.retrieve_list = [options.output_filename, ase_run.RESULTS]
         job.retrieve_temporary_list = [ase_run.UNITS]
         if 'parent_folder' in inputs:

@@ -1,11 +1,11 @@
 """From the nodes of an audit to the arrays that the science wants, and back to identities."""
 
-import hashlib
 from collections.abc import Mapping
 
 import numpy as np
 
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import ensemble_sha256
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.alignment import Offsets, reference_offset
@@ -63,12 +63,6 @@ def align(tables: Mapping[str, Table], *, domain: str, by: str) -> Offsets:
         )
     configurations, energies, _ = tables[holders[0]]
     return reference_offset(configurations, energies, domain, by=by)
-
-
-def ensemble_sha256(predictions: Predictions) -> str:
-    """Return the identity of an ensemble: the digest of its members' weights, in any order."""
-    weights = sorted(node.base.attributes.get('weights_sha256') for node in predictions.values())
-    return hashlib.sha256('|'.join(weights).encode()).hexdigest()
 
 
 def statistics_node(

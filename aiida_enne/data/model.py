@@ -1,6 +1,8 @@
 """Node: one trained member, enough to load it and to continue it."""
 
+import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -66,3 +68,13 @@ class ModelData(orm.Data):
         if not re.fullmatch('[0-9a-f]{64}', self.weights_sha256):
             raise ValidationError(f'`weights_sha256` is no SHA-256: {self.weights_sha256!r}')
         return True
+
+
+def ensemble_sha256(nodes: Mapping[str, orm.Data]) -> str:
+    """Return the identity of an ensemble: the digest of its members' weights, in any order.
+
+    Args:
+        nodes: Models, or predictions of models, by label.
+    """
+    weights = sorted(node.base.attributes.get('weights_sha256') for node in nodes.values())
+    return hashlib.sha256('|'.join(weights).encode()).hexdigest()

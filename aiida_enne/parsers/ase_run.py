@@ -11,6 +11,7 @@ from aiida.parsers import Parser
 
 from aiida_enne.codes import ase_run
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import ensemble_sha256
 
 #: Verdict by how the job ended, and then by how some of its configurations did.
 _ENDED = {
@@ -46,12 +47,11 @@ class AseRunParser(Parser):
             return self._not_started()
         self.out('results', orm.Dict(outcome.results))
         if outcome.frames is not None:
-            calculator = ase_run.complete_calculator(inputs.calculator.get_dict())
+            level = ase_run.complete_calculator(inputs.calculator.get_dict()).level_of_theory
+            if 'models' in inputs:
+                level = f'{level} {ensemble_sha256(inputs.models)[:12]}'
             self.out(
-                'dataset',
-                DatasetData.from_configurations(
-                    outcome.frames, level_of_theory=calculator.level_of_theory
-                ),
+                'dataset', DatasetData.from_configurations(outcome.frames, level_of_theory=level)
             )
         return self._verdict(outcome)
 

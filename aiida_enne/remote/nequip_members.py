@@ -36,8 +36,8 @@ class Member:
         self.model: Any = None
         self.compiled: Any = None
 
-    def load(self, frames: Frames) -> None:
-        """Load the checkpoint and make room for the predictions."""
+    def open(self) -> None:
+        """Load the checkpoint."""
         model = load_saved_model(str(self.path)).eval().to(self.device)
         for parameter in model.parameters():
             parameter.requires_grad_(False)
@@ -50,6 +50,10 @@ class Member:
         )
         self.is_small = sum(p.numel() for p in model.parameters()) <= SMALL
         self.batch_atoms = BATCH_ATOMS[self.is_small]
+
+    def load(self, frames: Frames) -> None:
+        """Load the checkpoint and make room for the predictions."""
+        self.open()
         n, total = len(frames), int(frames.offsets[-1])
         self.energies, self.forces = np.empty(n), np.empty((total, 3))
         self.atomic_energies, self.stresses = np.empty(total), np.empty((n, 3, 3))

@@ -1,9 +1,15 @@
 """What the ASE script reads and writes."""
 
-from aiida_enne.codes.ase_run.calculators import PRESETS, complete_calculator
+from aiida_enne.codes.ase_run.calculators import (
+    ENSEMBLE,
+    PRESETS,
+    complete_calculator,
+    is_ensemble,
+)
 from aiida_enne.codes.ase_run.job import (
     CONFIGURATIONS,
     JOB,
+    MEMBERS,
     RESULTS,
     SCRIPTS,
     UNITS,
@@ -20,7 +26,9 @@ from aiida_enne.codes.ase_run.tasks import complete_task
 
 __all__ = [
     'CONFIGURATIONS',
+    'ENSEMBLE',
     'JOB',
+    'MEMBERS',
     'PRESETS',
     'RESULTS',
     'SCRIPTS',
@@ -29,6 +37,7 @@ __all__ = [
     'arguments',
     'complete_calculator',
     'complete_task',
+    'is_ensemble',
     'last_words',
     'missing_module',
     'read_outcome',

@@ -75,6 +75,9 @@ def _matscipy(form: str, parameters: str, level_of_theory: str, source: str) -> 
     )
 
 
+#: The preset whose weights are nodes: an ensemble of trained members.
+ENSEMBLE = 'nequip-ensemble'
+
 PRESETS = {
     'lammps-sw-si': _lammps(
         'sw', 'Si.sw', SW_SI, 'Stillinger-Weber Si (LAMMPS)', 'Phys. Rev. B 31, 5262 (1985)'
@@ -116,6 +119,12 @@ PRESETS = {
         level_of_theory='SevenNet-0',
         source='J. Chem. Theory Comput. 20, 4857 (2024)',
         packages=('sevenn', 'torch'),
+    ),
+    ENSEMBLE: Calculator(
+        import_path='ase_ensemble.Ensemble',
+        level_of_theory='mean of NequIP ensemble',
+        source='Nat. Commun. 13, 2453 (2022), the architecture; the weights are inputs',
+        packages=('nequip', 'torch'),
     ),
 }
 
@@ -162,6 +171,11 @@ def complete_calculator(choice: Mapping[str, Any]) -> Calculator:
     package = path.split('.')[0]
     packages = () if package == 'ase' else (package,)
     return Calculator(path, level, dict(keywords), packages=packages, reuse=reuse)
+
+
+def is_ensemble(choice: Mapping[str, Any]) -> bool:
+    """Return whether a choice is that of trained members, uploaded with the job."""
+    return choice.get('preset') == ENSEMBLE
 
 
 def replace_keywords(preset: Calculator, keywords: Mapping[str, Any]) -> Calculator:

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from aiida_enne.codes.ase_run.calculators import complete_calculator
+from aiida_enne.codes.ase_run.calculators import complete_calculator, is_ensemble
 from aiida_enne.codes.ase_run.tasks import complete_task
 
 JOB, CONFIGURATIONS, RESULTS, UNITS = 'job.json', 'configurations.npz', 'results.json', 'units'
 
 #: The first one is run, the others are its modules.
 SCRIPTS = ('ase_run.py', 'ase_calculators.py', 'ase_dynamics.py', 'ase_tasks.py', 'ase_units.py')
+
+#: Added where the calculator is an ensemble; checkpoints are `members/<label>.ckpt`.
+ENSEMBLE_SCRIPTS = ('ase_ensemble.py', 'nequip_members.py', 'nequip_frames.py')
+MEMBERS = 'members'
 
 
 def render(
@@ -45,7 +49,8 @@ def render(
         'seed': seed,
     }
     remote = files('aiida_enne.remote')
-    scripts = {name: (remote / name).read_text() for name in SCRIPTS}
+    names = SCRIPTS + ENSEMBLE_SCRIPTS * is_ensemble(calculator)
+    scripts = {name: (remote / name).read_text() for name in names}
     return {JOB: json.dumps(content, indent=1) + '\n', **chosen.files, **scripts}
 
 
