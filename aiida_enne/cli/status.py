@@ -45,16 +45,20 @@ def member_rows(job: Any) -> list[list[Any]]:
     for label in seeds:
         if label in results:
             found = results[label].get_dict()
-            metrics = found.get('metrics') or {}
-            best = metrics.get(found.get('monitor', ''), found.get('best'))
-            rows.append([label, job.pk, found['status'], found.get('epochs'), '', best, ''])
-            continue
-        progress = _remote_progress(job, label)
-        state = 'training' if progress else 'waiting'
-        values = [progress.get(k, '') for k in ('epoch', 'max_epochs', 'best', 'seconds_per_epoch')]
-        shown = [f'{v:.4g}' if isinstance(v, float) else v for v in values]
-        rows.append([label, job.pk, state, *shown])
-    return rows
+            values = [found.get('status'), found.get('epochs'), '', found.get('best_score')]
+        else:
+            progress = _remote_progress(job, label)
+            keys = ('epoch', 'max_epochs', 'best', 'seconds_per_epoch')
+            values = ['training' if progress else 'waiting', *map(progress.get, keys)]
+        rows.append([label, job.pk, *map(_shown, values)])
+    return [row + [''] * (7 - len(row)) for row in rows]
+
+
+def _shown(value: Any) -> Any:
+    """Return what a table says of a value: few digits, nothing where nothing is known."""
+    if value is None:
+        return ''
+    return f'{value:.4g}' if isinstance(value, float) else value
 
 
 def _remote_progress(job: Any, label: str) -> dict[str, Any]:

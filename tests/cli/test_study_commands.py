@@ -4,8 +4,11 @@ import json
 
 import pytest
 from aiida import orm
+from aiida.engine import run_get_node
+from aiida.plugins import CalculationFactory
 
 from aiida_enne.cli.launch import parse_seeds, read_overrides
+from aiida_enne.cli.status import member_rows
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.splits import Split
 
@@ -167,3 +170,15 @@ def test_what_is_no_process_is_named(invoke, dataset, command, tmp_path):
     assert result.exit_code == 1
     assert 'DatasetData' in result.output
     assert 'expected' in result.output
+
+
+@pytest.mark.nequip
+def test_status_knows_what_a_training_left(invoke, train_inputs):
+    _, node = run_get_node(CalculationFactory('enne.nequip.train'), **train_inputs)
+    assert node.is_finished_ok, node.exit_message
+    ((label, pk, state, epoch, *_, best, _),) = member_rows(node)
+    assert (label, pk, state, epoch) == ('seed_7', node.pk, 'finished', 3)
+    score = node.outputs.results['seed_7']['best_score']
+    assert float(best) == pytest.approx(score, rel=1e-3)
+    result = invoke('status', node.pk)
+    assert result.exit_code == 0, result.output
