@@ -37,7 +37,7 @@ def radial_curves(
     configurations: Configurations,
     *,
     r_max: float = 8.0,
-    bin_width: float = 0.05,
+    bin_width: float = 0.1,
     n_frames: int = N_FRAMES,
 ) -> list[RadialCurve]:
     """Return g(r) of every liquid, by rising density and temperature.

@@ -2,7 +2,7 @@
 
 import functools
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from aiida_enne.science.structures.phases import PHASES
 
 #: Okabe and Ito's colours, less the yellow, with three of Tol's: by order of the domains.
 COLOURS = (
@@ -113,6 +115,44 @@ def save(axes: Axes, target: Path | BinaryIO, kind: str = 'png') -> None:
         figure.savefig(target, format=kind, metadata=dates[kind])
 
 
+def split(
+    axes: Axes, rows: int, columns: int, *, heights: Sequence[float] | None = None
+) -> list[Axes]:
+    """Put panels in the place of axes, row by row; the axes themselves stay, and show nothing.
+
+    Args:
+        axes: Axes of `new_axes`, or any that have a place in a grid.
+        rows: Number of rows.
+        columns: Number of columns.
+        heights: Relative heights of the rows.
+
+    Raises:
+        ValueError: If the axes have no place in a grid.
+    """
+    place, figure = axes.get_subplotspec(), axes.get_figure()
+    if place is None or figure is None:
+        raise ValueError('only axes that have a place in a grid can be split')
+    axes.set_axis_off()
+    grid = place.subgridspec(rows, columns, height_ratios=heights)
+    return [
+        figure.add_subplot(grid[row, column]) for row in range(rows) for column in range(columns)
+    ]
+
+
+def numbers(names: Iterable[str]) -> dict[str, int]:
+    """Return the number of each name for `colour`, `marker` and `line`.
+
+    Crystal phases have the same in every figure; others follow in alphabetical order.
+    """
+    names = set(names)
+    phases = [name for name in PHASES if name in names]
+    others = sorted(names - set(phases))
+    start = len(PHASES) if phases else 0
+    return {name: PHASES.index(name) for name in phases} | {
+        name: start + index for index, name in enumerate(others)
+    }
+
+
 def colour(index: int) -> str:
     """Return the colour of a domain by its number."""
     return COLOURS[index % len(COLOURS)]
@@ -137,7 +177,7 @@ def log_axis(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def wrap(label: str, width: int = 24) -> str:
+def wrap(label: str, width: int = 27) -> str:
     """Break a long label into lines."""
     return '\n'.join(textwrap.wrap(label, width)) or label
 

@@ -1,0 +1,92 @@
+"""Equations of state: the ensemble beside the reference, all phases (F4)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from aiida_enne.science import ensemble
+from aiida_enne.science.curves import Curve
+from aiida_enne.science.ensemble import PAPER_DDOF
+from aiida_enne.science.eos import Fit, fit_curve
+from aiida_enne.science.figures import style
+
+#: The phase whose minimum is the zero of energy, where it is there.
+ZERO = 'diamond'
+
+
+@style.styled
+def draw_equations_of_state(
+    curves: Mapping[str, Curve],
+    axes: Axes,
+    *,
+    aligned: bool = False,
+    form: str | None = None,
+    ddof: int = PAPER_DDOF,
+) -> Axes:
+    """Draw the mean energy ± σ of every phase over volume, and the reference as points (F4).
+
+    Args:
+        curves: E(V) by phase.
+        axes: Where to draw.
+        aligned: Whether the reference and every member have their own zero, their lowest energy of
+            cubic diamond (F4, right), or all have the reference's (F4, left). Without cubic diamond
+            it is the phase that is lowest in the reference.
+        form: Equation of state whose fits are drawn as lines in place of straight ones between
+            the volumes; a refused one is not drawn.
+        ddof: See `ensemble.spread`.
+
+    Raises:
+        ValueError: If there are no curves.
+    """
+    if not curves:
+        raise ValueError('there are no equations of state to draw')
+    lowest = min(curves, key=lambda name: float(curves[name].reference.min()))
+    zero = ZERO if ZERO in curves else lowest
+    own = curves[zero].members.min(axis=1)
+    offset = float(curves[zero].reference.min())
+    order = style.numbers(curves)
+    for name in sorted(curves, key=lambda name: order[name]):
+        curve = curves[name].shifted(offset, own if aligned else offset)
+        mean, spread = ensemble.mean(curve.members), ensemble.spread(curve.members, ddof=ddof)
+        colour, line = style.colour(order[name]), style.line(order[name])
+        axes.fill_between(
+            curve.volumes, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0
+        )
+        fits = None if form is None else fit_curve(curve, form)
+        if fits is None or fits.mean is None:
+            axes.plot(curve.volumes, mean, color=colour, linestyle=line, label=name)
+        else:
+            _draw_fit(axes, fits.mean, color=colour, linestyle=line, label=name)
+        if fits is not None and fits.reference is not None:
+            _draw_fit(axes, fits.reference, color=colour, linewidth=0.6)
+        axes.plot(
+            curve.volumes,
+            curve.reference,
+            style.marker(order[name]),
+            color=colour,
+            markerfacecolor='white',
+            markersize=3.5,
+            zorder=3,
+        )
+    axes.set_xlabel('volume (Å³/atom)')
+    axes.set_ylabel('energy (eV/atom)')
+    whose = "each one's own" if aligned else "the reference's"
+    fitted = '' if form is None else f'; fits: {form}'
+    axes.set_title(f'Zero of energy: {whose} minimum of {zero}{fitted}')
+    axes.plot([], [], 'o', color=style.GREY, markerfacecolor='white', label='reference')
+    axes.plot(
+        [],
+        [],
+        color=style.GREY,
+        linewidth=5,
+        alpha=0.3,
+        label=f'mean ± {style.spread_symbol(ddof)}',
+    )
+    style.legend_beside(axes)
+    return axes
+
+
+def _draw_fit(axes: Axes, fit: Fit, **look: object) -> None:
+    volumes = np.linspace(fit.low, fit.high, 200)
+    axes.plot(volumes, fit.energies(volumes), **look)  # type: ignore[arg-type]

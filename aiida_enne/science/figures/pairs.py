@@ -1,0 +1,67 @@
+"""Correlations of members within one ensemble and across several, as histograms (S10)."""
+
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from aiida_enne.science.cross import Cross
+from aiida_enne.science.figures import style
+
+Kind = Literal['centred', 'uncentred', 'within_groups']
+
+TITLES = {
+    'centred': "Pearson correlation of the members' errors",
+    'uncentred': "correlation of the members' errors, uncentred",
+    'within_groups': "correlation of the members' errors within densities",
+}
+
+N_BINS = 40
+
+
+@style.styled
+def draw_pair_correlations(cross: Cross, axes: Axes, *, kind: Kind = 'centred') -> Axes:
+    """Draw histograms of the pairs within one ensemble and of those across ensembles (S10).
+
+    Args:
+        cross: Correlations.
+        axes: Where to draw.
+        kind: Which of them.
+
+    Raises:
+        ValueError: If correlations of this kind were not computed, or no pair has one.
+    """
+    pairs = getattr(cross, kind)
+    if pairs is None:
+        raise ValueError(f'there are no correlations of the kind {kind}: no groups were given')
+    groups = {
+        f'within one ensemble ({len(pairs.within)})': pairs.all_within,
+        'across ensembles': pairs.across,
+    }
+    groups = {name: values for name, values in groups.items() if values.size}
+    if not groups:
+        raise ValueError('no pair of members has a correlation')
+    every = np.concatenate(list(groups.values()))
+    width = max(float(np.ptp(every)), 1e-3)
+    edges = np.linspace(every.min() - 0.02 * width, every.max() + 0.02 * width, N_BINS + 1)
+    for index, (name, values) in enumerate(groups.items()):
+        label = f'{name}: {values.mean():.3f} ± {values.std():.3f}, {len(values):,} pairs'
+        axes.hist(
+            values,
+            edges.tolist(),
+            density=True,
+            histtype='stepfilled',
+            alpha=0.35,
+            color=style.colour(index),
+            label=label,
+        )
+        axes.axvline(values.mean(), color=style.colour(index), linewidth=1.1)
+    axes.set_xlabel(TITLES[kind])
+    axes.set_ylabel('density of pairs')
+    members = sorted(set(cross.n_members.values()))
+    number = f'{members[0]}' if len(members) == 1 else f'{members[0]} to {members[-1]}'
+    axes.set_title(
+        f'{len(cross.n_members)} × {number} members on {cross.n_samples:,} samples', pad=34
+    )
+    axes.legend(loc='lower left', bbox_to_anchor=(0, 1.0), borderaxespad=0.2)
+    return axes

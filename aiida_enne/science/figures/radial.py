@@ -1,0 +1,39 @@
+"""Radial distribution functions of the liquids (F1)."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from aiida_enne.science.figures import style
+from aiida_enne.science.radial import RadialCurve
+
+
+@style.styled
+def draw_radial_distributions(curves: Sequence[RadialCurve], axes: Axes) -> Axes:
+    """Draw g(r) of every liquid, averaged over its frames (F1).
+
+    Args:
+        curves: One per liquid.
+        axes: Where to draw.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if not curves:
+        raise ValueError('there are no liquids to draw')
+    for index, curve in enumerate(curves):
+        label = f'{curve.density:g} g/cm³'
+        label += '' if curve.temperature is None else f', {curve.temperature:g} K'
+        axes.plot(
+            curve.r, curve.g, color=style.colour(index), linestyle=style.line(index), label=label
+        )
+    axes.axhline(1, color=style.GREY, linewidth=0.6, linestyle=':')
+    axes.set_xlim(0, max(float(curve.r[-1]) for curve in curves))
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel('distance r (Å)')
+    axes.set_ylabel('g(r)')
+    frames = sorted({curve.n_frames for curve in curves})
+    number = f'{frames[0]}' if len(frames) == 1 else f'{frames[0]} to {frames[-1]}'
+    axes.set_title(f'Radial distribution of the reference, {number} frames each')
+    style.legend_beside(axes)
+    return axes

@@ -1,0 +1,77 @@
+"""Scans of training choices: error of single members and of their mean (S1, S2, S4)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from aiida_enne.science.figures import style
+from aiida_enne.science.scans import Comparison
+
+#: What choices are called; others by their own name.
+NAMES = {
+    'l_max': 'largest degree l_max',
+    'n_train': 'training configurations N',
+    'densities': 'densities in the training set',
+    'features': 'features',
+    'num_features': 'features',
+    'cutoff': 'cutoff (Å)',
+    'r_max': 'cutoff (Å)',
+    'set': 'training set',
+}
+
+
+@style.styled
+def draw_comparisons(
+    comparisons: Sequence[Comparison],
+    axes: Axes,
+    *,
+    unit: str = 'eV/Å',
+    quantity: str = 'force MAE',
+) -> Axes:
+    """Draw the error over a choice, a line for everything else that was varied (S1, S2, S4).
+
+    Full: single members, mean ± standard deviation over seeds; dotted: the mean of the members.
+
+    Args:
+        comparisons: All of the same choice.
+        axes: Where to draw.
+        unit: That of the errors.
+        quantity: What the errors are.
+
+    Raises:
+        ValueError: If there are none, or choices are mixed.
+    """
+    names = {one.name for one in comparisons}
+    if len(names) != 1:
+        raise ValueError(f'comparisons of one choice can be drawn together, got {sorted(names)}')
+    name = names.pop()
+    values = list(dict.fromkeys(value for one in comparisons for value in one.values))
+    numbers = all(not isinstance(value, str) for value in values)
+    places = {value: float(value) if numbers else float(i) for i, value in enumerate(values)}
+    for index, one in enumerate(comparisons):
+        x = np.array([places[value] for value in one.values])
+        look: dict[str, Any] = {'color': style.colour(index), 'marker': style.marker(index)}
+        held = ', '.join(f'{_short(key)} = {value}' for key, value in one.held.items())
+        std = np.nan_to_num(one.member_mae_std)
+        axes.errorbar(x, one.member_mae, std, fmt='none', ecolor=look['color'], capsize=2.5)
+        axes.plot(
+            x, one.member_mae, linestyle=style.line(index), label=held or 'single members', **look
+        )
+        axes.plot(x, one.mae, linestyle=':', mfc='white', linewidth=1, **look)
+    axes.plot([], [], '|-', color=style.GREY, label='single members ± std of seeds')
+    axes.plot([], [], 'o:', color=style.GREY, mfc='white', label='their mean')
+    axes.set_xticks(list(places.values()), [f'{value}' for value in places])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(NAMES.get(name, name))
+    axes.set_ylabel(f'{quantity} ({unit})')
+    seeds = sorted({int(n) for one in comparisons for n in one.n_seeds})
+    count = f'{seeds[0]}' if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'
+    axes.set_title(f'{quantity[0].upper()}{quantity[1:]}, {count} seeds at each point')
+    style.legend_beside(axes)
+    return axes
+
+
+def _short(name: str) -> str:
+    return {'n_train': 'N'}.get(name, name)

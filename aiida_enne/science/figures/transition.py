@@ -1,0 +1,67 @@
+"""Transition pressures of the members (S5)."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from aiida_enne.science.ensemble import PAPER_DDOF
+from aiida_enne.science.figures import style
+from aiida_enne.science.transition import Transition
+
+
+@style.styled
+def draw_transition(transition: Transition, axes: Axes, *, ddof: int = PAPER_DDOF) -> Axes:
+    """Draw the histogram of the members' transition pressures beside the reference's (S5).
+
+    Args:
+        transition: Pressures.
+        axes: Where to draw.
+        ddof: See `ensemble.spread`.
+
+    Raises:
+        ValueError: If neither the reference nor a member has one.
+    """
+    known = transition.known
+    if not known.size and transition.reference is None:
+        raise ValueError(
+            f'no transition from {transition.low} to {transition.high}: {transition.reasons}'
+        )
+    colour = style.colour(0)
+    if known.size:
+        bins = max(4, int(np.ceil(2 * np.sqrt(len(known)))))
+        axes.hist(known, bins, color=colour, alpha=0.35, zorder=1)
+        axes.plot(
+            known,
+            np.full(len(known), 0.02),
+            '|',
+            color=colour,
+            markersize=8,
+            transform=axes.get_xaxis_transform(),
+            label=f'members ({len(known)})',
+        )
+        mean, spread = transition.mean, transition.spread(ddof=ddof)
+        text = f'mean of the members: {mean:.1f}'
+        if mean is not None and spread is not None:
+            text += f' ± {spread:.1f} GPa, {style.spread_symbol(ddof)}'
+            axes.axvspan(mean - spread, mean + spread, color=style.SHADE, zorder=0)
+        axes.axvline(mean or 0, color=colour, label=text)
+    if transition.of_mean is not None:
+        axes.axvline(
+            transition.of_mean,
+            color=colour,
+            linestyle='--',
+            label=f'of the mean energies: {transition.of_mean:.1f} GPa',
+        )
+    if transition.reference is not None:
+        axes.axvline(
+            transition.reference, color='black', label=f'reference: {transition.reference:.1f} GPa'
+        )
+    axes.set_xlabel('transition pressure (GPa)')
+    axes.set_ylabel('members')
+    title = f'{transition.low} → {transition.high} ({transition.form})'
+    if transition.n_without_root:
+        title += f'; {transition.n_without_root} of {len(transition.members)} members have none'
+    axes.set_title(title)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    style.legend_beside(axes)
+    return axes
