@@ -138,9 +138,18 @@ def simulated_rank_correlation(
     return float(np.mean(drawn)), float(low), float(high)
 
 
-def _simulate(spread: Floats, seed: int, repeats: int) -> list[float]:
+def _simulate(spread: Floats, seed: int, repeats: int) -> Floats:
+    """Return Spearman's correlations of |ε| with σ for repeated draws of ε from N(0, σ²)."""
+    if len(spread) < 2 or np.ptp(spread) == 0:
+        return np.full(repeats, np.nan)
     rng = np.random.default_rng(seed)
-    return [rank_correlation(rng.normal(0, spread), spread) for _ in range(repeats)]
+    sizes = np.abs(rng.normal(0, spread, size=(repeats, len(spread))))
+    # it is Pearson's of the ranks, of which those of σ are always the same
+    first, second = (stats.rankdata(values, axis=-1) for values in (spread, sizes))
+    first, second = first - first.mean(), second - second.mean(axis=1, keepdims=True)
+    norms: Floats = np.sqrt((first**2).sum() * (second**2).sum(axis=1))
+    correlations: Floats = second @ first / norms
+    return correlations
 
 
 def interval_coverage(

@@ -92,3 +92,26 @@ def test_what_is_undefined_is_nan():
     assert np.isnan(uncertainty.mean_squared_z(np.ones(3), np.zeros(3)))
     assert np.isnan(uncertainty.rmse_over_spread_from_correlation(1.0, 5))
     assert np.isnan(uncertainty.rmse_over_spread_from_correlation(-0.9, 5))
+
+
+def test_simulated_correlations_are_spearmans(rng):
+    spread = np.array([0.0, 0.0, 1.0, 1.0, 3.0, 0.5, 2.0])
+    drawn = np.random.default_rng(4)
+    one = [uncertainty.rank_correlation(drawn.normal(0, spread), spread) for _ in range(200)]
+    mean, low, high = uncertainty.simulated_rank_correlation(spread, seed=4)
+    assert mean == pytest.approx(np.mean(one), abs=1e-12)
+    assert uncertainty.expected_rank_correlation(spread, seed=4) == pytest.approx(mean, abs=1e-12)
+    assert (low, high) == pytest.approx(tuple(np.quantile(one, [0.05, 0.95])), abs=1e-12)
+
+
+@pytest.mark.parametrize('spread', [np.ones(5), np.ones(1)])
+def test_a_spread_that_does_not_vary_ranks_nothing(spread):
+    assert np.isnan(uncertainty.simulated_rank_correlation(spread, seed=0)).all()
+
+
+def test_the_range_of_chance_narrows_with_the_samples(rng):
+    widths = []
+    for n in (20, 200, 2000):
+        _, low, high = uncertainty.simulated_rank_correlation(np.exp(rng.normal(size=n)), seed=0)
+        widths.append(high - low)
+    assert widths[0] > 2 * widths[1] > 4 * widths[2] > 0
