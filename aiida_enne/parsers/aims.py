@@ -46,6 +46,8 @@ class AimsParser(Parser):
         verdict, reason = output.verdict, output.reason
         if verdict is not Verdict.FINISHED and self.node.exit_status in SCHEDULER:
             verdict, reason = SCHEDULER[self.node.exit_status], 'the scheduler says so'
+        if verdict is Verdict.FINISHED and settings.md is not None and not moved(output):
+            verdict, reason = Verdict.TRUNCATED, 'a trajectory was asked for, none was printed'
         self.out('results', orm.Dict(labels.summary(output) | {'verdict': str(verdict)}))
         self._attach(output, settings, start)
         if verdict is Verdict.FINISHED:
@@ -72,3 +74,9 @@ class AimsParser(Parser):
             return ''
         content = self.retrieved.base.repository.get_object_content(name, mode='rb')
         return bytes(content).decode(errors='replace')
+
+
+def moved(output: AimsOutput) -> bool:
+    """Return whether the last step is one of a trajectory: it has a time, and can go on."""
+    last = output.frames[-1] if output.frames else None
+    return last is not None and last.time is not None and last.velocities is not None

@@ -94,6 +94,14 @@ def test_trajectory(verdict):
     assert velocities[2].tolist() == [-0.18777088, -0.82245910, 1.51204451]
 
 
+def test_a_trajectory_that_is_none_is_no_success(verdict):
+    outputs, node = verdict('si8_forces', settings={'md': MD})
+    assert node.exit_status == status_of('ERROR_TRUNCATED')
+    assert 'a trajectory was asked for' in node.exit_message
+    assert outputs['results']['verdict'] == 'truncated'
+    assert 'last_velocities' not in outputs
+
+
 def test_stress(verdict):
     outputs, _ = verdict('si_forces_stress')
     assert outputs['dataset'].get_configurations().stresses[0, 0, 0] == -0.000258
