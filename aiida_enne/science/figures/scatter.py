@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from aiida_enne.science.domains import parse
+from aiida_enne.science.fields import Strings
 from aiida_enne.science.figures import style
-from aiida_enne.science.scatter import PER_ATOM, Scatter, flags
+from aiida_enne.science.scatter import PER_ATOM, Scatter, flags, join
 
 By = Literal['domain', 'family']
 
@@ -46,7 +47,8 @@ def draw_scatter(scatter: Scatter, axes: Axes, *, by: By = 'domain', log: bool =
     if not len(scatter):
         raise ValueError('there are no points to draw')
     unit, factor = _unit(scatter)
-    _draw_points(scatter, axes, by, factor, log=log)
+    order = style.numbers(set(_labels(scatter, by).tolist()))
+    _draw_points(scatter, axes, by, factor, order=order, log=log)
     _draw_cone(axes, scatter, factor, log=log)
     axes.set_xlabel(f'spread {style.spread_symbol(scatter.ddof)} ({unit})')
     axes.set_ylabel(f'error of the mean {"|ε|" if log else "ε"} ({unit})')
@@ -67,21 +69,25 @@ def draw_scatter_panels(scatters: Mapping[str, Scatter], axes: Axes, *, by: By =
         by: What has a colour of its own.
 
     Raises:
-        ValueError: If there is nothing to draw.
+        ValueError: If there is nothing to draw, or panels differ in their members or `ddof`.
     """
     known = {title: one for title, one in scatters.items() if len(one)}
     if not known:
         raise ValueError('there are no points to draw')
     columns = min(COLUMNS, len(known))
     panels = style.split(axes, -(-len(known) // columns), columns)
-    unit, factor = _unit(next(iter(known.values())))
-    spread = factor * max(float(one.spread.max()) for one in known.values())
-    low = factor * min(float(one.error.min()) for one in known.values())
-    high = factor * max(float(one.error.max()) for one in known.values())
+    every = join(list(known.values()))
+    unit, factor = _unit(every)
+    order = style.numbers(set(_labels(every, by).tolist()))
+    spread = factor * float(every.spread.max())
+    low, high = (factor * float(end) for end in (every.error.min(), every.error.max()))
     low, high = min(low, 0.0), max(high, 0.0)
+    handles = {}
     pad = 0.05 * (high - low or 1.0)
     for number, (panel, (title, one)) in enumerate(zip(panels, known.items(), strict=False)):
-        _draw_points(one, panel, by, factor, log=False)
+        _draw_points(one, panel, by, factor, order=order, log=False)
+        found, labels = panel.get_legend_handles_labels()
+        handles |= dict(zip(labels, found, strict=True))
         _draw_cone(panel, one, factor, log=False, right=1.08 * spread)
         panel.set(xlim=(0, 1.08 * spread or 1.0), ylim=(low - pad, high + pad))
         panel.set_title(title)
@@ -95,10 +101,9 @@ def draw_scatter_panels(scatters: Mapping[str, Scatter], axes: Axes, *, by: By =
             panel.tick_params(labelbottom=False)
     for panel in panels[len(known) :]:
         panel.set_axis_off()
-    handles, labels = panels[0].get_legend_handles_labels()
     figure = axes.get_figure(root=True)
     if figure is not None:
-        figure.legend(handles, labels, loc='outside lower center', ncols=5)
+        figure.legend(handles.values(), handles.keys(), loc='outside lower center', ncols=5)
     return axes
 
 
@@ -178,11 +183,23 @@ def _unit(scatter: Scatter) -> tuple[str, float]:
     return f'eV per {", ".join(first)}{" or " if first else ""}{last}', 1.0
 
 
-def _draw_points(scatter: Scatter, axes: Axes, by: By, factor: float, *, log: bool) -> None:
-    labels = scatter.domain if by == 'domain' else scatter.families
-    order = style.numbers(set(labels.tolist()))
+def _labels(scatter: Scatter, by: By) -> Strings:
+    return scatter.domain if by == 'domain' else scatter.families
+
+
+def _draw_points(
+    scatter: Scatter,
+    axes: Axes,
+    by: By,
+    factor: float,
+    *,
+    order: Mapping[str, int],
+    log: bool,
+) -> None:
+    labels = _labels(scatter, by)
     for name in sorted(order, key=lambda name: order[name]):
-        own = labels == name
+        if not (own := labels == name).any():
+            continue
         number = order[name]
         error = factor * scatter.error[own]
         axes.scatter(

@@ -191,6 +191,11 @@ def test_panels_share_their_limits(made):
     assert first.get_xlim() == second.get_xlim()
     assert first.get_ylim() == second.get_ylim()
     assert [panel.get_title(loc='left') for panel in (first, second)] == list(panels)
+    # what is in one panel only keeps its colour, and is in the legend that all share
+    names = [text.get_text() for text in axes.figure.legends[0].get_texts()]
+    assert sorted(names) == ['liquid', 'phase']
+    colours = [panel.collections[0].get_facecolor()[0][:3].tolist() for panel in (first, second)]
+    assert colours[0] != colours[1]
 
 
 def test_the_threshold_is_the_largest_spread_trained_on(made):
