@@ -1,6 +1,7 @@
 """Error over spread of energies from any number of datasets (F7, S9), and the threshold rule."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -69,14 +70,15 @@ def draw_scatter_panels(scatters: Mapping[str, Scatter], axes: Axes, *, by: By =
         by: What has a colour of its own.
 
     Raises:
-        ValueError: If there is nothing to draw, or panels differ in their members or `ddof`.
+        ValueError: If there is nothing to draw, or panels differ in their `ddof`.
     """
     known = {title: one for title, one in scatters.items() if len(one)}
     if not known:
         raise ValueError('there are no points to draw')
     columns = min(COLUMNS, len(known))
     panels = style.split(axes, -(-len(known) // columns), columns)
-    every = join(list(known.values()))
+    # panels may have lost different members; limits and colours do not depend on that
+    every = join([replace(one, n_members=0) for one in known.values()])
     unit, factor = _unit(every)
     order = style.numbers(set(_labels(every, by).tolist()))
     spread = factor * float(every.spread.max())
@@ -103,7 +105,7 @@ def draw_scatter_panels(scatters: Mapping[str, Scatter], axes: Axes, *, by: By =
         panel.set_axis_off()
     figure = axes.get_figure(root=True)
     if figure is not None:
-        figure.legend(handles.values(), handles.keys(), loc='outside lower center', ncols=5)
+        figure.legend(list(handles.values()), list(handles), loc='outside lower center', ncols=5)
     return axes
 
 
