@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -84,7 +85,7 @@ def draw_scatter_panels(scatters: Mapping[str, Scatter], axes: Axes, *, by: By =
     spread = factor * float(every.spread.max())
     low, high = (factor * float(end) for end in (every.error.min(), every.error.max()))
     low, high = min(low, 0.0), max(high, 0.0)
-    handles = {}
+    handles: dict[Any, Artist] = {}
     pad = 0.05 * (high - low or 1.0)
     for number, (panel, (title, one)) in enumerate(zip(panels, known.items(), strict=False)):
         _draw_points(one, panel, by, factor, order=order, log=False)
