@@ -94,7 +94,7 @@ def bulk_label(repeats: int | None = None) -> str:
     return 'bulk' if repeats is None else f'bulk_{repeats}'
 
 
-def slab_label(layers: int) -> str:
+def slab_label(layers: int | str) -> str:
     """Return the label of a slab: `layers_10`."""
     return f'layers_{layers}'
 

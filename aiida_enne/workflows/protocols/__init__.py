@@ -50,17 +50,18 @@ def fill(process_class: type[Process], inputs: dict[str, Any], code: orm.Abstrac
         code: Put wherever the specification has a required port `code`.
     """
     builder = process_class.get_builder()
-    builder._update(_with_code(process_class.spec().inputs, inputs, code))
+    builder._update(with_code(process_class.spec().inputs, inputs, code))
     return builder
 
 
-def _with_code(
+def with_code(
     ports: PortNamespace, inputs: Mapping[str, Any], code: orm.AbstractCode
 ) -> dict[str, Any]:
+    """Return inputs with the code in every port of that name, plain mappings as nodes."""
     filled = dict(inputs)
     for name, port in ports.items():
         if isinstance(port, PortNamespace):
-            if nested := _with_code(port, filled.get(name, {}), code):
+            if nested := with_code(port, filled.get(name, {}), code):
                 filled[name] = nested
         elif name == 'code' and name not in filled:
             filled[name] = code

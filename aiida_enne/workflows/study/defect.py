@@ -96,7 +96,7 @@ class DefectWorkChain(RelaxationWorkChain):
             inputs['relax'].get_dict(),
             inputs['symbol'].value,
             distortion=inputs['distortion'].get_dict(),
-            own=inputs['own'].value,
+            own=bool(inputs.get('own', False)),
         )
 
     def hand_out(self) -> None:

@@ -92,7 +92,7 @@ class SurfaceWorkChain(RelaxationWorkChain):
             inputs['slab'].get_dict(),
             inputs['relax'].get_dict(),
             inputs['symbol'].value,
-            own=inputs['own'].value,
+            own=bool(inputs.get('own', False)),
         )
 
     def hand_out(self) -> None:

@@ -1,0 +1,171 @@
+"""Inputs of a study: its ports, and how a protocol fills them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import PortNamespace, ProcessSpec
+
+from aiida_enne.science.relaxations import ANY_LATTICE_CONSTANT
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.audit import AuditWorkChain
+from aiida_enne.workflows.protocols import machine
+from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
+from aiida_enne.workflows.reference.chosen import load_protocol, validate_count
+from aiida_enne.workflows.reference.liquid import LiquidWorkChain
+from aiida_enne.workflows.study.defect import DefectWorkChain
+from aiida_enne.workflows.study.eos import EquationOfStateWorkChain
+from aiida_enne.workflows.study.surface import SurfaceWorkChain
+from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
+
+#: Namespaces of the reference, and what of their inputs the study sets.
+REFERENCE = {
+    'liquid': (LiquidWorkChain, ()),
+    'eos': (EquationOfStateWorkChain, ()),
+    'defect': (DefectWorkChain, ('lattice_constant', 'own')),
+    'surface': (SurfaceWorkChain, ('lattice_constant', 'own')),
+}
+OWNED_OF_ASE = tuple(
+    f'ase.{name}' for name in ('configurations', 'task', 'seed', 'models', 'calculator')
+)
+#: Seed with which training sets are drawn, unless another is chosen.
+DRAW_SEED = 1
+
+
+def define(spec: ProcessSpec) -> None:
+    """Define the inputs."""
+    node = {'serializer': orm.to_aiida_type}
+    left_out = {'required': False, 'populate_defaults': False}
+    for name, (process, owned) in REFERENCE.items():
+        options = {} if name == 'liquid' else left_out
+        spec.expose_inputs(process, namespace=name, exclude=owned, namespace_options=options)
+    spec.input(
+        'lattice_constant',
+        valid_type=orm.Float,
+        required=False,
+        help='Edge of the conventional cell in Å; from the fit to diamond by default.',
+        **node,
+    )
+    spec.input('split', valid_type=orm.Dict, help='See `science.splits.draw`.', **node)
+    spec.input(
+        'draw',
+        valid_type=orm.Dict,
+        required=False,
+        validator=validate_draw,
+        help='`size` and `seed` of the training set drawn from that of the split; all by default.',
+        **node,
+    )
+    spec.input(
+        'min_densities',
+        valid_type=orm.Int,
+        required=False,
+        validator=validate_optional_count,
+        help='Densities that must have melted for an ensemble to be trained, all by default.',
+        **node,
+    )
+    owned = ('dataset', 'split', 'splits')
+    spec.expose_inputs(EnsembleWorkChain, namespace='ensemble', exclude=owned)
+    owned = ('models', 'datasets', 'splits', 'part')
+    spec.expose_inputs(AuditWorkChain, namespace='audit', exclude=owned)
+    spec.expose_inputs(
+        AseBaseWorkChain, namespace='own', exclude=OWNED_OF_ASE, namespace_options=left_out
+    )
+    spec.input(
+        'scans',
+        valid_type=orm.Dict,
+        default=lambda: orm.Dict({}),
+        help='By name, see `science.scan_plans`.',
+        **node,
+    )
+    spec.input(
+        'max_concurrent',
+        valid_type=int,
+        is_metadata=True,
+        required=False,
+        validator=validate_optional_count,
+        help='Engine work chains or training jobs at a time, shared by what runs side by side.',
+    )
+    spec.inputs.validator = validate
+
+
+def validate_optional_count(value: orm.Int | int | None, port: Any) -> str | None:
+    """Require at least one where a number is given."""
+    return None if value is None else validate_count(value, port)
+
+
+def validate_draw(node: orm.Dict | None, _: Any) -> str | None:
+    """Require a size, and a seed if anything else."""
+    if node is None:
+        return None
+    given = node.get_dict()
+    size, seed = given.get('size'), given.get('seed', DRAW_SEED)
+    if set(given) - {'size', 'seed'} or type(size) is not int or size < 1:
+        return f'`draw` must hold `size`, at least 1, and perhaps `seed`; got {given}'
+    return None if type(seed) is int and seed >= 0 else f'`seed` must not be negative, got {seed}'
+
+
+def validate(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+    """Check what concerns two parts: the lattice constant of defects and surfaces."""
+    if not set(REFERENCE) <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    needy = [name for name in ('defect', 'surface') if name in inputs]
+    phases = inputs['eos']['volumes'].get_dict() if 'eos' in inputs else {}
+    if needy and 'lattice_constant' not in inputs and 'diamond' not in phases:
+        return (
+            f'{" and ".join(needy)} need a lattice constant: give `lattice_constant`, or diamond '
+            f'among the phases of `eos`, which are {sorted(phases)}'
+        )
+    for name in needy:
+        process, _ = REFERENCE[name]
+        if why := process.validate(inputs[name], process.spec().inputs):
+            return f'`{name}`: {why}'
+    return None
+
+
+def from_protocol(
+    code: orm.AbstractCode,
+    python: orm.AbstractCode,
+    engine: str,
+    protocol: str | None,
+    overrides: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return all inputs of a study.
+
+    Raises:
+        ValueError: If there is no such protocol, or a value cannot be used.
+    """
+    chosen = load_protocol('study', engine, protocol, overrides)
+    names = chosen.pop('protocols')
+    inputs: dict[str, Any] = {}
+    for name, (process, owned) in REFERENCE.items():
+        given = chosen.pop(name)
+        if given is None:
+            continue
+        given = {'inputs': chosen['inputs']} | given
+        position = (ANY_LATTICE_CONSTANT,) if 'lattice_constant' in owned else ()
+        builder = process.get_builder_from_protocol(
+            code, *position, engine, protocol=names[name], overrides=given
+        )
+        filled = builder._inputs(prune=True)
+        inputs[name] = {key: value for key, value in filled.items() if key not in owned}
+    del chosen['inputs']
+    given = chosen.pop('ensemble')
+    training = protocols.load('ensemble', names['ensemble'], given)
+    training = machine.place_training(training, python, given)
+    inputs['ensemble'] = protocols.with_code(EnsembleWorkChain.spec().inputs, training, python)
+    audit = protocols.load('audit', names['audit'], chosen.pop('audit'))
+    given = audit.pop('predict', None)
+    predict = machine.place_prediction(
+        protocols.load('predict', names['audit'], given), python, given
+    )
+    inputs['audit'] = protocols.with_code(AuditWorkChain.spec().inputs, audit | predict, python)
+    own = chosen.pop('own')
+    if own is not None:
+        book = protocols.load('reference_ase', names['own'], own)
+        inputs['own'] = protocols.with_code(AseBaseWorkChain.spec().inputs, book['base'], python)
+    for name in ('split', 'scans', 'draw'):
+        if (value := chosen.pop(name, None)) is not None:
+            inputs[name] = orm.Dict(value)
+    return inputs | {key: value for key, value in chosen.items() if value is not None}
