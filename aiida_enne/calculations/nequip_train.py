@@ -45,6 +45,11 @@ def validate_positive(number: int, _: Any) -> str | None:
     return None if number >= 1 else f'expected at least 1, got {number}'
 
 
+def validate_natural(number: int, _: Any) -> str | None:
+    """Require zero or more."""
+    return None if number >= 0 else f'expected at least 0, got {number}'
+
+
 def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
     """Check that the split is one of the dataset."""
     if 'dataset' not in ports or 'split' not in ports:
@@ -101,6 +106,14 @@ class NequipTrainCalculation(CalcJob):
             validator=validate_positive,
             help='Members trained at a time when `strategy` is `parallel`.',
         )
+        spec.input(
+            'gpus',
+            valid_type=int,
+            is_metadata=True,
+            default=0,
+            validator=validate_natural,
+            help='GPUs of the job that the processes are dealt out to; 0 leaves them alone.',
+        )
         spec.inputs.validator = validate_inputs
         options = spec.inputs['metadata']['options']
         options['parser_name'].default = 'enne.nequip.train'
@@ -153,6 +166,8 @@ class NequipTrainCalculation(CalcJob):
             '--processes',
             str(inputs.processes * parallel or 1),
         ]
+        if inputs.gpus:
+            code.cmdline_params += ['--gpus', str(inputs.gpus)]
         if 'max_wallclock_seconds' in options:
             code.cmdline_params += ['--seconds', str(int(0.95 * options.max_wallclock_seconds))]
         code.stdout_name = options.output_filename

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 Nested = dict[str, Any]
 
-SCRIPTS = ('nequip_train.py', 'nequip_member.py', 'nequip_keeper.py')
+SCRIPTS = (
+    'nequip_train.py',
+    'nequip_member.py',
+    'nequip_keeper.py',
+    'nequip_gpus.py',
+    'nequip_memory.py',
+)
 TRAIN, VALIDATION = 'train.xyz', 'validation.xyz'
 MEMBERS, CHECKPOINTS, BEST = 'members', 'checkpoints', 'best.ckpt'
 CONFIG, HISTORY, PROGRESS, RESULT = 'config.yaml', 'history.csv', 'progress.json', 'result.json'

@@ -16,6 +16,7 @@ SCRIPTS = (
     'nequip_members.py',
     'nequip_compiled.py',
     'nequip_artefact.py',
+    'nequip_memory.py',
 )
 SETTINGS, CONFIGURATIONS, RESULT = 'predict.json', 'configurations.npz', 'result.json'
 MEMBERS, PREDICTIONS = 'members', 'predictions'
@@ -27,7 +28,7 @@ ARTEFACTS = '../../../enne_artefacts'
 #: `auto` compiles where that gains more than it costs; results are equal but for rounding.
 MODES = ('auto', 'eager', 'compiled')
 #: What may become of a member.
-STATUSES = ('finished', 'failed', 'not_finite')
+STATUSES = ('finished', 'failed', 'not_finite', 'out_of_memory')
 
 #: Raised when the scripts change in a way that changes what they give.
 VERSION = 1

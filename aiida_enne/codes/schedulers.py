@@ -51,7 +51,7 @@ def gpu_directive(
         known = f'one of {list(flavours)} or ' if flavours else ''
         raise ValueError(
             f'the directive for GPUs of `{scheduler}` must be {known}a line that begins with # and '
-            f'holds {{gpus}}, e.g. `#PBS -l ngpus={{gpus}}`, got {directive!r}'
+            f'holds {{gpus}} for their number, got {directive!r}'
         )
     # a type comes with a colon in SLURM; HyperQueue's resource is named by the maker
     text = (kind or 'nvidia') if scheduler == 'hyperqueue' else (f'{kind}:' if kind else '')

@@ -15,9 +15,7 @@ TRANSPORTS = {'local': 'core.local', 'ssh_async': 'core.ssh_async'}
 SCHEDULERS = {
     'direct': 'core.direct',
     'hyperqueue': 'hyperqueue',
-    'lsf': 'core.lsf',
     'pbspro': 'core.pbspro',
-    'sge': 'core.sge',
     'slurm': 'core.slurm',
     'torque': 'core.torque',
 }

@@ -92,8 +92,8 @@ FILE = {
         is_one_of('local', 'ssh_async'), '`local` or `ssh_async`', default='local', required=True
     ),
     'scheduler': Rule(
-        is_one_of('direct', 'hyperqueue', 'lsf', 'pbspro', 'sge', 'slurm', 'torque'),
-        '`direct`, `slurm`, `hyperqueue`, `pbspro`, `torque`, `lsf` or `sge`',
+        is_one_of('direct', 'hyperqueue', 'pbspro', 'slurm', 'torque'),
+        '`direct`, `slurm`, `hyperqueue`, `pbspro` or `torque`',
         default='direct',
         required=True,
     ),
@@ -118,7 +118,7 @@ FILE = {
 }
 GPUS = {
     'per_job': Rule(is_count, 'a whole number of at least 1', default=1),
-    'directive': Rule(is_line, 'a name like `gres`, or a line like `#PBS -l ngpus={gpus}`'),
+    'directive': Rule(is_line, 'a name like `gres`, or a whole line with {gpus} for the number'),
     'type': _word('`h100`'),
     'members': Rule(is_count, 'a whole number of members on a GPU', default=1),
 }

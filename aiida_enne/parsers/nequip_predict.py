@@ -14,7 +14,11 @@ from aiida_enne.science.configurations import Configurations
 #: What the scheduler's verdict means, once all there is has been attached.
 SCHEDULER = {110: 'ERROR_OUT_OF_MEMORY', 120: 'ERROR_OUT_OF_WALLTIME'}
 #: What the status of a member means for the job; the first that occurs counts.
-VERDICTS = {'failed': 'ERROR_MEMBERS_FAILED', 'not_finite': 'ERROR_PREDICTION_NOT_FINITE'}
+VERDICTS = {
+    'out_of_memory': 'ERROR_OUT_OF_MEMORY',
+    'failed': 'ERROR_MEMBERS_FAILED',
+    'not_finite': 'ERROR_PREDICTION_NOT_FINITE',
+}
 
 
 class NequipPredictParser(Parser):

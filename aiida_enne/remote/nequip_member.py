@@ -25,6 +25,7 @@ from nequip_keeper import (
     OutOfTimeError,
     write,
 )
+from nequip_memory import is_out_of_memory
 from omegaconf import DictConfig, open_dict
 
 logger = logging.getLogger(__name__)
@@ -50,12 +51,10 @@ def train(folder: Path, deadline: float) -> str:
         status, message = 'unfinished', str(exception)
     except DivergedError as exception:
         status, message = 'diverged', str(exception)
-    except (MemoryError, torch.OutOfMemoryError) as exception:
-        traceback.print_exc()
-        status, message = 'out_of_memory', str(exception)
     except Exception as exception:  # whatever NequIP raises is this member's alone
         traceback.print_exc()
-        status, message = 'failed', f'{type(exception).__name__}: {exception}'
+        status = 'out_of_memory' if is_out_of_memory(exception) else 'failed'
+        message = f'{type(exception).__name__}: {exception}'
     result = {
         'status': status,
         'message': message,

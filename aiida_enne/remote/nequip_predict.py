@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def main() -> None:
         for label, path in sorted(settings['members'].items())
     ]
     for member in members:
-        with clock.timed('load'), member.failing_alone():
+        with clock.timed('load'), alone(member):
             member.load(frames)
     if settings['mode'] != 'eager':
         with clock.timed('compile'):
@@ -75,8 +75,45 @@ def evaluate(members: list[Any], frames: Any, batch_atoms: int | None) -> None:
             prepared = [frames.prepare(index, geometry) for index in batch]
             for member in group:
                 if not member.failure:
-                    with member.failing_alone():
-                        member.predict(batch, prepared, frames)
+                    with alone(member):
+                        predict(member, batch, prepared, frames)
+
+
+def predict(member: Any, batch: Sequence[int], prepared: list[Any], frames: Any) -> None:
+    """Let a member see a batch, in halves of halves where memory is too short for the whole."""
+    import torch
+    from nequip_memory import is_out_of_memory
+
+    done, size = 0, len(batch)
+    while done < len(batch):
+        part = slice(done, done + size)
+        try:
+            member.predict(batch[part], prepared[part], frames)
+        except Exception as exception:
+            if size == 1 or not is_out_of_memory(exception):
+                raise
+            size //= 2
+            print(f'{member.label}: out of memory, {size} configurations at a time', flush=True)
+        else:
+            done += size
+            continue
+        torch.cuda.empty_cache()  # after the exception, which held on to the tensors
+
+
+@contextlib.contextmanager
+def alone(member: Any) -> Iterator[None]:
+    """Let a member fail alone, and tell want of memory from all else."""
+    from nequip_memory import is_out_of_memory
+
+    lacking = False
+    with member.failing_alone():
+        try:
+            yield
+        except Exception as exception:
+            lacking = is_out_of_memory(exception)
+            raise
+    if lacking:
+        member.kind = 'out_of_memory'
 
 
 def write(members: list[Any], frames: Any) -> None:

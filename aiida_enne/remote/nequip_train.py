@@ -2,13 +2,18 @@
 
 import argparse
 import contextlib
+import json
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import nequip_gpus
 
 #: Exit code of a member that has run out of time.
 OUT_OF_TIME = 3
@@ -19,6 +24,7 @@ def main() -> None:
     begin = time.monotonic()  # before NequIP is imported, which takes seconds of the job's time
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument('--processes', type=int, default=1, help='members trained at a time')
+    parser.add_argument('--gpus', type=int, default=0, help='GPUs that they are dealt out to')
     parser.add_argument('--seconds', type=float, help='time after which the job is killed')
     arguments = parser.parse_args()
     deadline = begin + (arguments.seconds or float('inf'))
@@ -33,28 +39,38 @@ def main() -> None:
     waiting = sorted(path.parent.resolve() for path in Path('members').glob('*/config.yaml'))
     if not waiting:
         sys.exit('there are no members: no file members/*/config.yaml')
+    devices = nequip_gpus.visible(arguments.gpus)
+    with nequip_gpus.shared(devices, min(arguments.processes, len(waiting))) as devices:
+        train_all(nequip_member.train, waiting, arguments.processes, devices, deadline)
 
-    running: dict[int, tuple[Any, Path]] = {}
+
+def train_all(
+    train: Any, waiting: list[Path], processes: int, devices: Sequence[str], deadline: float
+) -> None:
+    """Keep so many processes busy until no member waits."""
+    running: dict[int, tuple[Any, Path, str | None]] = {}
     context = multiprocessing.get_context('fork')
     while waiting or running:
-        while waiting and len(running) < arguments.processes:
+        while waiting and len(running) < processes:
             folder = waiting.pop(0)
-            process = context.Process(
-                target=run_member, args=(nequip_member.train, folder, deadline)
-            )
+            device = nequip_gpus.pick(devices, [str(entry[2]) for entry in running.values()])
+            process = context.Process(target=run_member, args=(train, folder, deadline, device))
             process.start()
-            print(f'{folder.name}: began as process {process.pid}', flush=True)
-            running[process.sentinel] = (process, folder)
+            where = '' if device is None else f' on GPU {device}'
+            print(f'{folder.name}: began as process {process.pid}{where}', flush=True)
+            running[process.sentinel] = (process, folder, device)
         for sentinel in multiprocessing.connection.wait(list(running)):
-            process, folder = running.pop(sentinel)
+            process, folder, _ = running.pop(sentinel)
             process.join()
             print(f'{folder.name}: ended with {process.exitcode}', flush=True)
+            if process.exitcode == -signal.SIGKILL:
+                note_kill(folder)
             if process.exitcode == OUT_OF_TIME:
                 waiting.clear()  # they would be killed in the middle of their first epoch
 
 
-def run_member(train: Any, folder: Path, deadline: float) -> None:
-    """Train one member with its own log and working folder; runs in the forked process."""
+def run_member(train: Any, folder: Path, deadline: float, device: str | None) -> None:
+    """Train one member with its own log, working folder and GPU; runs in the forked process."""
     work = folder / 'run'
     work.mkdir(exist_ok=True)
     with contextlib.suppress(FileExistsError):
@@ -64,8 +80,28 @@ def run_member(train: Any, folder: Path, deadline: float) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.chdir(work)
+    if device is not None:
+        os.environ['CUDA_VISIBLE_DEVICES'] = device
     status = train(folder, deadline)
     sys.exit(OUT_OF_TIME if status == 'unfinished' else 0)
+
+
+def note_kill(folder: Path) -> None:
+    """Write the result of a member that was killed while its job was not: Linux lacked memory."""
+    if (folder / 'result.json').exists():
+        return
+    progress = {'epoch': 0, 'first_epoch': 0}
+    with contextlib.suppress(OSError, ValueError):
+        progress |= json.loads((folder / 'progress.json').read_text())
+    result = {
+        'status': 'out_of_memory',
+        'message': 'killed by signal 9, most probably for want of memory',
+        'epochs': progress['epoch'],
+        'first_epoch': progress['first_epoch'],
+    }
+    fresh = folder / '.result.json'
+    fresh.write_text(json.dumps(result, indent=1))
+    fresh.replace(folder / 'result.json')
 
 
 if __name__ == '__main__':

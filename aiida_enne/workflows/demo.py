@@ -16,6 +16,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain
+from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
@@ -85,10 +86,12 @@ class DemoWorkChain(WorkChain):
         names = chosen['protocols']
         inputs = {name: chosen[name] for name in ('reference', 'split')}
         inputs['samples'] = {label: orm.Dict(one) for label, one in chosen['samples'].items()}
-        inputs['ensemble'] = protocols.load('ensemble', names['ensemble'], chosen['training'])
+        training = protocols.load('ensemble', names['ensemble'], chosen['training'])
+        inputs['ensemble'] = machine.place_training(training, code, chosen['training'])
         audit = protocols.load('audit', names['audit'], chosen['audit_of'])
-        predict = protocols.load('predict', names['audit'], audit.pop('predict', None))
-        inputs['audit'] = audit | predict
+        given = audit.pop('predict', None)
+        predict = protocols.load('predict', names['audit'], given)
+        inputs['audit'] = audit | machine.place_prediction(predict, code, given)
         return protocols.fill(cls, inputs, code)
 
     def calculate_reference(self) -> ToContext:

@@ -30,10 +30,16 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.protocols import machine
 
 #: Exit statuses of a job that another attempt may cure: files lost on the way, or a broken node.
 TRANSIENT = (100, 140, 301, 302)
 MAX_ATTEMPTS = 2
+#: Exit statuses of a job that was too large, for its time and for the memory.
+OUT_OF_WALLTIME = Predict.exit_codes.ERROR_OUT_OF_WALLTIME.status
+OUT_OF_MEMORY = Predict.exit_codes.ERROR_OUT_OF_MEMORY.status
+#: Atoms in a batch to begin to halve from, where none are given: those of the scripts for a model.
+BATCH_ATOMS = 512
 
 
 def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
@@ -135,10 +141,11 @@ class PredictionWorkChain(WorkChain):
             models: Members by label.
             datasets: Datasets by label.
             protocol: One of the protocols in `predict.yaml`.
-            overrides: `members_per_job` and `predict`, see `NequipPredictCalculation`.
+            overrides: `members_per_job`, `predict`, see `NequipPredictCalculation`, and `gpus`.
             **inputs: Further inputs, e.g. `splits`.
         """
         chosen = protocols.load('predict', protocol, overrides)
+        chosen = machine.place_prediction(chosen, code, overrides)
         chosen['predict']['code'] = code
         builder = cls.get_builder()
         nodes = {'models': dict(models), 'datasets': dict(datasets)}
@@ -153,7 +160,12 @@ class PredictionWorkChain(WorkChain):
         size = self.inputs.members_per_job
         groups = [members[first : first + size] for first in range(0, len(members), size)]
         self.ctx.jobs = {
-            f'{dataset}_{number}': (dataset, group)
+            f'{dataset}_{number}': {
+                'dataset': dataset,
+                'group': group,
+                'batch_atoms': self.inputs.predict.get('batch_atoms'),
+                'attempts': 0,
+            }
             for dataset in sorted(self.inputs.datasets)
             for number, group in enumerate(groups)
         }
@@ -169,10 +181,13 @@ class PredictionWorkChain(WorkChain):
         self.ctx.attempt += 1
         submitted = {}
         for name in self.ctx.waiting:
-            dataset, group = self.ctx.jobs[name]
+            piece = self.ctx.jobs[name]
+            piece['attempts'] += 1
+            dataset = piece['dataset']
             inputs = self.exposed_inputs(Predict, 'predict')
             inputs['dataset'] = self.inputs.datasets[dataset]
-            inputs['models'] = {label: self.inputs.models[label] for label in group}
+            inputs['models'] = {label: self.inputs.models[label] for label in piece['group']}
+            inputs['batch_atoms'] = piece['batch_atoms']
             if dataset in self.inputs.get('splits', {}):
                 inputs['split'] = self.inputs.splits[dataset]
                 if 'part' in self.inputs:
@@ -182,27 +197,52 @@ class PredictionWorkChain(WorkChain):
         return ToContext(**submitted)
 
     def inspect_jobs(self) -> None:
-        """Take over what there is; a job that was lost on its way goes once more."""
+        """Take over what there is; what was lost goes once more, what was too large in halves."""
         again = []
         for name in self.ctx.waiting:
-            dataset, group = self.ctx.jobs[name]
-            job = self.ctx[f'job_{name}']
+            piece, job = self.ctx.jobs[name], self.ctx[f'job_{name}']
             found = dict(job.outputs.predictions) if 'predictions' in job.outputs else {}
-            missing = [label for label in group if label not in found]
+            missing = [label for label in piece['group'] if label not in found]
             lost = not job.is_finished or job.exit_status in TRANSIENT
-            if missing and lost and self.ctx.attempt < MAX_ATTEMPTS:
+            if missing and lost and piece['attempts'] < MAX_ATTEMPTS:
                 self.report(
                     f'{job.process_label}<{job.pk}> failed, going again: {job.exit_message}'
                 )
                 again.append(name)
                 continue
             if found:
-                self.ctx.predictions.setdefault(dataset, {}).update(found)
+                self.ctx.predictions.setdefault(piece['dataset'], {}).update(found)
+            halves = self.halve(piece, missing, job.exit_status) if missing else []
+            if halves:
+                self.report(f'{job.process_label}<{job.pk}> goes in halves: {job.exit_message}')
+                for letter, half in zip('ab', halves, strict=False):
+                    self.ctx.jobs[f'{name}{letter}'] = half
+                    again.append(f'{name}{letter}')
+                continue
             for label in missing:
-                self.ctx.failures[f'{dataset}.{label}'] = (
+                self.ctx.failures[f'{piece["dataset"]}.{label}'] = (
                     job.exit_message or job.process_state.value
                 )
         self.ctx.waiting = again
+
+    def halve(
+        self, piece: dict[str, Any], missing: list[str], status: int | None
+    ) -> list[dict[str, Any]]:
+        """Return jobs of half the size where one was too large; none where it was the least.
+
+        Time is saved by fewer members in a job, memory also by fewer atoms at a time, down to one
+        member that sees one configuration.
+        """
+        atoms = piece['batch_atoms']
+        if status == OUT_OF_MEMORY:
+            atoms = max(1, (atoms or BATCH_ATOMS) // 2)
+        smallest = self.inputs.datasets[piece['dataset']].base.attributes.get('n_atoms_min')
+        useful = len(missing) > 1 or (status == OUT_OF_MEMORY and atoms >= smallest)
+        if status not in (OUT_OF_MEMORY, OUT_OF_WALLTIME) or not useful:
+            return []
+        middle = (len(missing) + 1) // 2
+        groups = [missing[:middle], missing[middle:]]
+        return [piece | {'group': g, 'batch_atoms': atoms, 'attempts': 0} for g in groups if g]
 
     def conclude(self) -> ExitCode | None:
         """Hand out every prediction there is, and name those there are not."""

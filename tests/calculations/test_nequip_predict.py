@@ -60,6 +60,7 @@ def test_default(prepare, inputs, file_regression):
         'nequip_compiled.py',
         'nequip_frames.py',
         'nequip_members.py',
+        'nequip_memory.py',
         'nequip_predict.py',
         'predict.json',
     ]

@@ -13,7 +13,7 @@ from aiida_enne.science.frames import from_extxyz
 from aiida_enne.science.splits import Split
 
 NAME = 'enne.nequip.train'
-SCRIPTS = ['nequip_keeper.py', 'nequip_member.py', 'nequip_train.py']
+SCRIPTS = [f'nequip_{name}.py' for name in ('gpus', 'keeper', 'member', 'memory', 'train')]
 
 
 def content(folder, *path):
@@ -51,11 +51,17 @@ def test_strategy_and_continuation(prepare, train_inputs, aiida_localhost, tmp_p
     assert job.remote_copy_list == [(aiida_localhost.uuid, source, 'members/seed_7')]
 
 
+def test_gpus_are_told_to_the_scripts(prepare, train_inputs):
+    job, _ = prepare(NAME, train_inputs | {'strategy': 'parallel', 'processes': 8, 'gpus': 2})
+    assert job.codes_info[0].cmdline_params[1:5] == ['--processes', '8', '--gpus', '2']
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
         ({'strategy': 'vectorised'}, 'sequential'),
         ({'processes': 0}, 'at least 1'),
+        ({'gpus': -1}, 'at least 0'),
         ({'seeds': {'a': 1, 'b': 1}}, 'distinct'),
         ({'seeds': {'a': -1}}, 'distinct'),
         ({'seeds': {'../a': 1}}, 'alphanumeric'),

@@ -169,3 +169,10 @@ def test_nothing_left(parse):
 def test_the_scheduler_knows_better(parse, scheduler, code):
     _, node = parse(None, {}, exit_status=scheduler)
     assert node.exit_status == code
+
+
+def test_want_of_memory_of_one_member_goes_before_other_failures(parse, arrays):
+    text = result(seed_7=member('failed', 'no file'), seed_8=member('out_of_memory', 'CUDA'))
+    outputs, node = parse(text, {})
+    assert node.exit_status == 401
+    assert 'predictions' not in outputs

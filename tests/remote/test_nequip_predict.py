@@ -4,18 +4,23 @@ Batched and one at a time, sums over edges are taken in another order: float32 m
 1e-6 eV/atom and 1e-5 eV/Å, not to the last bit.
 """
 
+import importlib
+import json
 import runpy
+import subprocess
+import sys
 from importlib.resources import files
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import bulk
 from nequip.integrations.ase import NequIPCalculator
 from nequip.model.saved_models.load_utils import load_saved_model
 
 from aiida_enne.codes import nequip_predict as codec
-from aiida_enne.science import frames
+from aiida_enne.science import frames, npz
 from tests.members import alloys
 
 pytestmark = pytest.mark.nequip
@@ -155,6 +160,59 @@ def test_a_member_that_cannot_be_loaded_fails_alone(predict):
     predictions, result = predict(alloys(2), labels=['broken', 'seed_7'])
     assert list(predictions) == ['seed_7']
     assert result['members']['broken']['status'] == 'failed'
+    assert result['members']['seed_7']['status'] == 'finished'
+
+
+LIMITED = """\
+import resource, runpy, sys
+import torch
+from nequip.utils.global_state import set_global_state
+sys.path.insert(0, {folder!r})
+import nequip_members
+pages = int(open('/proc/self/statm').read().split()[0])
+most = pages * resource.getpagesize() + {spare}
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+runpy.run_path({script!r}, run_name='__main__')
+"""
+
+
+@pytest.mark.slow
+def test_batches_are_halved_where_memory_is_too_short(predict, tmp_path):
+    """The system refuses what a batch of hundreds of structures needs; single ones still fit."""
+    structures = [bulk('Cu', cubic=True) * (3, 3, 3) for _ in range(96)]
+    for seed, atoms in enumerate(structures):
+        atoms.rattle(0.05, seed=seed)
+    expected, _ = predict(structures, labels=['seed_7'])
+    folder = files('aiida_enne.remote')
+    settings = json.loads((tmp_path / codec.SETTINGS).read_text()) | {'batch_atoms': 10**6}
+    (tmp_path / codec.SETTINGS).write_text(json.dumps(settings))
+    program = LIMITED.format(
+        folder=str(folder), script=str(folder / codec.SCRIPTS[0]), spare=300_000_000
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'seed_7: out of memory, 48 configurations at a time' in done.stdout
+    found = npz.loads((tmp_path / codec.PREDICTIONS / 'seed_7.npz').read_bytes())
+    np.testing.assert_allclose(found['energies'], expected['seed_7']['energies'], rtol=1e-6)
+    np.testing.assert_allclose(found['forces'], expected['seed_7']['forces'], atol=1e-4)
+
+
+def test_a_configuration_that_never_fits_is_want_of_memory(predict, monkeypatch):
+    """What torch raises on a GPU, for the largest structure; the other member goes on."""
+    module = importlib.import_module('nequip_members')
+    run = module.Member.run
+
+    def short(self, prepared):
+        if self.label == 'seed_8' and any(len(one['pos']) > 4 for one in prepared):
+            raise torch.OutOfMemoryError('CUDA out of memory.')
+        return run(self, prepared)
+
+    monkeypatch.setattr(module.Member, 'run', short)
+    predictions, result = predict([*alloys(2), bulk('Cu', cubic=True) * (2, 1, 1)])
+    assert set(predictions) == {'seed_7'}
+    assert result['members']['seed_8']['status'] == 'out_of_memory'
     assert result['members']['seed_7']['status'] == 'finished'
 
 

@@ -212,3 +212,34 @@ def test_a_finite_model_survives_divergence(undisturbed, prepare_job):
     result = train(folder)['a']
     assert result['status'] == 'diverged'
     assert result['weights_sha256'] == undisturbed[1]['a']['weights_sha256']
+
+
+def test_what_torch_cannot_allocate_is_want_of_memory(prepare_job):
+    """A layer of terabytes: a RuntimeError of torch's own allocator, and no other member fails."""
+    folder = prepare_job({'good': 1, 'huge': 2})
+    change(folder / 'members/huge/config.yaml', 'training_module', 'model', radial_mlp_width=10**12)
+    results = train(folder, '--processes', '2')
+    assert results['good']['status'] == 'finished'
+    assert results['huge']['status'] == 'out_of_memory'
+    assert "can't allocate memory" in results['huge']['message']
+
+
+def test_a_member_that_linux_kills_lacked_memory(prepare_job):
+    folder = prepare_job({'a': 1, 'b': 2})
+    process = start(folder, '--processes', '2')
+    wait_for(lambda: epochs_of(folder, 'a') >= 2)
+    os.kill(int(re.search(r'a: began as process (\d+)', (folder / 'out').read_text())[1]), 9)
+    assert process.wait(120) == 0
+    results = {label: read(folder / f'members/{label}/result.json') for label in ('a', 'b')}
+    assert results['a']['status'] == 'out_of_memory'
+    assert 2 <= results['a']['epochs'] == epochs_of(folder, 'a') < EPOCHS
+    assert results['b']['status'] == 'finished'
+    assert nequip.read_result(json.dumps(results['a']))
+
+
+def test_members_are_dealt_out_to_gpus(prepare_job, monkeypatch):
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '4,6')
+    folder = prepare_job({'a': 1, 'b': 2, 'c': 3})
+    train(folder, '--processes', '3', '--gpus', '2')
+    found = re.findall(r'(\w): began as process \d+ on GPU (\d)', (folder / 'out').read_text())
+    assert found == [('a', '4'), ('b', '6'), ('c', '4')]

@@ -137,3 +137,80 @@ def test_a_lost_job_goes_once_more(alloy, models, aiida_code_installed):
     assert len(node.called) == 2
     assert not outputs.get('predictions')
     assert all(isinstance(child, orm.CalcJobNode) for child in node.called)
+
+
+CROWDED = """\
+import sys
+
+if any(word.endswith('nequip_predict.py') for word in sys.orig_argv):
+    import torch
+    from nequip.model.saved_models import load_utils
+
+    load, models = load_utils.load_saved_model, []
+
+    def crowd(path):
+        models.append(path)
+        if len(models) > 1:
+            raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.')
+        return load(path)
+
+    load_utils.load_saved_model = crowd
+"""
+
+
+@pytest.mark.nequip
+@pytest.mark.slow
+def test_what_is_too_large_goes_in_halves(code, alloy, models, tmp_path):
+    """On a device that holds one model, of three members each ends with a job of its own."""
+    (tmp_path / 'sitecustomize.py').write_text(CROWDED)
+    options = {'prepend_text': f'export PYTHONPATH={tmp_path}'}
+    builder = PredictionWorkChain.get_builder_from_protocol(
+        code,
+        models,
+        {'alloy': alloy},
+        protocol='test',
+        overrides={'predict': {'metadata': {'options': options}}},
+    )
+    outputs, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    assert set(outputs['predictions']['alloy']) == set(models)
+    jobs = [(sorted(job.inputs.models), job.exit_status) for job in node.called]
+    assert jobs == [
+        (['seed_7', 'seed_8', 'seed_9'], 401),
+        (['seed_8'], 0),
+        (['seed_9'], 0),
+    ]
+
+
+@pytest.fixture
+def chain(code, alloy):
+    """Return a work chain of two members that was not run."""
+    known = {'identity': 'x', 'seed': 1, 'weights_sha256': '0' * 64, 'elements': ['Al', 'Cu']}
+    models = {f'seed_{n}': ModelData.from_files(b'', {}, **known | {'seed': n}) for n in (1, 2)}
+    builder = PredictionWorkChain.get_builder_from_protocol(
+        code, models, {'alloy': alloy}, protocol='test'
+    )
+    process = instantiate_process(get_manager().get_runner(), builder)
+    process.list_jobs()
+    return process
+
+
+def test_memory_halves_members_and_atoms_down_to_one_configuration(chain):
+    pieces, sizes = [chain.ctx.jobs['alloy_0']], []
+    while pieces:
+        pieces = chain.halve(pieces[-1], pieces[-1]['group'], 401)
+        sizes += [(piece['group'], piece['batch_atoms']) for piece in pieces]
+    # the structures have four atoms
+    assert sizes[:3] == [(['seed_1'], 256), (['seed_2'], 256), (['seed_2'], 128)]
+    assert sizes[-1] == (['seed_2'], 4)
+
+
+def test_time_halves_the_members_only(chain):
+    piece = chain.ctx.jobs['alloy_0']
+    halves = chain.halve(piece, piece['group'], 400)
+    assert [(half['group'], half['batch_atoms']) for half in halves] == [
+        (['seed_1'], None),
+        (['seed_2'], None),
+    ]
+    assert chain.halve(halves[0], ['seed_1'], 400) == []
+    assert chain.halve(piece, piece['group'], 310) == []

@@ -114,9 +114,15 @@ def place_prediction(
 
 
 def take_words(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the words for GPUs, and all other inputs."""
+    """Return the words for GPUs, and all other inputs.
+
+    Raises:
+        ValueError: If `gpus` is no number of GPUs.
+    """
     words = {name: inputs.get(name) for name in WORDS}
-    words['gpus'] = words['gpus'] or 0
+    words['gpus'] = gpus = words['gpus'] or 0
+    if type(gpus) is not int or gpus < 0:
+        raise ValueError(f'`gpus` must be a whole number of GPUs, 0 or more, got {gpus!r}')
     return words, {name: value for name, value in inputs.items() if name not in WORDS}
 
 

@@ -85,14 +85,15 @@ class NequipTrainBaseWorkChain(BaseRestartWorkChain):
         labels = ', '.join(self.unfinished(node))
         return ProcessHandlerReport(True, self.exit_codes.ERROR_NO_PROGRESS.format(labels=labels))
 
-    @process_handler(priority=200, exit_codes=[OUT_OF_MEMORY])
+    @process_handler(priority=400, exit_codes=[OUT_OF_MEMORY])
     def train_fewer_at_a_time(self, node: orm.CalcJobNode) -> None:
-        """Halve the number of processes."""
-        if self.ctx.inputs.strategy == 'parallel':
-            self.ctx.inputs.processes = max(1, self.ctx.inputs.processes // 2)
-            self.report(
-                f'out of memory: training {self.ctx.inputs.processes} at a time from now on'
-            )
+        """Halve the number of members that are trained at a time, down to one."""
+        inputs = self.ctx.inputs
+        together = min(inputs.processes, len(node.inputs.seeds))
+        if inputs.strategy == 'parallel' and together > 1:
+            inputs.processes = together // 2
+            self.ctx.idle = 0  # what has just been tried will not be tried again
+            self.report(f'out of memory: training {inputs.processes} at a time from now on')
 
     @process_handler(priority=100, exit_codes=CONTINUABLE)
     def continue_unfinished(self, node: orm.CalcJobNode) -> ProcessHandlerReport:

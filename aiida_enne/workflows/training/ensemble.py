@@ -25,6 +25,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.training import validation
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
 from aiida_enne.workflows.training.base import outputs
@@ -91,12 +92,14 @@ class EnsembleWorkChain(WorkChain):
             dataset: Labelled configurations.
             split: One for all members, or one per member by its label `seed_7`.
             protocol: `test`, `laptop` or `paper`; see `ensemble.yaml`.
-            overrides: Inputs that win over the protocol's.
+            overrides: Inputs that win over the protocol's; also `gpus` of a job, `members_per_gpu`,
+                `gpu_directive` and `gpu_type`, see `ensemble.yaml`.
 
         Raises:
-            ValueError: If there is no such protocol.
+            ValueError: If there is no such protocol, or no such GPUs.
         """
         inputs = protocols.load('ensemble', protocol, overrides)
+        inputs = machine.place_training(inputs, code, overrides)
         inputs['training']['train']['code'] = code
         inputs |= {'dataset': dataset}
         inputs |= {'splits': dict(split)} if isinstance(split, Mapping) else {'split': split}

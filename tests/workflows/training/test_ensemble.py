@@ -78,7 +78,7 @@ def test_paper_is_the_paper(build):
     assert module['optimizer']['lr'] == 0.01
     assert parameters['data']['train_dataloader']['batch_size'] == 1
     assert parameters['trainer']['accelerator'] == 'gpu'
-    assert 'gpu' in builder.training.train.metadata.options.custom_scheduler_commands
+    assert builder.training.train.gpus == 1
 
 
 def test_members_are_dealt_out_in_order(deal):

@@ -97,6 +97,15 @@ def test_memory_halves_the_processes(chain):
     assert not verdicts[0].status
 
 
+def test_memory_is_tried_with_ever_fewer_before_giving_up(chain):
+    """Attempts without an epoch do not count as long as fewer at a time have not been tried."""
+    lacking = {f'seed_{seed}': (0, 0, 'ERROR_OUT_OF_MEMORY') for seed in (1, 2, 3)}
+    process, verdicts = chain(*[(CODES.ERROR_OUT_OF_MEMORY, lacking)] * 3)
+    assert [bool(verdict.status) for verdict in verdicts] == [False, False, True]
+    assert process.ctx.inputs.processes == 1
+    assert verdicts[2].status == process.exit_codes.ERROR_NO_PROGRESS.status
+
+
 def test_one_attempt_without_an_epoch_is_bad_luck_two_are_not(chain):
     idle = {f'seed_{seed}': (4, 4, 'ERROR_MEMBERS_KILLED') for seed in (1, 2, 3)}
     process, verdicts = chain(*[(CODES.ERROR_MEMBERS_KILLED, idle)] * 2)

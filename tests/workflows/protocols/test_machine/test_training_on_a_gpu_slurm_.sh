@@ -1,0 +1,18 @@
+#!/bin/bash
+#SBATCH --no-requeue
+#SBATCH --job-name="aiida-PK"
+#SBATCH --get-user-env
+#SBATCH --output=_scheduler-stdout.txt
+#SBATCH --error=_scheduler-stderr.txt
+#SBATCH --partition=gpu
+#SBATCH --account=project_465
+#SBATCH --qos=long
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=4
+#SBATCH --time=1-00:00:00
+#SBATCH --gres=gpu:h100:1
+
+module load cuda
+
+'/opt/python' 'nequip_train.py' '--processes' '4' '--gpus' '1' '--seconds' '82080'  > 'nequip_train.out' 2>&1
