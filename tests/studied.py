@@ -10,7 +10,13 @@ from aiida_enne.calculations.functions import audit_ensemble, split_dataset
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.science.configurations import concatenate
-from aiida_enne.science.domains import bulk_domain, defect_domain, own_domain, surface_domain
+from aiida_enne.science.domains import (
+    bulk_domain,
+    defect_domain,
+    own_domain,
+    parse,
+    surface_domain,
+)
 from aiida_enne.science.frames import from_atoms
 from aiida_enne.science.melts import name_domain
 from aiida_enne.science.structures.defects import point_defect
@@ -110,19 +116,30 @@ def label(frames, rng):
     )
 
 
-def predict(dataset, node, rng, noise=0.002, indices=None):
-    """Return one member's prediction: an offset of its own, and one for every domain."""
+def predict(dataset, node, rng, noise=0.01, indices=None):
+    """Return one member's prediction.
+
+    It has an offset per atom of its own, another one for the liquids and for every phase, and one
+    for every defect and slab as a whole.
+    """
     configurations = dataset.get_configurations()
     indices = np.arange(len(configurations)) if indices is None else indices
     configurations = configurations.select(indices)
-    own = np.random.default_rng(node.seed)
-    common = {d: own.normal(scale=0.01) for d in sorted(set(configurations.domains.tolist()))}
-    shift = 0.115 + own.normal(scale=0.003)
-    per_atom = shift + np.array([common[d] for d in configurations.domains.tolist()])
-    per_atom += rng.normal(scale=noise, size=len(configurations))
+    per_atom, whole = [], []
+    for domain in configurations.domains.tolist():
+        kind = parse(domain)
+        own = np.random.default_rng([node.seed, sum(map(ord, domain))])
+        is_solid = kind.family in ('bulk', 'defect', 'surface')
+        shift = np.random.default_rng([node.seed, 0]).normal(0.115, 0.003)
+        per_atom.append(shift if is_solid else shift + own.normal(scale=0.01))
+        whole.append(own.normal(0.5, 0.3) if kind.family in ('defect', 'surface') else 0.0)
+    errors = rng.normal(scale=noise, size=len(configurations))
+    errors /= configurations.n_atoms
+    energies = configurations.energies + np.array(whole)
+    energies += configurations.n_atoms * (np.array(per_atom) + errors)
     arrays = {
         'indices': np.asarray(indices),
-        'energies': configurations.energies + configurations.n_atoms * per_atom,
+        'energies': energies,
         'forces': configurations.forces + 0.06 * rng.normal(size=configurations.forces.shape),
     }
     return PredictionData.from_arrays(

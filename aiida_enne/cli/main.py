@@ -10,6 +10,7 @@ COMMANDS = {
     'dataset': ('aiida_enne.cli.dataset:dataset', 'Import, list, show and export datasets.'),
     'demo': ('aiida_enne.cli.demo:demo', 'Run the main job on liquid silicon, in its own profile.'),
     'doctor': ('aiida_enne.cli.doctor:doctor', 'Check a profile, its computers and its codes.'),
+    'figure': ('aiida_enne.cli.figure:figure', 'Draw one figure of the paper.'),
     'launch': ('aiida_enne.cli.launch:launch', 'Train an ensemble, or audit one.'),
     'pseudo': ('aiida_enne.cli.pseudo:pseudo', 'Make families of pseudopotentials.'),
     'report': ('aiida_enne.cli.report:report', 'Write the figures and the page of an audit.'),

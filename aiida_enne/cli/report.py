@@ -24,11 +24,29 @@ from aiida_enne.cli.common import load_profile
     show_default=True,
     help='Folder to write into.',
 )
+@click.option(
+    '--map-structures',
+    type=click.IntRange(min=0),
+    default=300,
+    show_default=True,
+    help='Structures in the interactive map at most; 0 for no map.',
+)
 @click.pass_context
-def report(ctx: click.Context, process: str | None, archive: Path | None, output: Path) -> None:
-    """Write the report of PROCESS, an audit or a study: by default the youngest there is."""
+def report(
+    ctx: click.Context,
+    process: str | None,
+    archive: Path | None,
+    output: Path,
+    map_structures: int,
+) -> None:
+    """Write the report of PROCESS, an audit or a study: by default the youngest there is.
+
+    It holds every figure of the paper for which there are data, beside the paper's own number.
+    """
     from aiida_enne import provenance
     from aiida_enne.report.collect import collect
+    from aiida_enne.report.paper.collect import collect_paper
+    from aiida_enne.report.paper.material import Material
     from aiida_enne.report.write import write_report
 
     if archive is None:
@@ -37,11 +55,15 @@ def report(ctx: click.Context, process: str | None, archive: Path | None, output
         study = collect(process or provenance.latest_audited())
         names: list[str] = []
         with click.progressbar(length=0, label='Drawing') as bar:
-            path = write_report(study, output, progress=names.append)
+            paper = collect_paper(Material.of(study.process), map_limit=map_structures)
+            path = write_report(study, output, progress=names.append, paper=paper)
             bar.finish()
-    click.echo(f'{len(names)} figures, {len(study.findings)} findings: {path}')
+    told = f'{len(names)} figures, {len(paper.forms)} of them of the paper, '
+    click.echo(f'{told}{len(study.findings)} findings: {path}')
     for sentence in study.findings[:3]:
         click.echo(f'- {sentence}')
+    if paper.forms:
+        click.echo(f'The paper: {paper.claims.title}.')
 
 
 def open_archive(path: Path) -> Any:

@@ -103,10 +103,9 @@ def find_study(identifier: str | int) -> StudyRecord:
     own = linked(process, DatasetData, 'datasets', LinkType.RETURN)
     if own:
         roles = {uuid: label for label, uuid, _ in own}
-        nodes = _datasets({'uuid': {'in': sorted({*roles, *trained})}})
+        nodes = _datasets('uuid', {*roles, *trained})
     else:
-        nodes = _datasets({'attributes.sha256': {'in': sorted(predicted)}})
-        nodes |= _datasets({'uuid': {'in': sorted(trained)}})
+        nodes = _datasets('attributes.sha256', predicted) | _datasets('uuid', trained)
         inputs = linked(process, DatasetData, 'datasets', LinkType.INPUT_WORK)
         roles = {uuid: label for label, uuid, _ in inputs}
     datasets: dict[str, Dataset] = {}
@@ -218,10 +217,12 @@ def _unique(name: str, taken: Mapping[str, Any]) -> str:
     return chosen
 
 
-def _datasets(filters: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the attributes of datasets by UUID, the oldest first."""
+def _datasets(key: str, values: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the attributes of the datasets with one of the values, by UUID, the oldest first."""
+    if not (wanted := sorted(set(values))):
+        return {}
     query = orm.QueryBuilder().append(
-        DatasetData, filters=filters, project=['uuid', 'attributes', 'ctime']
+        DatasetData, filters={key: {'in': wanted}}, project=['uuid', 'attributes', 'ctime']
     )
     rows = sorted(query.iterall(), key=lambda row: (row[2], row[0]))
     return {uuid: attributes for uuid, attributes, _ in rows}

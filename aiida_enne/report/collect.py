@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from aiida.common.exceptions import NotExistent
+
 from aiida_enne import provenance
 from aiida_enne.provenance.labels import Labelling, find_labellings
 from aiida_enne.science.audit import Audit
@@ -66,12 +68,19 @@ def collect(identifier: str | int) -> Study:
     """Gather the report of an audit or a study.
 
     Args:
-        identifier: PK or UUID of a work chain that returned statistics.
+        identifier: PK or UUID of a work chain that returned statistics, or of any that knows an
+            ensemble which predicted something.
 
     Raises:
-        NotExistent: If there is no such work chain, or it returned no statistics.
+        NotExistent: If there is no such work chain, or there is nothing to report of it.
     """
     ensemble = provenance.find_ensemble(identifier)
+    try:
+        statistics = provenance.find_statistics(identifier)
+    except NotExistent:
+        if not provenance.predicted_datasets(ensemble):
+            raise
+        statistics = []
     found = provenance.find_histories(ensemble)
     return Study(
         process=ensemble.uuid,
@@ -79,7 +88,7 @@ def collect(identifier: str | int) -> Study:
         ensemble=ensemble,
         histories=provenance.load_histories(found),
         history_uuids=found,
-        sections=[_section(statistics) for statistics in provenance.find_statistics(identifier)],
+        sections=[_section(one) for one in statistics],
     )
 
 

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aiida_enne import __version__
 from aiida_enne.report import catalogue, tables
 from aiida_enne.report.collect import Section, Study, scalars
-from aiida_enne.science.figures import new_axes
-from aiida_enne.science.figures.style import save
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure as the page shows it."""
-
-    name: str
-    caption: str
-    png: str
-    files: tuple[str, str]
+from aiida_enne.report.paper.collect import Absence, Paper, paper_numbers
+from aiida_enne.report.pictures import Picture, write_picture
 
 
 def write_report(
-    study: Study, folder: Path, progress: Callable[[str], None] = lambda _: None
+    study: Study,
+    folder: Path,
+    progress: Callable[[str], None] = lambda _: None,
+    paper: Paper | None = None,
 ) -> Path:
     """Write everything into a folder and return the path of the page.
 
@@ -36,6 +29,7 @@ def write_report(
         study: What is reported.
         folder: Made if it is not there; files of an older report are replaced.
         progress: Called with the name of every figure before it is drawn.
+        paper: What the study says to the paper, where it says something.
     """
     (folder / 'figures').mkdir(parents=True, exist_ok=True)
     sections = [
@@ -49,16 +43,23 @@ def write_report(
     training = (
         list(_draw([catalogue.of_training(study)], '', folder, progress)) if study.histories else []
     )
-    numbers = json.dumps(scalars(study), indent=1, sort_keys=True)
-    (folder / 'numbers.json').write_text(numbers + '\n')
+    _write_numbers(folder / 'numbers.json', scalars(study))
+    drawn: list[Picture] = []
+    absences: list[Absence] = []
+    if paper is not None:
+        drawn, absences = _paper_pictures(paper, folder, progress)
+        _write_numbers(folder / 'paper.json', paper_numbers(paper))
     page = (
-        _environment()
+        environment()
         .get_template('page.html')
         .render(
             study=study,
             sections=sections,
             training=training,
             members=tables.of_members(study),
+            paper=paper,
+            drawn=drawn,
+            absences=absences,
             version=__version__,
         )
     )
@@ -80,15 +81,47 @@ def _draw(
     for entry in entries:
         name = prefix + entry.name
         progress(name)
-        axes = entry.draw(new_axes(*entry.size))
-        files = (f'figures/{name}.png', f'figures/{name}.svg')
-        for file in files:
-            save(axes, folder / file, file[-3:])
-        png = base64.b64encode((folder / files[0]).read_bytes()).decode()
+        png, files = write_picture(name, entry.draw, entry.size, folder)
         yield Picture(name, entry.caption, png, files)
 
 
-def _environment() -> Environment:
+def _paper_pictures(
+    paper: Paper, folder: Path, progress: Callable[[str], None]
+) -> tuple[list[Picture], list[Absence]]:
+    """Draw the figures of the paper; what refuses to be drawn joins what is absent."""
+    drawn, absences = [], list(paper.absences)
+    for form in paper.forms:
+        progress(form.name)
+        figure, result = form.figure, form.result
+        try:
+            png, files = write_picture(
+                form.name, partial(figure.draw, result.content), figure.size, folder
+            )
+        except ValueError as exception:
+            absences.append(Absence(figure.name, figure.title, str(exception)))
+            continue
+        title = f'{figure.name}. {figure.title}{f": {result.title}" if result.title else ""}.'
+        drawn.append(
+            Picture(
+                form.name,
+                figure.caption,
+                png,
+                files,
+                title,
+                result.measured,
+                figure.paper,
+                result.sources,
+            )
+        )
+    return drawn, absences
+
+
+def _write_numbers(path: Path, numbers: dict[str, Any]) -> None:
+    path.write_text(json.dumps(numbers, indent=1, sort_keys=True) + '\n')
+
+
+def environment() -> Environment:
+    """Return what fills the templates."""
     return Environment(
         loader=PackageLoader('aiida_enne.report', 'templates'),
         autoescape=True,

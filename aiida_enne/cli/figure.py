@@ -1,0 +1,106 @@
+"""`aiida-enne figure`: one figure of the paper, from a profile or straight from an archive."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_enne.cli.common import load_profile, table
+
+
+@click.command()
+@click.argument('name', required=False)
+@click.option('--ensemble', help='Study, training, audit or demo; by default the youngest audit.')
+@click.option(
+    '--archive',
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help='Read this archive file; nothing is imported.',
+)
+@click.option(
+    '-o',
+    '--output',
+    type=click.Path(path_type=Path, dir_okay=False),
+    help='File to write, .png, .svg or .pdf; NAME.png by default.',
+)
+@click.option(
+    '--option', 'options', multiple=True, metavar='KEY=VALUE', help='Choice of this figure.'
+)
+@click.option('--list', 'is_list', is_flag=True, help='List all figures with their options.')
+@click.option('--sources', is_flag=True, help='List the nodes that the figure came from.')
+@click.pass_context
+def figure(
+    ctx: click.Context,
+    *,
+    name: str | None,
+    ensemble: str | None,
+    archive: Path | None,
+    output: Path | None,
+    options: tuple[str, ...],
+    is_list: bool,
+    sources: bool,
+) -> None:
+    """Draw the figure NAME of the paper, e.g. F4, from the database; no job is run."""
+    if is_list:
+        click.echo(list_figures())
+        return
+    if name is None:
+        raise click.UsageError('which figure? `aiida-enne figure --list` shows all')
+    from aiida_enne import provenance
+    from aiida_enne.cli.report import open_archive
+    from aiida_enne.report.paper import Material, Missing, find_figure
+    from aiida_enne.science.figures import new_axes, save
+
+    found = find_figure(name)
+    chosen = found.choose(parse_options(options))
+    path = Path(f'{found.name}.png') if output is None else output
+    if archive is None:
+        load_profile(ctx)
+    with nullcontext() if archive is None else open_archive(archive):
+        material = Material.of(ensemble or provenance.latest_audited())
+        try:
+            result = found.build(material, **chosen)
+        except Missing as exception:
+            raise click.ClickException(f'{found.name} cannot be drawn: {exception}') from None
+        save(found.draw(result.content, new_axes(*found.size)), path, path.suffix[1:])
+    click.echo(f'{path}: {found.title}{f", {result.title}" if result.title else ""}')
+    if result.measured:
+        click.echo(f'here:  {result.measured}')
+    if found.paper:
+        click.echo(f'paper: {found.paper}')
+    if sources:
+        click.echo(table(list(result.sources.items()), ['node', 'UUID']))
+
+
+def list_figures() -> str:
+    """Return a table of all figures: title, the paper's number, options, what makes the data."""
+    from aiida_enne.report.paper import FIGURES
+
+    rows = [
+        (
+            name,
+            found.title,
+            ' '.join(f'{key}={shown(value)}' for key, value in found.choose({}).items()),
+            found.maker,
+            found.paper,
+        )
+        for name, found in FIGURES.items()
+    ]
+    return table(rows, ['figure', 'what', 'options', 'data from', "the paper's number"])
+
+
+def shown(value: Any) -> str:
+    """Return the default of an option as it would be typed; nothing where there is none."""
+    return '' if value is None else str(value)
+
+
+def parse_options(options: tuple[str, ...]) -> dict[str, str]:
+    """Return KEY=VALUE pairs.
+
+    Raises:
+        click.BadParameter: If one has no `=`.
+    """
+    pairs = [option.partition('=') for option in options]
+    if wrong := [key for key, sign, _ in pairs if not (key and sign)]:
+        raise click.BadParameter(f'expected KEY=VALUE, got {wrong[0]!r}', param_hint='--option')
+    return {key: value for key, _, value in pairs}

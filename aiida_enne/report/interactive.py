@@ -1,0 +1,166 @@
+"""The map: σ and ε of configurations, where a click on a point shows its structure and its node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from aiida_enne.provenance import Rows
+from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.fields import Integers, Strings
+from aiida_enne.science.scatter import Scatter
+
+#: Structures in a map unless another number is chosen: about half a megabyte of liquids.
+LIMIT = 300
+#: More domains than this are told apart by their families: a map has few symbols.
+MAX_SYMBOLS = 8
+MEV = 1000.0
+#: The package whose viewer is written into the page.
+VIEWER, EXTRA = 'chemiscope', "pip install 'aiida-enne[report]'"
+VIEWER_FILE = 'sphinx/static/chemiscope.min.js'
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """What a page needs to show a map.
+
+    Attributes:
+        viewer: Text of the viewer's script.
+        dataset: JSON of structures and properties, as the viewer reads them.
+        origins: JSON of where each structure is from: lists by name, in the order of structures.
+        n_shown: Number of points.
+        n_all: Number of configurations that there are.
+        n_undefined: Number of those without a place on logarithmic axes, σ = 0 or ε = 0.
+    """
+
+    viewer: str
+    dataset: str
+    origins: str
+    n_shown: int
+    n_all: int
+    n_undefined: int
+
+
+def is_available() -> bool:
+    """Return whether the viewer is installed."""
+    return find_spec(VIEWER) is not None
+
+
+def build_map(rows: Rows, scatter: Scatter, limit: int = LIMIT) -> Map | None:
+    """Return the map of configurations, or None if none has a place on it.
+
+    Args:
+        rows: n configurations and where they are from.
+        scatter: Their σ and ε in eV/atom, in the same order.
+        limit: Largest number of structures; if there are more, a subset stands for them.
+
+    Raises:
+        ModuleNotFoundError: If the viewer is not installed.
+        ValueError: If the limit is less than 1.
+    """
+    import chemiscope
+
+    if limit < 1:
+        raise ValueError(f'a map needs room for at least one structure, got a limit of {limit}')
+    defined = np.flatnonzero((scatter.spread > 0) & (scatter.error != 0))
+    if not len(defined):
+        return None
+    chosen = defined[stratify(scatter.domain[defined], scatter.spread[defined], limit)]
+    shown = rows.select(chosen)
+    spread, error = MEV * scatter.spread[chosen], MEV * scatter.error[chosen]
+    names = scatter.domain if len(set(scatter.domain.tolist())) <= MAX_SYMBOLS else scatter.families
+    spread_name = f'σ (ddof {scatter.ddof})'
+    properties = {
+        spread_name: _property(spread, 'meV/atom'),
+        '|ε|': _property(np.abs(error), 'meV/atom'),
+        'ε': _property(error, 'meV/atom'),
+        '|ε|/σ': _property(np.abs(error) / spread),
+        'volume': _property(shown.configurations.volumes / shown.configurations.n_atoms, 'Å³/atom'),
+        'system': {'target': 'structure', 'values': names[chosen].tolist()},
+    }
+    settings = {
+        'target': 'structure',
+        'map': {
+            'x': {'property': spread_name, 'scale': 'log'},
+            'y': {'property': '|ε|', 'scale': 'log'},
+            'color': {'property': '|ε|/σ', 'scale': 'log'},
+            'symbol': 'system',
+        },
+        'structure': [{'unitCell': True, 'bonds': True, 'spaceFilling': False}],
+    }
+    dataset = chemiscope.create_input(
+        structures=list(map(_structure, *_split(shown.configurations))),
+        properties=properties,
+        metadata={'name': 'error and spread of energies'},
+        settings=settings,
+    )
+    origins = {
+        'domain': shown.configurations.domains.tolist(),
+        'dataset': shown.datasets.tolist(),
+        'index': shown.indices.tolist(),
+        'spread': [f'{value:.3g}' for value in spread],
+        'error': [f'{value:+.3g}' for value in error],
+    }
+    viewer = (files(VIEWER) / VIEWER_FILE).read_text()
+    n_undefined = len(rows) - len(defined)
+    return Map(viewer, _script(dataset), _script(origins), len(chosen), len(rows), n_undefined)
+
+
+def stratify(groups: Strings, values: Any, limit: int) -> Integers:
+    """Choose so many of n items that every group has its share, rising in order, shape (k,).
+
+    Groups get equal numbers; what a small one leaves goes to the others. Within a group, items
+    are taken at even distances in the order of their values, the extremes first of all.
+
+    Args:
+        groups: Group of each item, shape (n,).
+        values: What items of a group are ordered by, shape (n,).
+        limit: Largest number of items.
+    """
+    names, index, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    shares, left = np.zeros(len(names), dtype=np.int64), min(limit, len(groups))
+    for position, group in enumerate(np.argsort(sizes, kind='stable').tolist()):
+        shares[group] = min(sizes[group], left // (len(names) - position))
+        left -= shares[group]
+    chosen = []
+    for group, share in enumerate(shares.tolist()):
+        own = np.flatnonzero(index == group)
+        own = own[np.argsort(np.asarray(values)[own], kind='stable')]
+        at = np.linspace(0, len(own) - 1, share) if share > 1 else np.full(share, len(own) // 2)
+        chosen.append(own[np.round(at).astype(np.int64)])
+    return np.sort(np.concatenate(chosen))
+
+
+def _property(values: Any, units: str | None = None) -> dict[str, Any]:
+    found = {'target': 'structure', 'values': [float(f'{value:.6g}') for value in values]}
+    return found if units is None else found | {'units': units}
+
+
+def _split(configurations: Configurations) -> tuple[list[Any], list[Any], list[Any]]:
+    ends = configurations.offsets[1:-1]
+    return (
+        np.split(configurations.numbers, ends),
+        np.split(configurations.positions, ends),
+        list(configurations.cells),
+    )
+
+
+def _structure(numbers: Any, positions: Any, cell: Any) -> dict[str, Any]:
+    """Return a structure as the viewer reads it, to 0.1 mÅ: a picture needs no more."""
+    x, y, z = np.round(positions, 4).T.tolist()
+    names = [chemical_symbols[number] for number in numbers]
+    found = {'size': len(names), 'names': names, 'x': x, 'y': y, 'z': z}
+    return found | {'cell': np.round(cell, 4).ravel().tolist()} if np.any(cell) else found
+
+
+def _script(content: Mapping[str, Any]) -> str:
+    """Write JSON that may stand in a script element whatever the labels in it are."""
+    text = json.dumps(content, separators=(',', ':'), allow_nan=False, ensure_ascii=True)
+    return text.replace('<', '\\u003c').replace('>', '\\u003e').replace('&', '\\u0026')
