@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.progress import Watch
+from aiida_enne.cli.progress import watch_code
 
 PROFILE = 'enne-demo'
 
@@ -35,11 +35,12 @@ def demo(output: Path, protocol: str, dry_run: bool) -> None:
     from aiida_enne.cli.plan import describe
     from aiida_enne.workflows.demo import DemoWorkChain
 
-    builder = DemoWorkChain.get_builder_from_protocol(python_code(), protocol=protocol)
+    code = python_code()
+    builder = DemoWorkChain.get_builder_from_protocol(code, protocol=protocol)
     if dry_run:
         click.echo(describe(builder))
         return
-    process = run(builder, output / '.aiida')
+    process = run(builder, code)
     if not process.is_finished_ok:
         raise click.ClickException(
             f'the study <{process.pk}> ended with exit status {process.exit_status}: '
@@ -86,11 +87,11 @@ def python_code() -> Any:
         return code.store()
 
 
-def run(builder: Any, folder: Path) -> Any:
+def run(builder: Any, code: Any) -> Any:
     """Run a process in this interpreter while its progress is shown, and return its node."""
     from aiida.engine import run_get_node
 
-    with Watch(folder):
+    with watch_code(code, before='reference calculations'):
         return run_get_node(builder).node
 
 

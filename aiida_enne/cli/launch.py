@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from aiida_enne.cli.common import NodeParam, load_profile, with_profile
+from aiida_enne.cli.progress import watch_code
 
 
 class CodeParam(click.ParamType):
@@ -65,7 +66,7 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
     builder = EnsembleWorkChain.get_builder_from_protocol(
         options['code'], dataset, split, protocol=options['protocol'], overrides=overrides
     )
-    start(builder, daemon=options['daemon'], dry_run=options['dry_run'])
+    start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
 
 
 @launch.command()
@@ -110,7 +111,7 @@ def audit(
         overrides=overrides,
         **({'splits': {label: split}} if split is not None else {}),
     )
-    start(builder, daemon=options['daemon'], dry_run=options['dry_run'])
+    start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
 
 
 def read_overrides(path: Path | None) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def parse_seeds(text: str) -> list[int]:
         raise click.ClickException(f'seeds must be integers like 1,2,3, got {text!r}') from None
 
 
-def start(builder: Any, *, daemon: bool, dry_run: bool) -> None:
+def start(builder: Any, code: Any, *, daemon: bool, dry_run: bool) -> None:
     """Run or submit, or only say what would be.
 
     Raises:
@@ -164,7 +165,8 @@ def start(builder: Any, *, daemon: bool, dry_run: bool) -> None:
         return
     from aiida.engine import run_get_node
 
-    node = run_get_node(builder).node
+    with watch_code(code):
+        node = run_get_node(builder).node
     click.echo(f'{node.process_label} <{node.pk}> {node.uuid}')
     if not node.is_finished_ok:
         raise click.ClickException(f'exit status {node.exit_status}: {node.exit_message}')

@@ -1,9 +1,11 @@
 """Progress of jobs that run on this machine, read from what they write while they run."""
 
+import getpass
 import json
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,10 +17,15 @@ QUIET_INTERVAL = 60.0
 
 
 class Watch:
-    """Show how far trainings have come, as long as the context is open."""
+    """Show how far trainings have come, as long as the context is open.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        folder: Where the jobs run, as the computer's work directory says.
+        before: What is being done while nothing trains.
+    """
+
+    def __init__(self, folder: Path, before: str) -> None:
+        self.folder, self.before = folder, before
         self._started = time.time()
         self._stop = threading.Event()
         watch = self._draw if sys.stderr.isatty() else self._tell
@@ -34,7 +41,7 @@ class Watch:
 
     def _draw(self) -> None:
         """Keep a bar up to date."""
-        with tqdm(total=0, unit='epoch', desc='reference', leave=False) as bar:
+        with tqdm(total=0, unit='epoch', desc=self.before, leave=False) as bar:
             while not self._stop.wait(1.0):
                 text, epochs, total = self._state()
                 bar.set_description(text, refresh=False)
@@ -52,7 +59,7 @@ class Watch:
         """Return what is being done, epochs done and epochs in all."""
         members = [one for path in self._files() if (one := read_progress(path))]
         if not members:
-            return 'reference calculations', 0, 0
+            return self.before, 0, 0
         epochs = sum(one['epoch'] for one in members)
         total = sum(one['max_epochs'] for one in members)
         if epochs == total:
@@ -62,8 +69,16 @@ class Watch:
 
     def _files(self) -> list[Path]:
         """Return what trainings wrote since this began: older jobs lie in the same folder."""
-        found = self.folder.glob('scratch/*/*/*/*/members/*/progress.json')
+        found = self.folder.glob('*/*/*/members/*/progress.json')
         return [path for path in found if _modified(path) > self._started]
+
+
+def watch_code(code: Any, before: str = 'at work') -> Any:
+    """Return a context that shows the progress of trainings, if the code runs on this machine."""
+    if code.computer.transport_type != 'core.local':
+        return nullcontext()
+    folder = code.computer.get_workdir().format(username=getpass.getuser())
+    return Watch(Path(folder), before)
 
 
 def read_progress(path: Path) -> dict[str, Any] | None:
