@@ -9,8 +9,7 @@ from pathlib import Path
 from aiida import orm
 from aiida.engine import run_get_node
 
-from aiida_enne.report.collect import collect
-from aiida_enne.report.write import write_report
+from aiida_enne.report.write import report_on
 from aiida_enne.workflows.demo import DemoWorkChain
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -25,4 +24,4 @@ builder = DemoWorkChain.get_builder_from_protocol(
 study = run_get_node(builder).node
 if not study.is_finished_ok:
     raise SystemExit(f'study <{study.pk}> [{study.exit_status}]: {study.exit_message}')
-print(write_report(collect(study.uuid), chosen.output))
+print(report_on(study.uuid, chosen.output)[0])

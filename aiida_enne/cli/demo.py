@@ -47,11 +47,9 @@ def demo(output: Path, protocol: str, dry_run: bool) -> None:
             f'{process.exit_message or process.exception}\n'
             f'`AIIDA_PATH={output} verdi process report {process.pk}` tells more.'
         )
-    from aiida_enne.report.collect import collect
-    from aiida_enne.report.write import write_report
+    from aiida_enne.report.write import report_on
 
-    study = collect(process.uuid)
-    path = write_report(study, output / 'report')
+    path, study, _ = report_on(process.uuid, output / 'report')
     click.echo(f'\nStudy <{process.uuid}>, report: {path}\n')
     for sentence in study.findings[:3]:
         click.echo(f'- {sentence}')

@@ -44,19 +44,19 @@ def report(
     It holds every figure of the paper for which there are data, beside the paper's own number.
     """
     from aiida_enne import provenance
-    from aiida_enne.report.collect import collect
-    from aiida_enne.report.paper.collect import collect_paper
-    from aiida_enne.report.paper.material import Material
-    from aiida_enne.report.write import write_report
+    from aiida_enne.report.write import report_on
 
     if archive is None:
         load_profile(ctx)
     with nullcontext() if archive is None else open_archive(archive):
-        study = collect(process or provenance.latest_audited())
         names: list[str] = []
         with click.progressbar(length=0, label='Drawing') as bar:
-            paper = collect_paper(Material.of(study.process), map_limit=map_structures)
-            path = write_report(study, output, progress=names.append, paper=paper)
+            path, study, paper = report_on(
+                process or provenance.latest_audited(),
+                output,
+                map_limit=map_structures,
+                progress=names.append,
+            )
             bar.finish()
     told = f'{len(names)} figures, {len(paper.forms)} of them of the paper, '
     click.echo(f'{told}{len(study.findings)} findings: {path}')

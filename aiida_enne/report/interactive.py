@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
+from ase.geometry import wrap_positions
 
 from aiida_enne.provenance import Rows
 from aiida_enne.science.configurations import Configurations
@@ -143,17 +144,23 @@ def _property(values: Any, units: str | None = None) -> dict[str, Any]:
     return found if units is None else found | {'units': units}
 
 
-def _split(configurations: Configurations) -> tuple[list[Any], list[Any], list[Any]]:
+def _split(configurations: Configurations) -> tuple[list[Any], ...]:
     ends = configurations.offsets[1:-1]
     return (
         np.split(configurations.numbers, ends),
         np.split(configurations.positions, ends),
         list(configurations.cells),
+        list(configurations.pbc),
     )
 
 
-def _structure(numbers: Any, positions: Any, cell: Any) -> dict[str, Any]:
-    """Return a structure as the viewer reads it, to 0.1 mÅ: a picture needs no more."""
+def _structure(numbers: Any, positions: Any, cell: Any, pbc: Any) -> dict[str, Any]:
+    """Return a structure as the viewer reads it, to 0.1 mÅ: a picture needs no more.
+
+    Atoms that have left the cell, as those of a liquid do in time, are brought back.
+    """
+    if np.any(pbc):
+        positions = wrap_positions(positions, cell, pbc)
     x, y, z = np.round(positions, 4).T.tolist()
     names = [chemical_symbols[number] for number in numbers]
     found = {'size': len(names), 'names': names, 'x': x, 'y': y, 'z': z}

@@ -12,9 +12,37 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aiida_enne import __version__
 from aiida_enne.report import catalogue, tables
-from aiida_enne.report.collect import Section, Study, scalars
-from aiida_enne.report.paper.collect import Absence, Paper, paper_numbers
+from aiida_enne.report.collect import Section, Study, collect, scalars
+from aiida_enne.report.interactive import LIMIT
+from aiida_enne.report.paper.collect import Absence, Paper, collect_paper, paper_numbers
+from aiida_enne.report.paper.material import Material
 from aiida_enne.report.pictures import Picture, write_picture
+
+
+def report_on(
+    identifier: str | int,
+    folder: Path,
+    *,
+    map_limit: int = LIMIT,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Path, Study, Paper]:
+    """Gather and write the report of a study, or of any work chain that knows an ensemble.
+
+    Args:
+        identifier: PK or UUID of the work chain.
+        folder: See `write_report`.
+        map_limit: Largest number of structures in the map; 0 for no map.
+        progress: See `write_report`.
+
+    Returns:
+        The page, and what is on it.
+
+    Raises:
+        NotExistent: If there is no such work chain, or there is nothing to report of it.
+    """
+    study = collect(identifier)
+    paper = collect_paper(Material.of(identifier), map_limit=map_limit)
+    return write_report(study, folder, progress, paper), study, paper
 
 
 def write_report(

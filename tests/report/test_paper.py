@@ -10,12 +10,11 @@ from aiida import orm
 
 from aiida_enne import provenance
 from aiida_enne.cli.report import open_archive
-from aiida_enne.report import figure, sharing
-from aiida_enne.report.collect import collect
+from aiida_enne.report import figure, interactive, sharing
 from aiida_enne.report.paper import FIGURES, Material, Missing, find_figure
 from aiida_enne.report.paper.collect import collect_paper, paper_numbers
 from aiida_enne.report.paper.verdicts import judge_study
-from aiida_enne.report.write import write_report
+from aiida_enne.report.write import report_on
 from aiida_enne.science.figures import new_axes
 from tests.audited import store_audit
 
@@ -141,10 +140,11 @@ def test_force_errors_are_those_of_the_held_out_frames(material, silicon):
 
 
 def test_members_of_a_scan_are_compared_on_the_same_held_out_frames(material, silicon):
-    (comparison,) = find_figure('S1').build(material, ddof=0, n_frames=50, kind='densities').content
+    chosen = {'ddof': 0, 'n_frames': 50, 'scan': None}
+    (comparison,) = find_figure('S1').build(material, kind='densities', **chosen).content
     assert comparison.name == 'densities'
     assert comparison.values == (1, 2, 3)
-    grid = find_figure('S2').build(material, ddof=0, n_frames=50, kind='grid').content
+    grid = find_figure('S2').build(material, kind='grid', **chosen | {'scan': 'force'}).content
     assert [one.held for one in grid] == [{'l_max': 0}, {'l_max': 1}, {'l_max': 2}]
     # the points share their members, so that equal members have equal errors
     assert grid[0].member_mae[0] == pytest.approx(comparison.member_mae[0], rel=1e-12)
@@ -153,6 +153,20 @@ def test_members_of_a_scan_are_compared_on_the_same_held_out_frames(material, si
         found = find_figure('S10').build(material, n_frames=50, of=of).content
         assert found.n_samples == n_samples
         assert len(found.n_members) == 3
+
+
+def test_points_without_predictions_are_left_out_and_counted(material):
+    scan = material.record.scans['feature']
+    point = scan.points['point_1'] | {'members': {'seed_1': 'f' * 64}}
+    lacking = replace(scan, points=scan.points | {'point_2': point})
+    other = Material(replace(material.record, scans={'feature': lacking}))
+    chosen = {'ddof': 0, 'n_frames': 50, 'scan': None, 'kind': 'features'}
+    result = find_figure('S4').build(other, **chosen)
+    assert result.title == 'feature (2 of 3 points have predictions)'
+    empty = replace(scan, points={'point_2': point})
+    other = Material(replace(material.record, scans={'feature': empty}))
+    with pytest.raises(Missing, match='predictions of held-out frames by the members'):
+        find_figure('S4').build(other, **chosen)
 
 
 def test_a_choice_that_cannot_be_is_refused(material):
@@ -200,10 +214,9 @@ def test_all_claims_are_judged(material):
 
 
 @pytest.mark.slow
-def test_the_page_has_all_of_it(material, silicon, tmp_path):
-    paper = collect_paper(material, map_limit=40)
+def test_the_page_has_all_of_it(silicon, tmp_path):
+    path, _, paper = report_on(silicon[0].uuid, tmp_path / 'report', map_limit=40)
     assert paper.absences == []
-    path = write_report(collect(silicon[0].uuid), tmp_path / 'report', paper=paper)
     page = path.read_text()
     for form in paper.forms:
         assert (path.parent / 'figures' / f'{form.name}.svg').stat().st_size > 5000
@@ -237,3 +250,11 @@ def test_an_audit_of_other_data_has_what_its_data_allow(aiida_profile_clean, dat
     )
     assert [form.name for form in paper.forms] == ['S3']
     assert paper.map.n_shown == 5
+
+
+def test_a_page_without_the_viewer_says_how_to_get_it(audited, tmp_path, monkeypatch):
+    monkeypatch.setattr(interactive, 'VIEWER', 'no_such_viewer')
+    path, _, paper = report_on(audited[0].uuid, tmp_path / 'report')
+    assert paper.map is None
+    assert 'pip install &#39;aiida-enne[report]&#39;' in path.read_text()
+    assert 'no_such_viewer' not in path.read_text()

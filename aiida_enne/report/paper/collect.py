@@ -113,7 +113,7 @@ def paper_numbers(paper: Paper) -> dict[str, Any]:
             }
             for form in paper.forms
         },
-        'absent': {absence.name: absence.reason for absence in paper.absences},
+        'absent': [[absence.name, absence.reason] for absence in paper.absences],
         'tables': {
             table.title: [dict(zip(table.headers, row, strict=True)) for row in table.rows]
             for table in paper.tables

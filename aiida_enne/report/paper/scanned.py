@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from aiida_enne.report.paper.scans import (
     MAKERS,
     find_scan,
     scan_force_errors,
+    scan_forms,
     scan_rows,
     scan_sources,
     scan_table,
@@ -32,16 +33,19 @@ SCAN_FRAMES = 200
 SIZE = 'n_train'
 
 
-def build_table(material: Material, *, ddof: int, n_frames: int, kind: str) -> Result:
+def build_table(
+    material: Material, *, ddof: int, n_frames: int, kind: str, scan: str | None
+) -> Result:
     """Return the force error over what a scan varies."""
-    scan = find_scan(material, kind)
-    rows = scan_table(material, kind, ddof, n_frames)
+    chosen = find_scan(material, kind, scan)
+    rows = scan_table(material, chosen, ddof, n_frames)
     name = varied(rows)
     found = compare(rows, name)
     least = min(found, key=lambda one: float(one.member_mae.min()))
     held = ''.join(f', {key} = {value}' for key, value in least.held.items())
     measured = f'least force MAE {least.member_mae.min():.4f} eV/Å at {name} = {least.best}{held}'
-    return Result(found, measured, scan_sources(material, scan), kind)
+    title = f'{chosen.name}{_left_out(chosen, len(rows))}'
+    return Result(found, measured, scan_sources(material, chosen), title)
 
 
 def varied(rows: Sequence[Row]) -> str:
@@ -65,7 +69,7 @@ def size_scatters(material: Material, ddof: int) -> dict[int, Scatter]:
     scan = find_scan(material, 'sizes')
     found: dict[int, Scatter] = {}
     for label, parts in scan_rows(material, scan, lambda domain: not parse(domain).own).items():
-        if parts and len(parts[0].members) > 1:
+        if len(parts[0].members) > 1:
             rows = provenance.join_rows(parts)
             size = int(scan.points[label]['n_train'])
             found[size] = of_energies(rows.configurations, rows.energies, ddof=ddof)
@@ -86,7 +90,7 @@ def build_sizes(material: Material, *, ddof: int) -> Result:
     if ranks:
         measured = f'Spearman of σ and |ε| {min(ranks):+.2f} to {max(ranks):+.2f} by family and N'
     content = {f'N = {size}': scatter for size, scatter in found.items()}
-    return Result(content, measured, scan_sources(material, scan))
+    return Result(content, measured, scan_sources(material, scan), _left_out(scan, len(found)))
 
 
 def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
@@ -109,6 +113,12 @@ def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
     return Result(found, measured, sources, 'force components' if of == 'force' else 'energies')
 
 
+def _left_out(scan: Scan, n_points: int) -> str:
+    """Say how many points there are where some are left out for want of predictions."""
+    total = len(scan.points)
+    return '' if n_points == total else f' ({n_points} of {total} points have predictions)'
+
+
 def _subset_errors(
     material: Material, scan: Scan, n_frames: int, of: str
 ) -> tuple[dict[str, Floats], list[str]]:
@@ -117,7 +127,7 @@ def _subset_errors(
         return errors, _per_component(rows)
     trained = material.training_domains
     found = scan_rows(material, scan, lambda domain: domain in trained)
-    joined = {k: thin(provenance.join_rows(parts), n_frames) for k, parts in found.items() if parts}
+    joined = {k: thin(provenance.join_rows(parts), n_frames) for k, parts in found.items()}
     if not joined:
         raise missing('predictions of held-out frames by the members of the scan', MAKERS)
     domains = next(iter(joined.values())).configurations.domains.tolist()
@@ -153,7 +163,6 @@ def _per_component(rows: Rows) -> list[str]:
 def _table(
     name: str, title: str, paper: str, kinds: Sequence[str], size: tuple[float, float]
 ) -> Figure:
-    forms: list[Mapping[str, Any]] = [{'kind': kind} for kind in kinds]
     return Figure(
         name,
         title,
@@ -163,8 +172,8 @@ def _table(
         MAKERS,
         build_table,
         figures.draw_comparisons,
-        {**DDOF, 'n_frames': SCAN_FRAMES, 'kind': kinds[0]},
-        lambda _: forms,
+        {**DDOF, 'n_frames': SCAN_FRAMES, 'kind': kinds[0], 'scan': None},
+        partial(scan_forms, kinds=kinds),
         size,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from aiida import orm
@@ -16,16 +16,25 @@ from aiida_enne.science.scans import Row, row
 MAKERS = 'enne.scan'
 
 
-def find_scan(material: Material, kind: str) -> Scan:
-    """Return the first scan of a kind.
+def find_scan(material: Material, kind: str, name: str | None = None) -> Scan:
+    """Return the scan of a kind and a name, or the first of the kind.
 
     Raises:
         Missing: If there is none.
     """
     for scan in material.record.scans.values():
-        if scan.kind == kind:
+        if scan.kind == kind and name in (None, scan.name):
             return scan
-    raise missing(f'scan of the kind {kind!r}', MAKERS)
+    called = '' if name is None else f' called {name!r}'
+    raise missing(f'scan of the kind {kind!r}{called}', MAKERS)
+
+
+def scan_forms(material: Material, kinds: Sequence[str]) -> list[dict[str, str]]:
+    """Return the choices of all scans of some kinds, or of none of each."""
+    found = [scan for scan in material.record.scans.values() if scan.kind in kinds]
+    known = [{'kind': scan.kind, 'scan': scan.name} for scan in found]
+    absent = [{'kind': kind} for kind in kinds if kind not in {scan.kind for scan in found}]
+    return known + absent
 
 
 def point_ensembles(scan: Scan) -> dict[str, Ensemble]:
@@ -47,31 +56,43 @@ def scan_rows(
 ) -> dict[str, list[Rows]]:
     """Return what the members of every point say about the same held-out frames, by point.
 
-    Left out is what any member of the scan was trained on. Every point has one entry per dataset.
+    Left out is what any member of the scan was trained on, and every point that has a member
+    without predictions. Every point that is left has one entry per dataset.
     """
     ensembles = point_ensembles(scan)
     weights = [digest for one in ensembles.values() for digest in one.weights]
     refused = provenance.trained_keys(provenance.find_trainings(weights).values())
-    found: dict[str, list[Rows]] = {label: [] for label in ensembles}
-    for digest in sorted(set(scan.roles.values())):
-        datasets = [d for d in material.record.datasets.values() if d.sha256 == digest]
-        if not datasets or not any(map(is_wanted, datasets[0].domains)):
-            continue
-        node = orm.load_node(datasets[0].uuid)
-        parts = {label: provenance.gather_rows(one, node) for label, one in ensembles.items()}
-        shared = _shared(parts.values())
-        rows = next(iter(parts.values()))
-        chosen = np.flatnonzero(np.isin(rows.indices, shared))
-        rows = rows.select(chosen)
-        wanted = np.array([is_wanted(d) for d in rows.configurations.domains.tolist()], dtype=bool)
-        new = np.intersect1d(fresh(rows.configurations, refused), np.flatnonzero(wanted))
-        if len(new):
-            kept = rows.indices[new]
-            for label, part in parts.items():
-                order = np.argsort(part.indices)
-                at = order[np.searchsorted(part.indices, kept, sorter=order)]
-                found[label].append(part.select(at))
-    return found
+    datasets = {d.sha256: d for d in material.record.datasets.values()}
+    asked = [
+        datasets[digest]
+        for digest in sorted(set(scan.roles.values()))
+        if digest in datasets and any(map(is_wanted, datasets[digest].domains))
+    ]
+    answers = {
+        dataset.uuid: {
+            label: provenance.gather_rows(one, orm.load_node(dataset.uuid))
+            for label, one in ensembles.items()
+            if has_predicted(one, dataset.sha256)
+        }
+        for dataset in asked
+    }
+    answers = {uuid: parts for uuid, parts in answers.items() if parts}
+    complete = [label for label in ensembles if all(label in p for p in answers.values())]
+    found: dict[str, list[Rows]] = {label: [] for label in complete}
+    for parts in answers.values():
+        kept = _held_out([parts[label] for label in complete], refused, is_wanted)
+        for label in complete if len(kept) else ():
+            indices = parts[label].indices
+            order = np.argsort(indices)
+            found[label].append(
+                parts[label].select(order[np.searchsorted(indices, kept, sorter=order)])
+            )
+    return {label: parts for label, parts in found.items() if parts}
+
+
+def has_predicted(ensemble: Ensemble, sha256: str) -> bool:
+    """Return whether every member predicted a dataset, or a part of it."""
+    return len(provenance.find_predictions(ensemble, sha256)) == len(ensemble.members)
 
 
 def scan_force_errors(
@@ -83,31 +104,28 @@ def scan_force_errors(
         Missing: If the members predicted no held-out frame of a domain trained on.
     """
     trained = material.training_domains
-    found = scan_rows(material, scan, lambda domain: domain in trained)
-    ensembles, errors = point_ensembles(scan), {}
-    rows = None
-    for label, parts in found.items():
-        if not parts:
-            raise missing('predictions of held-out frames by the members of the scan', MAKERS)
-        rows = thin(provenance.join_rows(parts), n_frames)
-        errors[label] = force_errors(ensembles[label], rows)
-    if rows is None:
-        raise missing(f'points in the scan {scan.name!r}', MAKERS)
-    return errors, rows
+    found = {
+        label: thin(provenance.join_rows(parts), n_frames)
+        for label, parts in scan_rows(material, scan, lambda domain: domain in trained).items()
+    }
+    if not found:
+        raise missing('predictions of held-out frames by the members of the scan', MAKERS)
+    ensembles = point_ensembles(scan)
+    errors = {label: force_errors(ensembles[label], rows) for label, rows in found.items()}
+    return errors, next(iter(found.values()))
 
 
-def scan_table(material: Material, kind: str, ddof: int, n_frames: int) -> list[Row]:
+def scan_table(material: Material, scan: Scan, ddof: int, n_frames: int) -> list[Row]:
     """Return error and spread of the forces at every point of a scan."""
 
     def make() -> list[Row]:
-        scan = find_scan(material, kind)
         errors, _ = scan_force_errors(material, scan, n_frames)
         return [
             row(label, scan.points[label]['values'], one, ddof=ddof)
             for label, one in errors.items()
         ]
 
-    return material.once(('table', kind, ddof, n_frames), make)
+    return material.once(('table', scan.uuid, ddof, n_frames), make)
 
 
 def scan_sources(material: Material, scan: Scan) -> dict[str, str]:
@@ -124,10 +142,16 @@ def scan_sources(material: Material, scan: Scan) -> dict[str, str]:
     return found
 
 
-def _shared(parts: Iterable[Rows]) -> Integers:
-    """Return the indices of the configurations that the members of all points predicted."""
-    first, *others = parts
-    shared = first.indices
-    for part in others:
+def _held_out(
+    parts: Sequence[Rows], refused: set[bytes], is_wanted: Callable[[str], bool]
+) -> Integers:
+    """Return the indices of the wanted frames that all points predicted and none may refuse."""
+    if not parts:
+        return np.empty(0, dtype=np.int64)
+    shared = parts[0].indices
+    for part in parts[1:]:
         shared = np.intersect1d(shared, part.indices)
-    return shared
+    rows = parts[0].select(np.flatnonzero(np.isin(parts[0].indices, shared)))
+    wanted = [i for i, d in enumerate(rows.configurations.domains.tolist()) if is_wanted(d)]
+    rows = rows.select(wanted)
+    return rows.indices[fresh(rows.configurations, refused)]

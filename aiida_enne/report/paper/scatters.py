@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from aiida_enne.report.paper.formations import study_formations
 from aiida_enne.report.paper.material import Material, missing
 from aiida_enne.science import figures
 from aiida_enne.science.alignment import Offsets, reference_offset
-from aiida_enne.science.domains import Domain, parse
+from aiida_enne.science.domains import parse
 from aiida_enne.science.growth import Growth, grow
 from aiida_enne.science.scatter import Scatter, flags, join, of_energies, of_formations
 
@@ -49,15 +49,20 @@ def study_scatter(material: Material, ddof: int, zero: str = COMMON_ZERO) -> Sca
 
 
 def build_cone(
-    material: Material, *, ddof: int, zero: str, families: tuple[str, ...], formations: bool
+    material: Material, *, ddof: int, zero: str, families: Sequence[str], formations: bool
 ) -> Result:
-    """Return σ and ε of the configurations of some families, perhaps with formation energies."""
-    wanted = _of_families(families)
-    rows = material.pick(wanted, ' or '.join(families), 'enne.study')
-    scatter = study_scatter(material, ddof, zero)
-    scatter = scatter.select(np.array([wanted(parse(d)) for d in scatter.domain.tolist()]))
-    sources = material.sources(rows)
-    measured = _measured(scatter)
+    """Return σ and ε of liquids and of other families, perhaps with formation energies."""
+    rows, trained = material.rows, material.training_domains
+    kinds = {name: parse(name) for name in np.unique(rows.configurations.domains).tolist()}
+    # what was trained on is the liquid of this study, whatever it is called
+    liquids = [n for n, kind in kinds.items() if kind.family == 'liquid' or n in trained]
+    names = liquids + [n for n, kind in kinds.items() if kind.family in families]
+    if not names:
+        raise missing('held-out liquids', MAKERS)
+    chosen = np.isin(rows.configurations.domains, names)
+    sources = material.sources(rows.select(np.flatnonzero(chosen)))
+    scatter = study_scatter(material, ddof, zero).select(chosen)
+    measured = _measured(scatter, liquids)
     if formations:
         found = {
             domain: (role, one)
@@ -77,18 +82,18 @@ def build_cone(
 
 def build_liquids(material: Material, **options: Any) -> Result:
     """Return F7a: held-out liquids, trained on or not."""
-    return build_cone(material, families=('liquid',), formations=False, **options)
+    return build_cone(material, families=(), formations=False, **options)
 
 
 def build_crystals(material: Material, **options: Any) -> Result:
     """Return F7b: liquids and all points of the equations of state."""
     material.pick(lambda one: one.family == 'phase', 'crystal phases', 'enne.eos')
-    return build_cone(material, families=('liquid', 'phase'), formations=False, **options)
+    return build_cone(material, families=('phase',), formations=False, **options)
 
 
 def build_all(material: Material, **options: Any) -> Result:
     """Return F7c: liquids, crystals, and formation energies of defects and surfaces."""
-    return build_cone(material, families=('liquid', 'phase'), formations=True, **options)
+    return build_cone(material, families=('phase',), formations=True, **options)
 
 
 def build_flags(material: Material, *, ddof: int) -> Result:
@@ -148,21 +153,17 @@ def build_growth(material: Material, *, ddof: int) -> Result:
     return Result(found, measured, material.sources(material.rows))
 
 
-def _measured(scatter: Scatter) -> str:
-    liquid = scatter.of(('liquid',))
+def _measured(scatter: Scatter, liquids: Sequence[str]) -> str:
+    inside = np.isin(scatter.domain, liquids)
     texts = []
-    if len(liquid):
-        texts.append(f'liquid max σ {MEV * liquid.spread.max():.3g} meV/atom')
-    solid = scatter.of(('phase',))
+    if inside.any():
+        texts.append(f'liquid max σ {MEV * scatter.spread[inside].max():.3g} meV/atom')
+    solid = scatter.select(~inside)
     known = solid.spread > 0
     if known.any():
         ratio = float((np.abs(solid.error[known]) / solid.spread[known]).max())
         texts.append(f'crystals |ε| up to {ratio:.3g} σ')
     return '; '.join(texts)
-
-
-def _of_families(families: tuple[str, ...]) -> Callable[[Domain], bool]:
-    return lambda one: one.family in families
 
 
 FIGURES = (

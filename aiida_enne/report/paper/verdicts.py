@@ -12,7 +12,7 @@ from aiida_enne.report.paper.crystals import ZERO, phase_curves, phase_fits
 from aiida_enne.report.paper.formations import study_formations
 from aiida_enne.report.paper.material import N_FRAMES, Material, Missing, thin
 from aiida_enne.report.paper.scanned import SCAN_FRAMES, build_correlations, size_scatters
-from aiida_enne.report.paper.scans import scan_table
+from aiida_enne.report.paper.scans import find_scan, scan_table
 from aiida_enne.report.paper.scatters import study_growth, study_scatter
 from aiida_enne.report.tables import Table
 from aiida_enne.science.audit import Audit, AuditOptions, audit
@@ -84,9 +84,9 @@ def of_claims(verdicts: list[Verdict]) -> Table:
         [
             verdict.claim.figure,
             verdict.claim.text,
+            verdict.outcome,
             _number(verdict.claim.value, verdict.claim.uncertainty, verdict.claim.unit),
             _number(verdict.value, verdict.uncertainty, verdict.claim.unit),
-            verdict.outcome,
             verdict.sentence,
             verdict.threshold,
         ]
@@ -94,14 +94,16 @@ def of_claims(verdicts: list[Verdict]) -> Table:
     ]
     decided = [verdict for verdict in verdicts if verdict.outcome != 'undecided']
     held = sum(verdict.outcome == 'holds' for verdict in decided)
-    headers = ['figure', 'claim', 'paper', 'here', 'verdict', 'what was found', 'judged by']
+    headers = ['figure', 'claim', 'verdict', 'paper', 'here', 'what was found', 'judged by']
     title = f'{held} of {len(decided)} claims hold here; {len(verdicts) - len(decided)} undecided'
     return Table(title, headers, rows)
 
 
 def _scans(material: Material, ddof: int) -> dict[str, list[Row]]:
     found = {
-        kind: _had(lambda kind=kind: scan_table(material, kind, ddof, SCAN_FRAMES))
+        kind: _had(
+            lambda kind=kind: scan_table(material, find_scan(material, kind), ddof, SCAN_FRAMES)
+        )
         for kind in KINDS
     }
     return {kind: rows for kind, rows in found.items() if rows}
