@@ -125,7 +125,7 @@ class NodeParam(click.ParamType):
 
 def table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
     """Lay out columns as wide as their longest entry, numbers to the right."""
-    texts = [list(headers), *[[str(entry) for entry in row] for row in rows]]
+    texts = [[printable(entry) for entry in row] for row in (headers, *rows)]
     widths = [max(len(row[i]) for row in texts) for i in range(len(headers))]
     right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(headers))]
     lines = []
@@ -134,6 +134,11 @@ def table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
         lines.append('  '.join(t.rjust(w) if r else t.ljust(w) for t, w, r in cells))
     lines.insert(1, '  '.join('-' * width for width in widths))
     return '\n'.join(line.rstrip() for line in lines)
+
+
+def printable(value: Any) -> str:
+    """Return a text that leaves the terminal alone: labels of others may hold anything."""
+    return ''.join(c if c.isprintable() else '\N{REPLACEMENT CHARACTER}' for c in str(value))
 
 
 def _is_number(value: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import NodeParam, table, with_profile
+from aiida_enne.cli.common import NodeParam, printable, table, with_profile
 from aiida_enne.cli.dataset_import import import_
 from aiida_enne.cli.domains import domain_table, span
 from aiida_enne.cli.split import split
@@ -71,7 +71,7 @@ def show(node: Any) -> None:
     ]
     files = (attributes.get('source') or {}).get('files', [])
     facts += [('from', f'{f["name"]} ({f["n_frames"]} frames, {f["format"]})') for f in files]
-    click.echo('\n'.join(f'{name:<16}{value}' for name, value in facts) + '\n')
+    click.echo('\n'.join(f'{name:<16}{printable(value)}' for name, value in facts) + '\n')
     click.echo(domain_table(node.get_configurations()))
 
 

@@ -112,9 +112,14 @@ def _choose(folder: Path, only: tuple[str, ...]) -> list[Path]:
     """Return the UPF files to take.
 
     Raises:
-        click.ClickException: If there are none, or one that was asked for is not there.
+        click.ClickException: If there are none, one that was asked for is not there, or one
+            leads out of the folder.
     """
     there = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    root = folder.resolve()
+    for path in there.values():
+        if not path.resolve().is_relative_to(root):
+            raise click.ClickException(f'{path} leads out of the folder {root}; copy the file')
     if missing := sorted(set(only) - set(there)):
         raise click.ClickException(f'{folder} has no file {", ".join(missing)}')
     if only:

@@ -50,10 +50,11 @@ _HINTS = {
 def check_python(code: Any, *, gpus: int, in_job: bool, wait: float) -> Iterator[Verdict]:
     """Run the probe with a Python, on the login node or in a job, and judge what it says."""
     from aiida.common.exceptions import AiidaException
+    from aiida.common.log import override_log_level
 
     where = 'in a job' if in_job else 'on the login node'
     try:
-        with remote_folder(code.computer) as (transport, folder):
+        with override_log_level(), remote_folder(code.computer) as (transport, folder):
             report = run_probe(
                 code, transport, folder, gpus=gpus if in_job else 0, wait=wait if in_job else None
             )

@@ -20,6 +20,7 @@ SCRIPTS = (
     'nequip_keeper.py',
     'nequip_gpus.py',
     'nequip_memory.py',
+    'nequip_trust.py',
 )
 TRAIN, VALIDATION = 'train.xyz', 'validation.xyz'
 MEMBERS, CHECKPOINTS, BEST = 'members', 'checkpoints', 'best.ckpt'

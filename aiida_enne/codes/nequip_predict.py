@@ -17,6 +17,7 @@ SCRIPTS = (
     'nequip_compiled.py',
     'nequip_artefact.py',
     'nequip_memory.py',
+    'nequip_trust.py',
 )
 SETTINGS, CONFIGURATIONS, RESULT = 'predict.json', 'configurations.npz', 'result.json'
 MEMBERS, PREDICTIONS = 'members', 'predictions'

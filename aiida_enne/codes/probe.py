@@ -84,6 +84,7 @@ def judge_gpus(report: Mapping[str, Any], gpus: int, where: str) -> Verdict:
     if seen >= gpus:
         mps = 'MPS there' if report.get('mps') else 'no MPS, members take turns'
         return Verdict('OK', 'GPU', f'{seen} seen {where}: {", ".join(cuda["devices"])}; {mps}')
+    given = f'CUDA_VISIBLE_DEVICES is {report.get("visible")!r}'
     asked = f'{gpus} asked for, torch sees {seen} {where}'
     if where != 'in a job':
         return Verdict('WARN', 'GPU', asked, 'login nodes often have none: look in a job, `--job`')
@@ -91,12 +92,11 @@ def judge_gpus(report: Mapping[str, Any], gpus: int, where: str) -> Verdict:
         return Verdict(
             'FAIL',
             'GPU',
-            f'{asked}: this torch is built without CUDA',
+            f'{asked}: this torch is built without CUDA; {given}',
             'install one from https://pytorch.org with CUDA',
         )
-    hint = f'CUDA_VISIBLE_DEVICES is {report.get("visible")!r}'
     return Verdict(
-        'FAIL', 'GPU', f'{asked}; {hint} {cuda["error"]}', 'is `gpus.directive` right? driver?'
+        'FAIL', 'GPU', f'{asked}; {given} {cuda["error"]}', 'is `gpus.directive` right? driver?'
     )
 
 

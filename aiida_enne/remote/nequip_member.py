@@ -10,11 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import nequip_trust
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from nequip.model import ModelFromCheckpoint
 from nequip.scripts.train import main as nequip_train
+from nequip.utils.global_state import global_state_initialized, set_global_state
 from nequip_keeper import (
     BEST,
     LAST,
@@ -35,6 +37,7 @@ def train(folder: Path, deadline: float) -> str:
     """Train the member of `folder` from scratch or from its checkpoints; return its status."""
     logging.basicConfig(level=logging.INFO, format='[%(asctime)s] %(message)s')
     torch.set_num_threads(1)
+    nequip_trust.force()
     begin = time.monotonic()
     attempt = Attempt(folder, deadline)
     Keeper.attempt = attempt
@@ -100,8 +103,10 @@ def newest(attempt: Attempt) -> Path | None:
 def load(path: Path) -> dict[str, Any] | None:
     """Load a checkpoint of our own; None, with a line in the log, where it is damaged."""
     try:
-        state = torch.load(path, map_location='cpu', weights_only=False)
+        state = nequip_trust.load(path)
         state['callbacks']['Keeper']['rows'], state['optimizer_states']
+    except nequip_trust.UntrustedError:
+        raise  # not damaged: who wrote it may want it back
     except Exception as exception:  # a damaged file may fail in any way
         logger.warning('%s is damaged and not used: %s', path.name, exception)
         return None
@@ -121,6 +126,8 @@ def describe(path: Path) -> dict[str, Any]:
         for name, value in zip(keeper['columns'], row, strict=True)
         if math.isfinite(value) and name not in ('epoch', 'step')
     }
+    if not global_state_initialized():  # it failed before NequIP had begun
+        set_global_state()
     model = ModelFromCheckpoint(str(path))
     inner = next(iter(model.values()))
     return {

@@ -12,6 +12,7 @@ import torch
 from nequip.data import AtomicDataDict
 from nequip.model.saved_models.load_utils import load_saved_model
 from nequip_frames import Frames, Geometry
+from nequip_trust import check
 
 logging.getLogger('nequip').setLevel(logging.WARNING)
 
@@ -38,6 +39,7 @@ class Member:
 
     def open(self) -> None:
         """Load the checkpoint."""
+        check(self.path)
         model = load_saved_model(str(self.path)).eval().to(self.device)
         for parameter in model.parameters():
             parameter.requires_grad_(False)

@@ -31,7 +31,7 @@ def main() -> None:
     if settings['threads'] is not None:
         torch.set_num_threads(settings['threads'])
 
-    with np.load(CONFIGURATIONS) as arrays:
+    with np.load(CONFIGURATIONS, allow_pickle=False) as arrays:
         frames = Frames({name: arrays[name] for name in arrays.files})
     members = [
         Member(label, Path(path), settings['device'], settings['features'])

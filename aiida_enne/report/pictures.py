@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,7 @@ def write_picture(
         The picture, base64, and the files.
     """
     axes = draw(new_axes(*size))
+    name = re.sub(r'[^\w.-]', '_', name)  # labels of an archive may be anything, paths too
     files = (f'figures/{name}.png', f'figures/{name}.svg')
     for file in files:
         save(axes, folder / file, file[-3:])

@@ -62,6 +62,7 @@ def test_default(prepare, inputs, file_regression):
         'nequip_members.py',
         'nequip_memory.py',
         'nequip_predict.py',
+        'nequip_trust.py',
         'predict.json',
     ]
     assert sorted(target for _, _, target in job.local_copy_list) == [

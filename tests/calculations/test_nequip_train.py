@@ -13,7 +13,7 @@ from aiida_enne.science.frames import from_extxyz
 from aiida_enne.science.splits import Split
 
 NAME = 'enne.nequip.train'
-SCRIPTS = [f'nequip_{name}.py' for name in ('gpus', 'keeper', 'member', 'memory', 'train')]
+SCRIPTS = [f'nequip_{name}.py' for name in ('gpus', 'keeper', 'member', 'memory', 'train', 'trust')]
 
 
 def content(folder, *path):

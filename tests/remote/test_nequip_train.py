@@ -243,3 +243,35 @@ def test_members_are_dealt_out_to_gpus(prepare_job, monkeypatch):
     train(folder, '--processes', '3', '--gpus', '2')
     found = re.findall(r'(\w): began as process \d+ on GPU (\d)', (folder / 'out').read_text())
     assert found == [('a', '4'), ('b', '6'), ('c', '4')]
+
+
+def test_a_checkpoint_that_would_have_to_be_unpickled_is_neither_used_nor_lost(
+    undisturbed, prepare_job
+):
+    folder = attempt_after(undisturbed[0], prepare_job, {'a': 1})
+    checkpoint = folder / 'members/a/checkpoints/last.ckpt'
+    edit(checkpoint, "state['extra'] = __import__('fractions').Fraction(1, 2)")
+    before = checkpoint.read_bytes()
+    result = train(folder)['a']
+    assert result['status'] == 'failed'
+    assert "last.ckpt holds ['fractions.Fraction']" in result['message']
+    assert checkpoint.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_the_schedule_of_the_paper_is_continued_without_unpickling(prepare_job):
+    paper = protocols.load('ensemble', 'paper')['training']['train']['parameters'][
+        'training_module'
+    ]
+    schedule = {name: paper[name] for name in ('lr_scheduler', 'optimizer')}
+
+    def prepared(folder, epochs):
+        path = folder / 'members/a/config.yaml'
+        change(path, 'training_module', **schedule)
+        change(path, 'trainer', max_epochs=epochs)
+        return folder
+
+    first = prepared(prepare_job({'a': 1}), 3)
+    assert train(first)['a']['status'] == 'finished'
+    result = train(prepared(attempt_after(first, prepare_job, {'a': 1}), 5))['a']
+    assert (result['status'], result['first_epoch'], result['epochs']) == ('finished', 3, 5)

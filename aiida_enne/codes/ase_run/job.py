@@ -16,7 +16,7 @@ JOB, CONFIGURATIONS, RESULTS, UNITS = 'job.json', 'configurations.npz', 'results
 SCRIPTS = ('ase_run.py', 'ase_calculators.py', 'ase_dynamics.py', 'ase_tasks.py', 'ase_units.py')
 
 #: Added where the calculator is an ensemble; checkpoints are `members/<label>.ckpt`.
-ENSEMBLE_SCRIPTS = ('ase_ensemble.py', 'nequip_members.py', 'nequip_frames.py')
+ENSEMBLE_SCRIPTS = ('ase_ensemble.py', 'nequip_members.py', 'nequip_frames.py', 'nequip_trust.py')
 MEMBERS = 'members'
 
 
