@@ -109,6 +109,14 @@ class PredictionWorkChain(WorkChain):
             validator=validate_count,
             help='Members that share a job, and with it the neighbour lists.',
         )
+        spec.input(
+            'max_concurrent',
+            valid_type=int,
+            is_metadata=True,
+            required=False,
+            validator=validate_count,
+            help='Jobs at a time, all by default.',
+        )
         spec.inputs.validator = validate_inputs
         spec.outline(
             cls.list_jobs, while_(cls.has_jobs)(cls.submit_jobs, cls.inspect_jobs), cls.conclude
@@ -169,7 +177,7 @@ class PredictionWorkChain(WorkChain):
             for dataset in sorted(self.inputs.datasets)
             for number, group in enumerate(groups)
         }
-        self.ctx.waiting, self.ctx.attempt = list(self.ctx.jobs), 0
+        self.ctx.waiting = list(self.ctx.jobs)
         self.ctx.predictions, self.ctx.failures = {}, {}
 
     def has_jobs(self) -> bool:
@@ -177,10 +185,11 @@ class PredictionWorkChain(WorkChain):
         return bool(self.ctx.waiting)
 
     def submit_jobs(self) -> ToContext:
-        """Submit whatever waits."""
-        self.ctx.attempt += 1
+        """Submit as many as may run at a time."""
+        k = self.inputs.get('max_concurrent') or len(self.ctx.waiting)
+        self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]
         submitted = {}
-        for name in self.ctx.waiting:
+        for name in self.ctx.running:
             piece = self.ctx.jobs[name]
             piece['attempts'] += 1
             dataset = piece['dataset']
@@ -192,14 +201,14 @@ class PredictionWorkChain(WorkChain):
                 inputs['split'] = self.inputs.splits[dataset]
                 if 'part' in self.inputs:
                     inputs['part'] = self.inputs.part
-            inputs['metadata']['call_link_label'] = f'{name}_attempt_{self.ctx.attempt}'
+            inputs['metadata']['call_link_label'] = f'{name}_attempt_{piece["attempts"]}'
             submitted[f'job_{name}'] = self.submit(Predict, **inputs)
         return ToContext(**submitted)
 
     def inspect_jobs(self) -> None:
         """Take over what there is; what was lost goes once more, what was too large in halves."""
         again = []
-        for name in self.ctx.waiting:
+        for name in self.ctx.running:
             piece, job = self.ctx.jobs[name], self.ctx[f'job_{name}']
             found = dict(job.outputs.predictions) if 'predictions' in job.outputs else {}
             missing = [label for label in piece['group'] if label not in found]
@@ -223,7 +232,7 @@ class PredictionWorkChain(WorkChain):
                 self.ctx.failures[f'{piece["dataset"]}.{label}'] = (
                     job.exit_message or job.process_state.value
                 )
-        self.ctx.waiting = again
+        self.ctx.waiting = again + self.ctx.waiting
 
     def halve(
         self, piece: dict[str, Any], missing: list[str], status: int | None

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ToContext, WorkChain
 
+#: Of the message of one branch in that of all; the branch itself has the rest.
+WIDTH = 300
+
 
 class Branches(WorkChain):
-    """Submit branches stage by stage; one that fails is named and takes no other along."""
+    """Submit branches stage by stage; one that fails is named and takes no other along.
 
-    #: Stages in their order; `plan_<stage>` names its branches.
+    A subclass has `plan_<stage>`, which names branches, and `take_<kind>(node, label)` for those
+    that are called `<kind>` or `<kind>__<label>`.
+    """
+
+    #: Stages in their order.
     STAGES: tuple[str, ...] = ()
 
     def begin(self) -> None:
@@ -38,9 +46,13 @@ class Branches(WorkChain):
         share = None if limit is None else limit // n
         submitted = {}
         for name in self.ctx.running:
-            process, inputs = self.branch(name, share)
-            inputs['metadata'] = dict(inputs.get('metadata', {})) | {'call_link_label': name}
-            submitted[f'branch_{name}'] = self.submit(process, inputs)
+            try:
+                process, inputs = self.branch(name, share)
+                inputs['metadata'] = dict(inputs.get('metadata', {})) | {'call_link_label': name}
+                submitted[f'branch_{name}'] = self.submit(process, inputs)
+            except ValueError as exception:  # refused when its inputs were built or checked
+                self.ctx.failures[name] = str(exception)
+        self.ctx.running = [name for name in self.ctx.running if f'branch_{name}' in submitted]
         return ToContext(**submitted)
 
     @abstractmethod
@@ -52,9 +64,10 @@ class Branches(WorkChain):
         for name in self.ctx.running:
             node = self.ctx[f'branch_{name}']
             if not node.is_finished_ok:
-                why = node.exit_message or node.process_state.value
+                why = shorten(node.exit_message or node.process_state.value, WIDTH)
                 self.ctx.failures[name] = f'{node.process_label}<{node.uuid}>: {why}'
-            getattr(self, f'take_{name.partition("__")[0]}')(node)
+            kind, _, label = name.partition('__')
+            getattr(self, f'take_{kind}')(node, label)
 
 
 def limited(own: Any, share: int | None) -> int | None:

@@ -8,13 +8,16 @@ from typing import Any
 from aiida import orm
 from aiida.engine import PortNamespace, ProcessSpec
 
+from aiida_enne.codes.ase_run import ENSEMBLE
 from aiida_enne.science.relaxations import ANY_LATTICE_CONSTANT
+from aiida_enne.science.scan_plans import Base, plan_scan
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.reference.chosen import load_protocol, validate_count
-from aiida_enne.workflows.reference.liquid import LiquidWorkChain
+from aiida_enne.workflows.reference.liquid import LiquidWorkChain, plan
+from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.eos import EquationOfStateWorkChain
 from aiida_enne.workflows.study.surface import SurfaceWorkChain
@@ -27,11 +30,9 @@ REFERENCE = {
     'defect': (DefectWorkChain, ('lattice_constant', 'own')),
     'surface': (SurfaceWorkChain, ('lattice_constant', 'own')),
 }
-OWNED_OF_ASE = tuple(
-    f'ase.{name}' for name in ('configurations', 'task', 'seed', 'models', 'calculator')
-)
-#: Seed with which training sets are drawn, unless another is chosen.
-DRAW_SEED = 1
+OWNED_OF_ASE = tuple(f'ase.{name}' for name in ('configurations', 'task', 'seed', 'models'))
+#: Relaxations by the ensemble that may fail.
+ANY_NUMBER = 10**6
 
 
 def define(spec: ProcessSpec) -> None:
@@ -39,7 +40,7 @@ def define(spec: ProcessSpec) -> None:
     node = {'serializer': orm.to_aiida_type}
     left_out = {'required': False, 'populate_defaults': False}
     for name, (process, owned) in REFERENCE.items():
-        options = {} if name == 'liquid' else left_out
+        options = {} if name == 'liquid' else dict(left_out)  # plumpy empties what it is given
         spec.expose_inputs(process, namespace=name, exclude=owned, namespace_options=options)
     spec.input(
         'lattice_constant',
@@ -70,7 +71,7 @@ def define(spec: ProcessSpec) -> None:
     owned = ('models', 'datasets', 'splits', 'part')
     spec.expose_inputs(AuditWorkChain, namespace='audit', exclude=owned)
     spec.expose_inputs(
-        AseBaseWorkChain, namespace='own', exclude=OWNED_OF_ASE, namespace_options=left_out
+        AseBaseWorkChain, namespace='own', exclude=OWNED_OF_ASE, namespace_options=dict(left_out)
     )
     spec.input(
         'scans',
@@ -100,7 +101,7 @@ def validate_draw(node: orm.Dict | None, _: Any) -> str | None:
     if node is None:
         return None
     given = node.get_dict()
-    size, seed = given.get('size'), given.get('seed', DRAW_SEED)
+    size, seed = given.get('size'), given.get('seed', scanning.DRAW_SEED)
     if set(given) - {'size', 'seed'} or type(size) is not int or size < 1:
         return f'`draw` must hold `size`, at least 1, and perhaps `seed`; got {given}'
     return None if type(seed) is int and seed >= 0 else f'`seed` must not be negative, got {seed}'
@@ -117,10 +118,27 @@ def validate(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
             f'{" and ".join(needy)} need a lattice constant: give `lattice_constant`, or diamond '
             f'among the phases of `eos`, which are {sorted(phases)}'
         )
-    for name in needy:
-        process, _ = REFERENCE[name]
-        if why := process.validate(inputs[name], process.spec().inputs):
-            return f'`{name}`: {why}'
+    return validate_scans(inputs)
+
+
+def validate_scans(inputs: Mapping[str, Any]) -> str | None:
+    """Check the points of all scans, as far as they can be known before anything has run."""
+    densities = [one for one in plan(inputs['liquid']).values() if one['start'] == 'crystal']
+    draw = scanning.complete_draw(inputs)
+    base = Base(
+        size=draw.get('size', 1),
+        seeds=tuple(inputs['ensemble']['seeds'].get_list()),
+        domains=tuple(one['domain'] for one in densities),
+        max_epochs=1,
+        draw_seed=draw['seed'],
+    )
+    for name, scan in inputs['scans'].get_dict().items():
+        if not name.isidentifier():
+            return f'the name of a scan must be an identifier, got {name!r}'
+        try:
+            plan_scan(scan, base)
+        except ValueError as exception:
+            return f'scan {name}: {exception}'
     return None
 
 
@@ -137,6 +155,8 @@ def from_protocol(
         ValueError: If there is no such protocol, or a value cannot be used.
     """
     chosen = load_protocol('study', engine, protocol, overrides)
+    if 'method' in (given := (overrides or {}).get('split') or {}):
+        chosen['split'] = given  # nothing of another method is left
     names = chosen.pop('protocols')
     inputs: dict[str, Any] = {}
     for name, (process, owned) in REFERENCE.items():
@@ -161,11 +181,32 @@ def from_protocol(
         protocols.load('predict', names['audit'], given), python, given
     )
     inputs['audit'] = protocols.with_code(AuditWorkChain.spec().inputs, audit | predict, python)
-    own = chosen.pop('own')
-    if own is not None:
-        book = protocols.load('reference_ase', names['own'], own)
-        inputs['own'] = protocols.with_code(AseBaseWorkChain.spec().inputs, book['base'], python)
+    if (own := chosen.pop('own')) is not None:
+        inputs['own'] = own_engine(python, names['own'], own)
     for name in ('split', 'scans', 'draw'):
         if (value := chosen.pop(name, None)) is not None:
             inputs[name] = orm.Dict(value)
     return inputs | {key: value for key, value in chosen.items() if value is not None}
+
+
+def own_engine(
+    python: orm.AbstractCode, protocol: str, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the inputs of the ASE engine with the ensemble as its calculator.
+
+    Args:
+        python: Python with NequIP.
+        protocol: One of the protocols of the ASE engine.
+        overrides: Of `base`; `gpus`, 1 of a job or none, is no port but becomes the device.
+
+    Raises:
+        ValueError: If there are no such GPUs.
+    """
+    words, rest = machine.take_words(overrides)
+    base = protocols.load('reference_ase', protocol, rest)['base']
+    device = 'cuda' if words['gpus'] else 'cpu'
+    options = base['ase']['metadata']['options']
+    placed = machine.add(machine.job_options(python.computer, words), options)
+    base['ase']['metadata'] = base['ase']['metadata'] | {'options': placed}
+    base['ase']['calculator'] = {'preset': ENSEMBLE, 'keywords': {'device': device}}
+    return protocols.with_code(AseBaseWorkChain.spec().inputs, base, python)

@@ -11,7 +11,6 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, while
 from aiida_enne.calculations.functions import split_dataset
 from aiida_enne.calculations.relaxations import take_lattice_constant
 from aiida_enne.calculations.study import map_split, take_production, thin_training
-from aiida_enne.codes.ase_run import ENSEMBLE
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science import studies
@@ -19,9 +18,10 @@ from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
 from aiida_enne.workflows.reference.liquid import plan
-from aiida_enne.workflows.study import ports
+from aiida_enne.workflows.study import ports, scanning
 from aiida_enne.workflows.study.branches import Branches, limited, returned
 from aiida_enne.workflows.study.defect import DefectWorkChain
+from aiida_enne.workflows.study.scan import ScanWorkChain
 from aiida_enne.workflows.study.surface import SurfaceWorkChain
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
@@ -29,9 +29,9 @@ OWN = {'own__defect': DefectWorkChain, 'own__surface': SurfaceWorkChain}
 
 
 class StudyWorkChain(Branches):
-    """Liquids ‖ phases → ensemble ‖ defects ‖ surfaces → its own relaxations → audit."""
+    """Liquids ‖ phases → ensemble ‖ defects ‖ surfaces → its own relaxations → audit → scans."""
 
-    STAGES = ('reference', 'training', 'own', 'audit')
+    STAGES = ('reference', 'training', 'own', 'audit', 'scans')
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -56,6 +56,7 @@ class StudyWorkChain(Branches):
         spec.expose_outputs(EnsembleWorkChain)
         spec.outputs['summary'].required = False
         spec.expose_outputs(AuditWorkChain)
+        spec.output_namespace('scans', valid_type=orm.Dict, dynamic=True, help='By name.')
         spec.exit_code(400, 'ERROR_PARTS_FAILED', message='Some parts failed: {failures}')
 
     @classmethod
@@ -91,29 +92,29 @@ class StudyWorkChain(Branches):
         """Nothing is known yet."""
         super().begin()
         self.ctx.datasets, self.ctx.own, self.ctx.models = {}, {}, {}
-        self.ctx.analyses, self.ctx.predictions = {}, {}
+        self.ctx.analyses, self.ctx.predictions, self.ctx.scans = {}, {}, None
 
     def plan_reference(self) -> list[str]:
         """Begin with what needs nothing else."""
         return [name for name in ('liquid', 'eos') if name in self.inputs]
 
-    def take_liquid(self, node: orm.ProcessNode) -> None:
+    def take_liquid(self, node: orm.ProcessNode, _: str) -> None:
         """Take over all frames, and what was found of each trajectory."""
         self.ctx.analyses = returned(node, 'analyses')
         if 'dataset' in node.outputs:
             self.ctx.datasets['liquid'] = node.outputs.dataset
 
-    def take_eos(self, node: orm.ProcessNode) -> None:
+    def take_eos(self, node: orm.ProcessNode, _: str) -> None:
         """Take over the relaxed phases, and the fits."""
         self.take_relaxed(node, 'eos')
         if 'equilibrium' in node.outputs:
             self.out('equilibrium', node.outputs.equilibrium)
 
-    def take_defect(self, node: orm.ProcessNode) -> None:
+    def take_defect(self, node: orm.ProcessNode, _: str) -> None:
         """Take over the paths of defects."""
         self.take_relaxed(node, 'defect')
 
-    def take_surface(self, node: orm.ProcessNode) -> None:
+    def take_surface(self, node: orm.ProcessNode, _: str) -> None:
         """Take over the paths of slabs."""
         self.take_relaxed(node, 'surface')
 
@@ -154,8 +155,8 @@ class StudyWorkChain(Branches):
             training = self.ctx.datasets['training'] = take_production(liquid, named)
             split = self.ctx.pool = split_dataset(training, self.inputs.split)
             if 'draw' in self.inputs:
-                draw = {'seed': ports.DRAW_SEED} | self.inputs.draw.get_dict()
-                split = thin_training(training, split, orm.Dict(draw))
+                draw = orm.Dict(scanning.complete_draw(self.inputs))
+                split = thin_training(training, split, draw)
             self.ctx.splits = {'training': split, 'liquid': map_split(liquid, named, split)}
         except ValueError as exception:
             self.ctx.failures['training'] = str(exception)
@@ -163,7 +164,7 @@ class StudyWorkChain(Branches):
         self.out('split', split)
         return True
 
-    def take_ensemble(self, node: orm.ProcessNode) -> None:
+    def take_ensemble(self, node: orm.ProcessNode, _: str) -> None:
         """Take over the members; they are used if there are enough of them."""
         self.out_many(self.exposed_outputs(node, EnsembleWorkChain))
         if node.is_finished_ok:
@@ -175,9 +176,8 @@ class StudyWorkChain(Branches):
             return []
         return [name for name in OWN if name.partition('__')[2] in self.inputs]
 
-    def take_own(self, node: orm.ProcessNode) -> None:
+    def take_own(self, node: orm.ProcessNode, kind: str) -> None:
         """Take over geometries that the ensemble relaxed."""
-        kind = 'defect' if node.process_class is DefectWorkChain else 'surface'
         self.take_relaxed(node, kind, own=True)
 
     def plan_audit(self) -> list[str]:
@@ -186,14 +186,28 @@ class StudyWorkChain(Branches):
             return []
         return ['audit', 'own_predictions'] if self.ctx.own else ['audit']
 
-    def take_audit(self, node: orm.ProcessNode) -> None:
+    def take_audit(self, node: orm.ProcessNode, _: str) -> None:
         """Take over predictions and statistics."""
         self.ctx.predictions |= returned(node, 'predictions')
         self.out('statistics', returned(node, 'statistics'))
 
-    def take_own_predictions(self, node: orm.ProcessNode) -> None:
+    def take_own_predictions(self, node: orm.ProcessNode, _: str) -> None:
         """Take over predictions alone."""
         self.ctx.predictions |= returned(node, 'predictions')
+
+    def plan_scans(self) -> list[str]:
+        """Begin with the next scan: what two of them share is trained by the first."""
+        if self.ctx.models and self.ctx.scans is None:
+            self.ctx.scans = list(self.inputs.scans.get_dict())
+        if not self.ctx.scans:
+            return []
+        self.ctx.stages.insert(0, 'scans')
+        return [f'scan__{self.ctx.scans.pop(0)}']
+
+    def take_scan(self, node: orm.ProcessNode, name: str) -> None:
+        """Take over what a scan consists of."""
+        if 'summary' in node.outputs:
+            self.out(f'scans.{name}', node.outputs.summary)
 
     def branch(self, name: str, share: int | None) -> tuple[type[WorkChain], dict[str, Any]]:
         """Return the work chain of a branch and its inputs."""
@@ -205,7 +219,10 @@ class StudyWorkChain(Branches):
             process, kind = OWN[name], name.partition('__')[2]
             inputs = dict(self.exposed_inputs(process, kind, agglomerate=False))
             inputs |= {'engine': orm.Str('ase'), 'own': orm.Bool(True)}
-            inputs['inputs'] = {'base': self.own_engine()}
+            inputs['max_failures'] = orm.Int(ports.ANY_NUMBER)  # a finding, no fault of the study
+            base = thaw(self.inputs.own)
+            base['ase']['models'] = self.ctx.models
+            inputs['inputs'] = {'base': base}
             return process, self.placed(kind, inputs, share)
         if name == 'ensemble':
             inputs = dict(self.exposed_inputs(EnsembleWorkChain, name, agglomerate=False))
@@ -215,7 +232,16 @@ class StudyWorkChain(Branches):
                 inputs['max_concurrent'] = orm.Int(limit)
             return EnsembleWorkChain, inputs
         inputs = dict(self.exposed_inputs(AuditWorkChain, 'audit', agglomerate=False))
-        inputs['models'] = self.ctx.models
+        if name.startswith('scan__'):
+            scan = self.inputs.scans[name.removeprefix('scan__')]
+            ensemble = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
+            base = scanning.base_of(self.inputs, self.ctx.splits['training'], self.ctx.domains)
+            prepared = scanning.scan_inputs(scan, base, ensemble, inputs, self.ctx)
+            prepared['max_concurrent'] = limited(scan.get('max_concurrent', 1), share)
+            return ScanWorkChain, prepared
+        inputs |= {'models': self.ctx.models}
+        if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
+            inputs['max_concurrent'] = limit
         if name == 'own_predictions':
             del inputs['audit']
             return PredictionWorkChain, inputs | {'datasets': self.ctx.own}
@@ -230,12 +256,6 @@ class StudyWorkChain(Branches):
         if kind in ('defect', 'surface'):
             inputs['lattice_constant'] = self.ctx.lattice_constant
         return inputs
-
-    def own_engine(self) -> dict[str, Any]:
-        """Return inputs of the ASE engine with the ensemble as its calculator."""
-        base = thaw(self.inputs.own)
-        base['ase'] |= {'calculator': orm.Dict({'preset': ENSEMBLE}), 'models': self.ctx.models}
-        return base
 
     def conclude(self) -> ExitCode | None:
         """Hand out everything there is, then say what failed."""

@@ -1,0 +1,205 @@
+"""Scan of training choices: an ensemble at every point, no member trained or asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ExitCode, PortNamespace, ProcessSpec, WorkChain, while_
+from aiida.manage.caching import get_use_cache
+
+from aiida_enne.calculations.nequip_predict import NequipPredictCalculation as Predict
+from aiida_enne.calculations.nequip_predict import chosen_indices
+from aiida_enne.calculations.scans import summarise_scan
+from aiida_enne.codes import nequip
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import ModelData
+from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.split import SplitData
+from aiida_enne.science.scan_plans import PLANNERS
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.prediction import PredictionWorkChain
+from aiida_enne.workflows.reference.chosen import validate_count
+from aiida_enne.workflows.study.branches import Branches, limited, returned
+from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
+
+#: Between the kind of a branch and the point or role that it is for.
+JOINT = '__'
+
+
+def validate_kind(node: orm.Str, _: Any) -> str | None:
+    """Check that there is such a kind of scan."""
+    known = ', '.join(PLANNERS)
+    return None if node.value in PLANNERS else f'`kind` must be one of {known}; got {node.value}'
+
+
+def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+    """Check that every point has a split of the dataset and parameters that NequIP may have."""
+    if not {'points', 'splits', 'dataset', 'ensemble'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    points, splits = inputs['points'].get_dict(), inputs.get('splits', {})
+    if not points or set(points) != set(splits):
+        return (
+            f'`splits` must hold one for each of the points {sorted(points)}, got {sorted(splits)}'
+        )
+    for label, point in points.items():
+        if set(point) != {'values', 'parameters', 'seeds'}:
+            return f'{label} must hold `values`, `parameters` and `seeds`, got {sorted(point)}'
+        if why := splits[label].mismatch(inputs['dataset']):
+            return f'{label}: {why}'
+        parameters = inputs['ensemble']['training']['train']['parameters'].get_dict()
+        if why := nequip.check_parameters(protocols.merge(parameters, point['parameters'])):
+            return f'{label}: {why}'
+    return None
+
+
+class ScanWorkChain(Branches):
+    """Train an ensemble at every point, then let all new members predict the datasets.
+
+    Members and predictions that the profile has are handed out where caching is enabled.
+    """
+
+    STAGES = ('ensembles', 'predictions')
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        node = {'serializer': orm.to_aiida_type}
+        spec.input('kind', valid_type=orm.Str, validator=validate_kind, **node)
+        spec.input(
+            'points',
+            valid_type=orm.Dict,
+            help='By label: `values`, `parameters` of NequIP that replace some, `seeds`.',
+            **node,
+        )
+        spec.input('dataset', valid_type=DatasetData, help='What is trained on.')
+        spec.input_namespace('splits', valid_type=SplitData, dynamic=True, help='By point.')
+        owned = ('dataset', 'split', 'splits', 'seeds')
+        spec.expose_inputs(EnsembleWorkChain, namespace='ensemble', exclude=owned)
+        owned = ('models', 'datasets', 'splits', 'part')
+        spec.expose_inputs(PredictionWorkChain, namespace='prediction', exclude=owned)
+        spec.input_namespace(
+            'datasets', valid_type=ConfigurationsData, dynamic=True, help='Predicted, by role.'
+        )
+        spec.input_namespace(
+            'parts',
+            valid_type=SplitData,
+            dynamic=True,
+            help='Of which the test part only is, by role.',
+        )
+        spec.input(
+            'max_concurrent',
+            valid_type=int,
+            is_metadata=True,
+            default=1,
+            validator=validate_count,
+            help='Points, or roles, that are worked on at a time.',
+        )
+        spec.inputs.validator = validate_inputs
+        spec.outline(
+            cls.begin, while_(cls.has_branches)(cls.submit_branches, cls.gather), cls.conclude
+        )
+        spec.output('summary', valid_type=orm.Dict, required=False, help='See `summarise_scan`.')
+        spec.output_namespace('models', valid_type=ModelData, dynamic=True, help='By point.')
+        spec.output_namespace(
+            'predictions', valid_type=PredictionData, dynamic=True, help='By role, point, member.'
+        )
+        spec.exit_code(410, 'ERROR_POINTS_FAILED', message='Some points failed: {failures}')
+
+    def begin(self) -> None:
+        """Nothing is known yet."""
+        super().begin()
+        self.ctx.models, self.ctx.found = {}, {}
+
+    def plan_ensembles(self) -> list[str]:
+        """Train at every point."""
+        self.ctx.points = self.inputs.points.get_dict()
+        return [f'train{JOINT}{label}' for label in self.ctx.points]
+
+    def take_train(self, node: orm.ProcessNode, label: str) -> None:
+        """Take over the members of a point, if there are enough of them."""
+        if node.is_finished_ok:
+            self.ctx.models[label] = returned(node, 'models')
+
+    def plan_predictions(self) -> list[str]:
+        """Predict with the members that have not yet been asked."""
+        self.ctx.missing, self.ctx.names = {}, {}
+        for role in self.inputs.get('datasets', {}):
+            known, missing = {}, {}
+            for point, models in self.ctx.models.items():
+                for member, model in models.items():
+                    label = f'{point}_{member}'
+                    self.ctx.names[label] = f'{point}.{member}'
+                    if (found := self.known_prediction(role, model)) is not None:
+                        known[label] = found
+                    else:
+                        missing[label] = model
+            self.ctx.found[role], self.ctx.missing[role] = known, missing
+        return [f'predict{JOINT}{role}' for role, models in self.ctx.missing.items() if models]
+
+    def known_prediction(self, role: str, model: ModelData) -> PredictionData | None:
+        """Return what a member has said of the same configurations before, if caching is on."""
+        if not get_use_cache(identifier=Predict.build_process_type()):
+            return None
+        dataset = self.inputs.datasets[role]
+        indices = chosen_indices(dataset, self.inputs.get('parts', {}).get(role), None)
+        query = orm.QueryBuilder().append(
+            PredictionData,
+            filters={
+                'attributes.weights_sha256': model.weights_sha256,
+                'attributes.dataset_sha256': dataset.sha256,
+                'attributes.n_frames': len(indices),
+            },
+        )
+        for (node,) in query.order_by({PredictionData: {'id': 'asc'}}).iterall():
+            if np.array_equal(node.get_arrays(['indices'])['indices'], indices):
+                return node
+        return None
+
+    def take_predict(self, node: orm.ProcessNode, role: str) -> None:
+        """Take over what the new members said."""
+        self.ctx.found[role].update(returned(node, 'predictions').get(role, {}))
+
+    def branch(self, name: str, share: int | None) -> tuple[type[WorkChain], dict[str, Any]]:
+        """Return the work chain of a branch and its inputs."""
+        kind, _, label = name.partition(JOINT)
+        if kind == 'predict':
+            inputs = dict(self.exposed_inputs(PredictionWorkChain, 'prediction', agglomerate=False))
+            inputs |= {'models': self.ctx.missing[label]}
+            inputs['datasets'] = {label: self.inputs.datasets[label]}
+            if label in self.inputs.get('parts', {}):
+                inputs['splits'] = {label: self.inputs.parts[label]}
+            return PredictionWorkChain, inputs
+        point = self.ctx.points[label]
+        inputs = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
+        inputs |= {'dataset': self.inputs.dataset, 'split': self.inputs.splits[label]}
+        inputs['seeds'] = orm.List(point['seeds'])
+        train = dict(inputs['training']['train'])
+        parameters = protocols.merge(train['parameters'].get_dict(), point['parameters'])
+        train['parameters'] = orm.Dict(parameters)
+        inputs['training'] = {**inputs['training'], 'train': train}
+        if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
+            inputs['max_concurrent'] = orm.Int(limit)
+        return EnsembleWorkChain, inputs
+
+    def conclude(self) -> ExitCode | None:
+        """Hand out everything there is, then name the points that failed."""
+        self.out('models', self.ctx.models)
+        for role, found in self.ctx.found.items():
+            for label, prediction in found.items():
+                self.out(f'predictions.{role}.{self.ctx.names[label]}', prediction)
+        if self.ctx.models:
+            nodes = {'models': self.ctx.models}
+            nodes['splits'] = {label: self.inputs.splits[label] for label in self.ctx.models}
+            if self.inputs.get('datasets', {}):
+                nodes['datasets'] = dict(self.inputs.datasets)
+            values = {label: point['values'] for label, point in self.ctx.points.items()}
+            self.out('summary', summarise_scan(self.inputs.kind, orm.Dict(values), **nodes))
+        if self.ctx.failures:
+            told = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
+            return self.exit_codes.ERROR_POINTS_FAILED.format(failures=told)
+        return None

@@ -1,0 +1,75 @@
+"""From the scans that a study is given to the inputs of their work chains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiida import orm
+
+from aiida_enne.calculations.study import thin_training
+from aiida_enne.data.split import SplitData
+from aiida_enne.science.scan_plans import Base, plan_scan, roles_of
+
+#: Seed with which training sets are drawn, unless another is chosen.
+DRAW_SEED = 1
+#: Roles that are predicted in part: what was trained on is left out.
+TRAINING = 'training'
+
+
+def complete_draw(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the main training set is drawn: `seed` and, if it is drawn at all, `size`."""
+    given = inputs['draw'].get_dict() if 'draw' in inputs else {}
+    return {'seed': DRAW_SEED} | given
+
+
+def base_of(inputs: Mapping[str, Any], split: SplitData, domains: Sequence[str]) -> Base:
+    """Return the main ensemble of a study, from which scans depart."""
+    ensemble = inputs['ensemble']
+    parameters = ensemble['training']['train']['parameters'].get_dict()
+    return Base(
+        size=int(split.base.attributes.get('n_train')),
+        seeds=tuple(ensemble['seeds'].get_list()),
+        domains=tuple(domains),
+        max_epochs=parameters['trainer']['max_epochs'],
+        draw_seed=complete_draw(inputs)['seed'],
+    )
+
+
+def scan_inputs(
+    scan: Mapping[str, Any],
+    base: Base,
+    ensemble: Mapping[str, Any],
+    audit: Mapping[str, Any],
+    known: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the inputs of a scan, its training sets drawn.
+
+    Args:
+        scan: See `science.scan_plans.plan_scan`.
+        base: The main ensemble.
+        ensemble: Inputs of its work chain that do not depend on the data.
+        audit: Inputs of its audit, of which those of the predictions are taken.
+        known: `datasets` by role, `splits` of some, and the `pool` that sets are drawn from.
+
+    Raises:
+        ValueError: If a point or a role is of no use, or the pool too small.
+    """
+    datasets, splits = known['datasets'], {}
+    points = plan_scan(scan, base)
+    roles = roles_of(scan, list(datasets))
+    for label, point in points.items():
+        if (draw := point.pop('draw')) is None:
+            splits[label] = known['splits'][TRAINING]
+        else:
+            splits[label] = thin_training(datasets[TRAINING], known['pool'], orm.Dict(draw))
+    return {
+        'kind': orm.Str(scan['kind']),
+        'points': orm.Dict(points),
+        'dataset': datasets[TRAINING],
+        'splits': splits,
+        'ensemble': {name: value for name, value in ensemble.items() if name != 'seeds'},
+        'prediction': {name: value for name, value in audit.items() if name != 'audit'},
+        'datasets': {role: datasets[role] for role in roles},
+        'parts': {role: split for role, split in known['splits'].items() if role in roles},
+    }
