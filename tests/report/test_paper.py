@@ -16,6 +16,7 @@ from aiida_enne.report.paper.collect import collect_paper, paper_numbers
 from aiida_enne.report.paper.verdicts import judge_study
 from aiida_enne.report.write import report_on
 from aiida_enne.science.figures import new_axes
+from tests import studied
 from tests.audited import store_audit
 
 
@@ -167,6 +168,21 @@ def test_points_without_predictions_are_left_out_and_counted(material):
     other = Material(replace(material.record, scans={'feature': empty}))
     with pytest.raises(Missing, match='predictions of held-out frames by the members'):
         find_figure('S4').build(other, **chosen)
+
+
+def test_correlations_need_no_scan(material):
+    alone = Material(replace(material.record, scans={}))
+    result = find_figure('S10').build(alone, n_frames=50, of='force')
+    assert result.content.n_members == {'ensemble': studied.N_MEMBERS}
+    assert 'across' not in result.measured
+    assert 'scan' not in ''.join(result.sources)
+
+
+def test_phases_that_never_change_into_each_other_are_refused(material):
+    found = find_figure('S5')
+    options = found.choose({'low': 'diamond', 'high': 'hexagonal-diamond'})
+    with pytest.raises(ValueError, match='neither by the reference nor a member: '):
+        found.build(material, **options)
 
 
 def test_a_choice_that_cannot_be_is_refused(material):

@@ -107,6 +107,9 @@ def build_transition(material: Material, *, ddof: int, low: str, high: str, form
         if phase not in fits:
             raise missing(f'E(V) of {phase}', 'enne.eos')
     found = find_transition(fits[low], fits[high])
+    if found.reference is None and found.mean is None:
+        why = '; '.join(sorted(set(found.reasons.values())))
+        raise ValueError(f'{low} gives way to {high} neither by the reference nor a member: {why}')
     spread, reference = found.spread(ddof=ddof), found.reference
     mean = 'no member has one' if found.mean is None else f'{found.mean:.1f}'
     mean += '' if spread is None else f' ± {spread:.1f}'

@@ -10,7 +10,7 @@ import numpy as np
 from aiida_enne import provenance
 from aiida_enne.provenance import Rows, Scan
 from aiida_enne.report.paper.figure import DDOF, Figure, Result
-from aiida_enne.report.paper.material import Material, force_errors, missing, thin
+from aiida_enne.report.paper.material import Material, Missing, force_errors, missing, thin
 from aiida_enne.report.paper.scans import (
     MAKERS,
     find_scan,
@@ -99,11 +99,10 @@ def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
         raise ValueError(f"`of` must be 'force' or 'energy', got {of!r}")
     try:
         scan = find_scan(material, 'subsets')
-    except LookupError:
-        errors, domains, sources = _main_errors(material, n_frames, of)
-    else:
         errors, domains = _subset_errors(material, scan, n_frames, of)
         sources = scan_sources(material, scan)
+    except Missing:  # one ensemble alone tells what it is within it
+        errors, domains, sources = _main_errors(material, n_frames, of)
     found = correlate(errors, density_groups(domains))
     within = found.centred.all_within
     measured = f'{within.mean():.3f} ± {within.std():.3f} within one ensemble'
