@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import NodeParam, load_profile, with_profile
+from aiida_enne.cli.common import LazyGroup, NodeParam, load_profile, with_profile
 from aiida_enne.cli.progress import watch_code
 
 
@@ -29,9 +29,20 @@ class CodeParam(click.ParamType):
             self.fail(f'no code is identified by {value!r}: {exception}', param, ctx)
 
 
-@click.group()
+#: Command: where it is, and its line in the help, so that `--help` need not import it.
+COMMANDS = {
+    'audit': ('aiida_enne.cli.launch:audit', 'Audit an ensemble on a dataset.'),
+    'defect': ('aiida_enne.cli.launch_study:defect', 'Relax point defects by any engine.'),
+    'ensemble': ('aiida_enne.cli.launch:ensemble', 'Train an ensemble on a dataset.'),
+    'eos': ('aiida_enne.cli.launch_study:eos', 'Relax phases over their volumes by any engine.'),
+    'study': ('aiida_enne.cli.launch_study:study', 'Run the whole study; --dry-run plans it.'),
+    'surface': ('aiida_enne.cli.launch_study:surface', 'Relax (100) slabs by any engine.'),
+}
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS)
 def launch() -> None:
-    """Train an ensemble, or audit one."""
+    """Run or plan a study, or a part of one: training, audit, relaxations by the reference."""
 
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,7 +62,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return with_profile(function)
 
 
-@launch.command()
+@click.command()
 @click.option('--dataset', type=NodeParam('enne.dataset'), required=True)
 @click.option('--split', type=NodeParam('enne.split'), required=True)
 @click.option('--seeds', help='Comma-separated seeds, one per member, instead of the protocol.')
@@ -69,7 +80,7 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
     start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
 
 
-@launch.command()
+@click.command()
 @click.option('--ensemble', 'training', required=True, help='PK or UUID of a training or a study.')
 @click.option('--dataset', type=NodeParam('enne.dataset'), required=True)
 @click.option('--split', type=NodeParam('enne.split'), help='Audit only its test part.')

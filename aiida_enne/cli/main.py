@@ -11,7 +11,7 @@ COMMANDS = {
     'demo': ('aiida_enne.cli.demo:demo', 'Run the main job on liquid silicon, in its own profile.'),
     'doctor': ('aiida_enne.cli.doctor:doctor', 'Check a profile, its computers and its codes.'),
     'figure': ('aiida_enne.cli.figure:figure', 'Draw one figure of the paper.'),
-    'launch': ('aiida_enne.cli.launch:launch', 'Train an ensemble, or audit one.'),
+    'launch': ('aiida_enne.cli.launch:launch', 'Plan or run a study, or a part of one.'),
     'pseudo': ('aiida_enne.cli.pseudo:pseudo', 'Make families of pseudopotentials.'),
     'report': ('aiida_enne.cli.report:report', 'Write the figures and the page of an audit.'),
     'setup': ('aiida_enne.cli.setup:setup', 'Make a computer and its codes, and check them.'),

@@ -1,7 +1,10 @@
-"""What a builder would run: the answer to `--dry-run`."""
+"""What a builder would run, and what that would cost: the answer to `--dry-run`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
+
+from aiida_enne.cli.common import table
 
 
 def describe(builder: Any) -> str:
@@ -35,3 +38,36 @@ def _text(value: Any) -> str:
     else:
         text = str(value)
     return text if len(text) <= 160 else text[:157] + '...'
+
+
+def describe_costs(parts: Sequence[Any], assumptions: Any) -> str:
+    """Lay out the cost of every part, their sum, and what all of it rests on."""
+    from aiida_enne.science.costs import total
+
+    rows = [
+        (
+            part.name,
+            part.jobs,
+            f'{part.core_hours:.2f}',
+            f'{part.gpu_hours:.1f}',
+            f'{part.megabytes:.0f}',
+        )
+        for part in (*parts, total(parts))
+    ]
+    lines = [table(rows, ('Part', 'Jobs', 'Core hours', 'GPU hours', 'MB')), '', 'Assumptions:']
+    lines += [f'  {name}: {value}' for name, value in asdict(assumptions).items()]
+    lines.append('  epochs: as many as are allowed; nothing is known already, nothing fails')
+    return '\n'.join(lines) + '\n'
+
+
+def plain(inputs: Any) -> Any:
+    """Return inputs as plain values; nodes of other kinds are left as they are."""
+    from aiida import orm
+
+    if isinstance(inputs, orm.Dict | orm.List):
+        return inputs.get_dict() if isinstance(inputs, orm.Dict) else inputs.get_list()
+    if isinstance(inputs, orm.BaseType):
+        return inputs.value
+    if isinstance(inputs, Mapping):
+        return {name: plain(value) for name, value in inputs.items()}
+    return inputs

@@ -1,0 +1,129 @@
+"""`aiida-enne launch study` and the reference's parts of one, on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from aiida_enne.cli.launch import CodeParam, common_options, read_overrides, start
+
+#: What a second run finds again if AiiDA caches these.
+CACHED = 'aiida.calculations:enne.*'
+
+engine_option = click.option(
+    '--engine', default='ase', show_default=True, help='ase, qe, aims or one of another package.'
+)
+lattice_option = click.option(
+    '--lattice-constant', type=float, required=True, help='Edge of the conventional cell in Å.'
+)
+
+
+@click.command()
+@engine_option
+@click.option('--python', type=CodeParam(), help='Python with NequIP, if --code is none.')
+@click.option(
+    '--assume',
+    'assumed',
+    multiple=True,
+    metavar='NAME=VALUE',
+    help='Assumption of the plan, e.g. label_seconds=500; may be repeated.',
+)
+@common_options
+def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) -> None:
+    """Run the whole study: liquids, phases, defects, surfaces, ensemble, audit, scans.
+
+    `--dry-run` prints what it costs, part by part, and the assumptions behind that.
+    """
+    from aiida_enne.cli.plan import describe_costs, plain
+    from aiida_enne.science.costs import Assumptions
+    from aiida_enne.science.study_costs import estimate
+    from aiida_enne.workflows.study.study import StudyWorkChain
+
+    assumptions = Assumptions.of(engine, parse_assumptions(assumed))
+    builder = StudyWorkChain.get_builder_from_protocol(
+        options['code'],
+        engine,
+        python=python,
+        protocol=options['protocol'],
+        overrides=read_overrides(options['overrides']),
+    )
+    if options['dry_run']:
+        parts = estimate(plain(builder._inputs(prune=True)), assumptions)
+        click.echo(describe_costs(parts, assumptions))
+    hint_at_caching()
+    start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
+
+
+@click.command()
+@engine_option
+@common_options
+def eos(engine: str, **options: Any) -> None:
+    """Relax crystal phases over their volumes."""
+    from aiida_enne.workflows.study.eos import EquationOfStateWorkChain
+
+    launch_relaxation(EquationOfStateWorkChain.get_builder_from_protocol, (engine,), options)
+
+
+@click.command()
+@engine_option
+@lattice_option
+@common_options
+def defect(engine: str, lattice_constant: float, **options: Any) -> None:
+    """Relax point defects at a lattice constant."""
+    from aiida_enne.workflows.study.defect import DefectWorkChain
+
+    positions = (lattice_constant, engine)
+    launch_relaxation(DefectWorkChain.get_builder_from_protocol, positions, options)
+
+
+@click.command()
+@engine_option
+@lattice_option
+@common_options
+def surface(engine: str, lattice_constant: float, **options: Any) -> None:
+    """Relax (100) slabs at a lattice constant."""
+    from aiida_enne.workflows.study.surface import SurfaceWorkChain
+
+    positions = (lattice_constant, engine)
+    launch_relaxation(SurfaceWorkChain.get_builder_from_protocol, positions, options)
+
+
+def launch_relaxation(
+    build: Callable[..., Any], positions: tuple[Any, ...], options: dict[str, Any]
+) -> None:
+    """Build the inputs of a relaxation and run or submit it, or say what would be."""
+    overrides = read_overrides(options['overrides'])
+    builder = build(options['code'], *positions, protocol=options['protocol'], overrides=overrides)
+    start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
+
+
+def parse_assumptions(texts: tuple[str, ...]) -> dict[str, float]:
+    """Return assumptions by name.
+
+    Raises:
+        click.ClickException: If one is no name with a number.
+    """
+    found = {}
+    for text in texts:
+        name, _, value = text.partition('=')
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise click.ClickException(
+                f'an assumption is a name and a number like label_seconds=500, got {text!r}'
+            ) from None
+    return found
+
+
+def hint_at_caching() -> None:
+    """Say how a second run would find again what the first has computed, if it would not."""
+    from aiida.manage.caching import get_use_cache
+
+    if not get_use_cache(identifier='aiida.calculations:enne.ase.run'):
+        click.echo(
+            'AiiDA does not cache jobs here, so that a study run again would compute all of it '
+            f'again: `verdi config set caching.enabled_for {CACHED}`',
+            err=True,
+        )

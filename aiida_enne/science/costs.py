@@ -1,0 +1,202 @@
+"""What a study costs before it is run: jobs, hours and disk of every part, assumptions stated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+HOUR = 3600.0
+MEGABYTE = 1e6
+#: Bytes an atom of a dataset and of a prediction: positions and forces; forces alone.
+DATASET_BYTES, PREDICTION_BYTES = 50.0, 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What every number rests on. Seconds are those of one core unless they say otherwise.
+
+    Attributes:
+        label_seconds: Energy and forces of 64 atoms.
+        step_seconds: One step of molecular dynamics of 64 atoms.
+        exponent: A label of n atoms costs (n/64) to this power.
+        relax_steps: Steps of a relaxation of positions.
+        cell_steps: Steps of a relaxation of a crystal's shape.
+        engine_megabytes: Left by one job of the engine.
+        gpu_speedup: What a GPU does in the time of one core, for the network.
+        model_megabytes: A checkpoint with its log.
+        job_seconds: Of one core: import, scheduling and bookkeeping of one job.
+        source: Where the numbers are from.
+    """
+
+    label_seconds: float
+    step_seconds: float
+    exponent: float
+    relax_steps: int = 50
+    cell_steps: int = 10
+    engine_megabytes: float = 1.0
+    gpu_speedup: float = 30.0
+    model_megabytes: float = 4.2
+    job_seconds: float = 12.0
+    source: str = ''
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name != 'source' and not (isinstance(value, int | float) and value > 0):
+                raise ValueError(f'`{item.name}` must be a positive number, got {value!r}')
+
+    @classmethod
+    def of(cls, engine: str, changes: Mapping[str, Any] | None = None) -> Assumptions:
+        """Return those of an engine, some of them replaced.
+
+        Raises:
+            ValueError: If a name is unknown or a value not positive.
+        """
+        base = ENGINES.get(engine, ENGINES['aims'])
+        known = [item.name for item in fields(cls)]
+        if unknown := sorted(set(changes or {}) - set(known)):
+            raise ValueError(f'unknown assumptions {unknown}; there are {known}')
+        return replace(base, **(changes or {}))
+
+
+#: Measured here for `ase` (LAMMPS, Stillinger-Weber: 465 steps/s) and `qe` (pw.x 6.7, Γ point,
+#: norm-conserving, 16 Ry: 27 s a label, 16.5 s a step). FHI-aims could not be run here.
+ENGINES = {
+    'ase': Assumptions(
+        1 / 465, 1 / 465, 1.0, model_megabytes=0.1, source='measured: LAMMPS, Stillinger-Weber'
+    ),
+    'qe': Assumptions(
+        27.0, 16.5, 2.0, engine_megabytes=5.0, source='measured: pw.x 6.7, Γ, NC 16 Ry'
+    ),
+    'aims': Assumptions(
+        1000.0, 600.0, 2.0, engine_megabytes=5.0, source='assumed, not measured: light, 2×2×2 k'
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a study.
+
+    Attributes:
+        name: Of the part.
+        jobs: Number of jobs.
+        core_hours: Hours of one core.
+        gpu_hours: Hours of one GPU.
+        megabytes: Left on disk.
+    """
+
+    name: str
+    jobs: int
+    core_hours: float = 0.0
+    gpu_hours: float = 0.0
+    megabytes: float = 0.0
+
+
+def training_step_seconds(model: Mapping[str, Any]) -> float:
+    """Return the seconds of one training step on one core: 64 atoms of liquid silicon, batch 1.
+
+    Through three measurements: 26 ms (2 layers, 8 features, l_max 1, cutoff 4 Å), 45 ms (l_max 2)
+    and 1.82 s (4 layers, 16 features, l_max 3, both parities, 5 Å).
+    """
+    size = model['num_layers'] * model['num_features'] * model['r_max'] ** 3
+    size *= (model['l_max'] + 1) ** 4 * (3.0 if model.get('parity', True) else 1.0)
+    return 0.0213 + 2.85e-7 * float(size)
+
+
+def inference_seconds(model: Mapping[str, Any]) -> float:
+    """Return the seconds of energy and forces on one core: 0.4 of a training step (measured)."""
+    return 0.4 * training_step_seconds(model)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Configurations of one role: their number, and their atoms in all."""
+
+    n: int
+    atoms: int
+
+
+def engine_part(
+    name: str, work: Sequence[tuple[int, int, int]], assumptions: Assumptions, *, md: bool = False
+) -> Part:
+    """Return the cost of trajectories or relaxations.
+
+    Args:
+        name: Of the part.
+        work: Of each job, atoms, labels or steps computed, and frames kept.
+        assumptions: Of the engine.
+        md: Whether these are steps of dynamics.
+    """
+    each = assumptions.step_seconds if md else assumptions.label_seconds
+    seconds = sum(each * steps * (n / 64) ** assumptions.exponent for n, steps, _ in work)
+    seconds += assumptions.job_seconds * len(work)
+    disk = sum(n * kept for n, _, kept in work) * DATASET_BYTES / MEGABYTE
+    disk += assumptions.engine_megabytes * len(work)
+    return Part(name, len(work), core_hours=seconds / HOUR, megabytes=disk)
+
+
+def training_part(
+    name: str,
+    members: Sequence[tuple[Mapping[str, Any], int, int]],
+    jobs: int,
+    assumptions: Assumptions,
+    *,
+    gpu: bool,
+) -> Part:
+    """Return the cost of training.
+
+    Args:
+        name: Of the part.
+        members: Of each, the model, the training configurations and the epochs at most.
+        jobs: Number of jobs.
+        assumptions: Of the engine.
+        gpu: Whether they train on GPUs.
+    """
+    seconds = sum(training_step_seconds(model) * n * epochs for model, n, epochs in members)
+    disk = assumptions.model_megabytes * len(members)
+    return _network(name, jobs, seconds, disk, assumptions, gpu=gpu)
+
+
+def prediction_part(
+    name: str,
+    asked: Sequence[tuple[Mapping[str, Any], Frames]],
+    jobs: int,
+    assumptions: Assumptions,
+    *,
+    gpu: bool,
+) -> Part:
+    """Return the cost of predictions.
+
+    Args:
+        name: Of the part.
+        asked: Of each member and role, the model and the frames.
+        jobs: Number of jobs.
+        assumptions: Of the engine.
+        gpu: Whether they are computed on GPUs.
+    """
+    seconds = sum(inference_seconds(model) * frames.atoms / 64 for model, frames in asked)
+    disk = sum(frames.atoms for _, frames in asked) * PREDICTION_BYTES / MEGABYTE
+    return _network(name, jobs, seconds, disk, assumptions, gpu=gpu)
+
+
+def _network(
+    name: str, jobs: int, seconds: float, disk: float, assumptions: Assumptions, *, gpu: bool
+) -> Part:
+    overhead = jobs * assumptions.job_seconds / HOUR
+    if gpu:
+        hours = seconds / assumptions.gpu_speedup / HOUR + overhead
+        return Part(name, jobs, gpu_hours=hours, megabytes=disk)
+    return Part(name, jobs, core_hours=seconds / HOUR + overhead, megabytes=disk)
+
+
+def total(parts: Sequence[Part], name: str = 'total') -> Part:
+    """Return the sum of parts."""
+    return Part(
+        name,
+        sum(part.jobs for part in parts),
+        sum(part.core_hours for part in parts),
+        sum(part.gpu_hours for part in parts),
+        sum(part.megabytes for part in parts),
+    )

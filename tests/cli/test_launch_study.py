@@ -1,0 +1,79 @@
+"""Tests of `aiida-enne launch study` and of the parts of one: plans, refusals."""
+
+import pytest
+from aiida import orm
+
+from aiida_enne.cli.launch_study import parse_assumptions
+
+
+@pytest.fixture
+def code(aiida_code_installed):
+    return aiida_code_installed(filepath_executable='/bin/true', label='python')
+
+
+def count():
+    return orm.QueryBuilder().append(orm.Node).count()
+
+
+def test_a_study_is_planned_part_by_part_and_nothing_is_stored(invoke, code):
+    before = count()
+    words = ('launch', 'study', '--code', code.pk, '--protocol', 'laptop', '--dry-run')
+    result = invoke(*words, '--assume', 'job_seconds=100')
+    assert result.exit_code == 0, result.output
+    for part in ('liquids', 'equations of state', 'defects', 'scan subset', 'total'):
+        assert part in result.output
+    assert 'job_seconds: 100' in result.output
+    assert 'measured: LAMMPS' in result.output
+    assert 'Would run StudyWorkChain' in result.output
+    assert count() == before
+    cheap = invoke(*words)
+    costs = [
+        float(next(line for line in one.output.splitlines() if line.startswith('total')).split()[2])
+        for one in (result, cheap)
+    ]
+    assert costs[0] > costs[1]
+
+
+def test_where_nothing_is_cached_it_is_said(invoke, code):
+    result = invoke('launch', 'study', '--code', code.pk, '--protocol', 'test', '--dry-run')
+    assert 'verdi config set caching.enabled_for' in result.output
+
+
+@pytest.mark.parametrize(
+    ('words', 'process'),
+    [
+        (('eos',), 'EquationOfStateWorkChain'),
+        (('defect', '--lattice-constant', '5.43'), 'DefectWorkChain'),
+        (('surface', '--lattice-constant', '5.43'), 'SurfaceWorkChain'),
+    ],
+)
+def test_parts_can_be_launched_alone(invoke, code, words, process):
+    result = invoke('launch', *words, '--code', code.pk, '--protocol', 'test', '--dry-run')
+    assert result.exit_code == 0, result.output
+    assert f'Would run {process}' in result.output
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (('--assume', 'mood=1'), "unknown assumptions ['mood']"),
+        (('--assume', 'label_seconds'), 'a name and a number'),
+        (('--engine', 'vasp'), 'no engine `vasp`'),
+        (('--protocol', 'huge'), 'no protocol `huge`'),
+    ],
+)
+def test_what_cannot_be_planned_is_named(invoke, code, words, message):
+    result = invoke('launch', 'study', '--code', code.pk, '--dry-run', *words)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert 'Traceback' not in result.output
+
+
+def test_assumptions():
+    assert parse_assumptions(('a=1', 'b=2.5')) == {'a': 1.0, 'b': 2.5}
+
+
+def test_every_launch_is_listed(invoke):
+    output = invoke('launch', '--help').output
+    for name in ('audit', 'defect', 'ensemble', 'eos', 'study', 'surface'):
+        assert f'  {name} ' in output
