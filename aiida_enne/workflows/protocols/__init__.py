@@ -9,6 +9,8 @@ from aiida import orm
 from aiida.engine import Process
 from aiida.engine.processes.ports import PortNamespace
 
+from aiida_enne.workflows.protocols.machine import queue
+
 
 def read(workflow: str) -> dict[str, Any]:
     """Return the whole protocol file of a workflow."""
@@ -57,7 +59,10 @@ def fill(process_class: type[Process], inputs: dict[str, Any], code: orm.Abstrac
 def with_code(
     ports: PortNamespace, inputs: Mapping[str, Any], code: orm.AbstractCode
 ) -> dict[str, Any]:
-    """Return inputs with the code in every port of that name, plain mappings as nodes."""
+    """Return inputs with the code in every port of that name, plain mappings as nodes.
+
+    Jobs are given the queue that `aiida-enne setup` noted of the computer of their code.
+    """
     filled = dict(inputs)
     for name, port in ports.items():
         if isinstance(port, PortNamespace):
@@ -67,4 +72,8 @@ def with_code(
             filled[name] = code
         elif isinstance(filled.get(name), dict) and not port.is_metadata:
             filled[name] = orm.Dict(filled[name])  # a builder takes a plain one for a namespace
+    if 'code' in filled and 'options' in ports.get('metadata', {}):
+        metadata = filled.get('metadata', {})
+        options = queue(filled['code'].computer) | metadata.get('options', {})
+        filled['metadata'] = metadata | {'options': options}
     return filled

@@ -21,6 +21,12 @@ def known_of(computer: orm.Computer | None) -> dict[str, Any]:
     return {} if computer is None else dict(computer.get_property(PROPERTY, {}))
 
 
+def queue(computer: orm.Computer | None) -> dict[str, str]:
+    """Return where a job queues and who pays, as far as that is known."""
+    known = known_of(computer)
+    return {name: known[name] for name in ('queue_name', 'account', 'qos') if name in known}
+
+
 def job_options(computer: orm.Computer | None, gpus: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a job: where it queues, who pays, and the directive for its GPUs.
 
@@ -31,8 +37,7 @@ def job_options(computer: orm.Computer | None, gpus: Mapping[str, Any]) -> dict[
     Raises:
         ValueError: If the number or the directive of the GPUs is none.
     """
-    known = known_of(computer)
-    options = {name: known[name] for name in ('queue_name', 'account', 'qos') if name in known}
+    known, options = known_of(computer), queue(computer)
     number, scheduler = gpus.get('gpus') or 0, scheduler_of(computer)
     directive = schedulers.gpu_directive(
         scheduler,

@@ -13,6 +13,7 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.workflows.demo import DemoWorkChain
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.protocols.machine import PROPERTY
+from aiida_enne.workflows.reference.engine import load_engine
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
 #: What the computers of the tests are known for: scheduler, the property, lines before each job.
@@ -142,6 +143,20 @@ def test_the_demo_knows_the_computer_too(make_code):
     assert builder.ensemble.training.train.processes == 4
     assert builder.audit.predict.metadata.options.custom_scheduler_commands == commands
     assert builder.audit.predict.device == 'cuda'
+    reference = builder.reference.ase.metadata.options
+    assert (reference.queue_name, reference.account) == ('gpu', 'project_465')
+    assert 'custom_scheduler_commands' not in reference
+
+
+def test_reference_engines_queue_where_the_computer_says(make_code, dataset):
+    options = {'queue_name': 'debug'}
+    builder = load_engine('ase').get_builder_from_protocol(
+        make_code('slurm'), dataset, {'kind': 'label'}, protocol='test',
+        overrides={'base': {'ase': {'metadata': {'options': options}}}},
+    )  # fmt: skip
+    chosen = builder.base.ase.metadata.options
+    assert (chosen.queue_name, chosen.account, chosen.qos) == ('debug', 'project_465', 'long')
+    assert chosen.max_wallclock_seconds == 600
 
 
 @pytest.mark.parametrize(
