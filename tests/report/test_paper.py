@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.plugins.entry_point import get_entry_point_names
 
 from aiida_enne import provenance
 from aiida_enne.cli.report import open_archive
@@ -51,6 +52,14 @@ def test_options_are_those_of_the_analysis(name):
         assert {one.name for one in parameters} - {'material'} == set(found.options)
     with pytest.raises(ValueError, match=f"{name} has no option 'colour'"):
         found.choose({'colour': 'red'})
+
+
+@pytest.mark.parametrize('name', FIGURES)
+def test_the_work_chains_that_make_the_data_exist(name):
+    known = get_entry_point_names('aiida.workflows')
+    named = re.findall(r'enne\.\w+', FIGURES[name].maker)
+    assert named
+    assert set(named) <= set(known)
 
 
 @pytest.mark.parametrize('name', FIGURES)
