@@ -60,7 +60,11 @@ def volume_scans(
 
 
 def phase_parts(
-    volumes: Mapping[str, Sequence[float]], options: Mapping[str, Any], symbol: str = 'Si'
+    volumes: Mapping[str, Sequence[float]],
+    options: Mapping[str, Any],
+    symbol: str = 'Si',
+    *,
+    ratios: Sequence[float] = (),
 ) -> dict[str, Part]:
     """Return one part a phase: all its volumes, each relaxed.
 
@@ -68,10 +72,15 @@ def phase_parts(
         volumes: Å³/atom by phase.
         options: Options of a task `relax`.
         symbol: Chemical symbol.
+        ratios: Values of c/a, relative to the table's, that every volume is relaxed at: the shape
+            for engines that relax none at constant volume, see `end_points`.
 
     Raises:
-        ValueError: If there is no phase, one is unknown, or its volumes are not distinct.
+        ValueError: If there is no phase, one is unknown, or its volumes or the ratios are not
+            distinct positive numbers.
     """
+    if len(set(ratios)) < len(ratios) or not all(ratio > 0 for ratio in ratios):
+        raise ValueError(f'`ratios` must be distinct positive numbers, got {list(ratios)}')
     if not volumes:
         raise ValueError(f'there must be at least one of the phases {", ".join(PHASES)}')
     parts: dict[str, Part] = {}
@@ -79,7 +88,12 @@ def phase_parts(
         find_phase(name)
         if not scan or len(set(scan)) < len(scan):
             raise ValueError(f'the volumes of {name} must be distinct numbers, got {list(scan)}')
-        recipe = [{'kind': 'phase', 'phase': name, 'volumes': list(scan), 'symbol': symbol}]
+        item: dict[str, Any] = {'kind': 'phase', 'phase': name, 'volumes': list(scan)}
+        item['symbol'] = symbol
+        ideal = find_phase(name).parameters.get('c_over_a')
+        recipe = [item]
+        if ideal is not None and ratios:
+            recipe = [item | {'c_over_a': ideal * ratio} for ratio in ratios]
         parts[port(name)] = {'recipe': recipe, 'task': {'kind': 'relax', **options}}
     return parts
 
@@ -190,6 +204,9 @@ def at_lattice_constant(
 def end_points(frames: Configurations) -> Configurations:
     """Return the converged end points of relaxation paths, each a block of its own.
 
+    Of several at one volume of one domain the lowest is taken: a phase that was relaxed at many
+    ratios c/a. The others are frames of the paths.
+
     Raises:
         ValueError: If the frames do not tell whether they converged, or none did.
     """
@@ -198,7 +215,16 @@ def end_points(frames: Configurations) -> Configurations:
     chosen = np.flatnonzero(frames.info['converged'] == 1)
     if not len(chosen):
         raise ValueError('no relaxation converged')
-    return replace(frames.select(chosen), blocks=np.arange(len(chosen), dtype=np.int64))
+    energies = np.asarray(frames.energies) / frames.n_atoms
+    volumes = np.round(frames.volumes / frames.n_atoms, 3)
+    lowest: dict[tuple[str, float], int] = {}
+    for index in chosen.tolist():
+        key = (str(frames.domains[index]), float(volumes[index]))
+        best = lowest.setdefault(key, index)
+        if energies[index] < energies[best]:
+            lowest[key] = index
+    kept = sorted(lowest.values())
+    return replace(frames.select(kept), blocks=np.arange(len(kept), dtype=np.int64))
 
 
 def equilibrium(volumes: Floats, energies: Floats, form: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Tests for `science.relaxations`."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -115,6 +117,26 @@ def test_end_points_are_what_converged():
         relaxations.end_points(path([0, 0]))
     with pytest.raises(ValueError, match='whether they `converged`'):
         relaxations.end_points(build([{'kind': 'phase', 'phase': 'fcc', 'volumes': [15.0]}]))
+
+
+def test_of_several_shapes_at_one_volume_the_lowest_is_the_end_point():
+    scan = relaxations.volume_scans(['beta-tin', 'fcc'], [0.9, 1.0])
+    parts = relaxations.phase_parts(scan, {}, ratios=[0.97, 1.0, 1.03])
+    assert [len(build(part['recipe'])) for part in parts.values()] == [6, 2]  # fcc has no shape
+    frames = build(parts['beta_tin']['recipe'])
+    assert len(np.unique(np.round(frames.volumes / frames.n_atoms, 3))) == 2
+    energies = np.array([-1.0, -5.0, -3.0, -4.0, -2.0, -6.0])
+    done = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
+    labelled = replace(
+        frames,
+        energies=energies,
+        forces=np.zeros_like(frames.positions),
+        info={'converged': done},
+    )
+    # volumes alternate; the lowest of the second did not converge
+    assert relaxations.end_points(labelled).energies.tolist() == [-5.0, -3.0]
+    with pytest.raises(ValueError, match='`ratios` must be distinct positive'):
+        relaxations.phase_parts(scan, {}, ratios=[1.0, 1.0])
 
 
 def test_the_equilibrium_of_a_curve_that_is_known_and_of_one_that_has_none():

@@ -75,7 +75,7 @@ class DefectWorkChain(RelaxationWorkChain):
         chosen = load_protocol('defect', engine, protocol, overrides)
         chosen |= {name: orm.Dict(chosen[name] or {}) for name in ('relax', 'distortion')}
         parts = relaxations.defect_parts(
-            chosen['defects'], chosen['repeats'], chosen['relax'].get_dict()
+            chosen['defects'], chosen['repeats'], chosen['relax'].get_dict(), chosen['symbol']
         )
         inner = cls.engine_builder(
             code,

@@ -36,6 +36,13 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
         node = {'serializer': orm.to_aiida_type}
         spec.input('volumes', valid_type=orm.Dict, help='Å³/atom, a list by phase.', **node)
         spec.input(
+            'ratios',
+            valid_type=orm.List,
+            default=lambda: orm.List([]),
+            help='Ratios c/a relative to the known, for engines that relax no shape.',
+            **node,
+        )
+        spec.input(
             'form',
             valid_type=orm.Str,
             default=lambda: orm.Str(eos.FORMS[0]),
@@ -82,7 +89,9 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
         given = chosen.pop('volumes', {})
         chosen['volumes'] = orm.Dict(given or relaxations.volume_scans(**scan))
         chosen['relax'] = orm.Dict(chosen['relax'])
-        parts = relaxations.phase_parts(chosen['volumes'].get_dict(), chosen['relax'].get_dict())
+        parts = relaxations.phase_parts(
+            chosen['volumes'].get_dict(), chosen['relax'].get_dict(), chosen['symbol']
+        )
         inner = cls.engine_builder(
             code,
             engine,
@@ -96,7 +105,10 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
     def parts_of(cls, inputs: Mapping[str, Any]) -> dict[str, Part]:
         """Return one part a phase."""
         return relaxations.phase_parts(
-            inputs['volumes'].get_dict(), inputs['relax'].get_dict(), inputs['symbol'].value
+            inputs['volumes'].get_dict(),
+            inputs['relax'].get_dict(),
+            inputs['symbol'].value,
+            ratios=inputs['ratios'].get_list(),
         )
 
     def build(self, part: Part) -> ConfigurationsData:

@@ -72,7 +72,10 @@ class SurfaceWorkChain(RelaxationWorkChain):
         chosen = load_protocol('surface', engine, protocol, overrides)
         chosen |= {name: orm.Dict(chosen[name]) for name in ('relax', 'slab')}
         parts = relaxations.surface_parts(
-            chosen['layers'], chosen['slab'].get_dict(), chosen['relax'].get_dict()
+            chosen['layers'],
+            chosen['slab'].get_dict(),
+            chosen['relax'].get_dict(),
+            chosen['symbol'],
         )
         inner = cls.engine_builder(
             code,

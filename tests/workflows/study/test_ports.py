@@ -74,6 +74,16 @@ def test_parts_can_be_left_out(build):
     assert refused(build(eos=None, lattice_constant=5.431)) is None
 
 
+def test_another_element_and_another_calculator_reach_every_part(build):
+    parts = {name: {'symbol': 'Al'} for name in ('liquid', 'eos', 'defect', 'surface')}
+    builder = build(inputs={'calculator': 'emt'}, **parts)
+    assert refused(builder) is None
+    for name in parts:
+        given = builder[name]
+        assert given.symbol.value == 'Al'
+        assert given['inputs']['base']['ase']['calculator'].get_dict() == {'preset': 'emt'}
+
+
 def test_a_split_of_another_method_replaces_the_whole(build):
     split = {'method': 'random', 'sizes': [4, 2, 2], 'seed': 1, 'shared_blocks': True}
     assert build(split=split).split.get_dict() == split
