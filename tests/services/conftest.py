@@ -63,12 +63,7 @@ def cluster(site, stack):
 @pytest.fixture(scope='package')
 def local(site):
     """Return the same Python without SSH and SLURM."""
-    return site.add_computer(
-        'localhost',
-        hostname='localhost',
-        transport_type='core.local',
-        scheduler_type='core.direct',
-    )
+    return site.add_local()
 
 
 @pytest.fixture(scope='package')
@@ -85,3 +80,13 @@ def calm(site, local):
     node = site.finish(submit_dynamics(site, local, directives=''))
     attempts_of(node)
     return node
+
+
+@pytest.fixture(autouse=True)
+def mended(stack, site):
+    """Start whatever an earlier test has killed and, having failed, not started again."""
+    stack.start()
+    site.reconnect()
+    if not site.is_whole():
+        site.stop_daemon()
+        site.start_daemon()

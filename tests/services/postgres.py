@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Postgres:
         self.program = Program(
             'postgres', [server, '-D', data, *words], folder, self.ready, cwd='/', **who
         )
+        self.program.end = signal.SIGINT  # at once, not when the last client has gone
 
     def ready(self) -> bool:
         """Return whether the server takes queries, not only connections."""

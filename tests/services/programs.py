@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -27,11 +28,13 @@ class Program:
     ) -> None:
         """Plan the process; `settings` (user, env) are those of `subprocess.Popen`."""
         self.name, self.command, self.ready, self.settings = name, command, ready, settings
-        self.log = folder / f'{name}.log'
+        self.log, self.end = folder / f'{name}.log', signal.SIGTERM
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Start the process and wait until it answers."""
+        """Start the process and wait until it answers; one that runs is left alone."""
+        if self.process is not None and self.process.poll() is None:
+            return
         with self.log.open('ab') as log:
             self.process = subprocess.Popen(
                 [str(word) for word in self.command],
@@ -49,7 +52,7 @@ class Program:
         """Ask the process to end, and kill whatever of it is left."""
         if self.process is not None and self.process.poll() is None:
             family = self.family()
-            self.process.terminate()
+            self.process.send_signal(self.end)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(seconds)
             kill(family)

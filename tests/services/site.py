@@ -14,15 +14,22 @@ from aiida.engine import submit
 from aiida.engine.daemon import client
 from aiida.engine.processes import control
 from aiida.manage import get_manager
+from sqlalchemy.exc import OperationalError
 
 from tests.services.programs import kill, wait_until
 
 #: The directive that gives a job one of the fake GPUs.
 GPU = '#SBATCH --gres=gpu:fake:1'
-#: Seconds after which AiiDA tries a failed transport again, doubled each time, and how often.
-RETRY = {'transport.task_retry_initial_interval': 1, 'transport.task_maximum_attempts': 3}
-#: Seconds that a daemon may take to answer; its workers are given 30 to end by themselves.
-PATIENCE = {'daemon.timeout': 60}
+OPTIONS = {
+    # seconds after which AiiDA tries a failed transport again, doubled each time, and how often
+    'transport.task_retry_initial_interval': 1,
+    'transport.task_maximum_attempts': 3,
+    # seconds that a daemon may take to answer; its workers are given 30 to end by themselves
+    'daemon.timeout': 60,
+    # seconds after which a workflow looks for children whose end it has not heard of
+    'runner.poll.interval': 1,
+    'warnings.rabbitmq_version': False,
+}
 PREPEND = """\
 export OMP_NUM_THREADS=1 PYTHONPATH={modules}
 echo "CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES" """
@@ -36,7 +43,9 @@ class Site:
         self.profile, self.work, self.modules = profile, work, modules
         # found in PATH when AiiDA is imported, where it is only if the environment was activated
         client.VERDI_BIN = str(Path(sys.executable).with_name('verdi'))
-        for name, value in (RETRY | PATIENCE | {'warnings.rabbitmq_version': False}).items():
+        # the queues of a test profile are gone with their last worker, and all tasks with them
+        profile.is_test_profile = False
+        for name, value in OPTIONS.items():
             profile.set_option(name, value)
         get_manager().get_config().store()
 
@@ -52,6 +61,15 @@ class Site:
             filepath_executable=sys.executable,
             prepend_text=PREPEND.format(modules=self.modules),
         ).store()
+
+    def add_local(self) -> orm.InstalledCode:
+        """Add this machine, without SSH and a scheduler."""
+        return self.add_computer(
+            'localhost',
+            hostname='localhost',
+            transport_type='core.local',
+            scheduler_type='core.direct',
+        )
 
     def add_cluster(self, label: str, alias: str) -> orm.InstalledCode:
         """Add the cluster, which AiiDA reaches by SSH and SLURM alone, with a folder of its own."""
@@ -78,12 +96,25 @@ class Site:
     def start_daemon(self) -> None:
         """Start the daemon with two workers, and wait until both are there."""
         self.daemon.start_daemon(number_workers=2)
-        wait_until(lambda: len(self.workers()) == 2, 'two workers')
+        wait_until(self.is_whole, 'two workers')
+
+    def is_whole(self) -> bool:
+        """Return whether the daemon and both workers run."""
+        return self.is_alive() and len(self.workers()) == 2
+
+    def is_alive(self) -> bool:
+        """Return whether the daemon runs; AiiDA goes by its file, which a killed one leaves."""
+        pid = self.daemon.get_daemon_pid()
+        return pid is not None and psutil.pid_exists(pid)
 
     def stop_daemon(self) -> None:
-        """Stop the daemon, if it runs."""
-        if self.daemon.is_daemon_running:
+        """Stop the daemon; kill whatever of it does not answer."""
+        if not self.is_alive():
+            return
+        try:
             self.daemon.stop_daemon(wait=True)
+        except client.DaemonException:
+            self.kill_daemon()
 
     def workers(self) -> list[int]:
         """Return the process ids of the workers."""
@@ -104,13 +135,22 @@ class Site:
         root = psutil.Process(self.daemon.get_daemon_pid())
         kill([root, *root.children(recursive=True)])
 
+    def broker_process(self) -> psutil.Process:
+        """Return the process of AiiDA's own broker."""
+        return psutil.Process(get_manager().get_broker().probe_service_status()['pid'])
+
     def submit(self, process: Any, **inputs: Any) -> orm.ProcessNode:
         """Submit to the daemon."""
         return submit(process, **inputs)
 
-    def finish(self, node: orm.ProcessNode, seconds: float = 120) -> orm.ProcessNode:
-        """Return the node when its process has terminated."""
-        wait_until(lambda: orm.load_node(node.pk).is_terminated, f'{node} has ended', seconds)
+    def finish(self, node: orm.ProcessNode, seconds: float = 150) -> orm.ProcessNode:
+        """Return the node when its process has terminated; show the daemon's log if it does not."""
+        try:
+            wait_until(lambda: orm.load_node(node.pk).is_terminated, f'{node} has ended', seconds)
+        except TimeoutError as error:
+            log = Path(self.daemon.daemon_log_file).read_text(errors='replace')
+            error.add_note(log[-5000:])
+            raise
         return orm.load_node(node.pk)
 
     def play(self, *nodes: orm.ProcessNode) -> None:
@@ -119,13 +159,15 @@ class Site:
 
     def reconnect(self) -> None:
         """Let this interpreter forget its connections after the database was gone."""
-        get_manager().get_profile_storage().get_session().rollback()
+        with contextlib.suppress(OperationalError):
+            get_manager().get_profile_storage().get_session().rollback()
 
     def repair(self) -> None:
         """Give the broker the tasks that were lost; `verdi process repair` for users."""
         command = [client.VERDI_BIN, '-p', self.profile.name, 'process', 'repair', '--force']
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert 'Critical' not in done.stdout + done.stderr, done.stdout + done.stderr
+        self.reconnect()  # it has ended all other connections to the database
 
 
 def jobs_of(node: orm.ProcessNode) -> list[orm.CalcJobNode]:

@@ -1,0 +1,1 @@
+"""Tests on what AiiDA brings along: SQLite, its own broker, a daemon; no services."""
