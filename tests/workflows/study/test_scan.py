@@ -1,0 +1,136 @@
+"""Tests for `ScanWorkChain`: what it refuses and knows already; for runs see `test_study`."""
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from aiida.manage.caching import enable_caching
+
+from aiida_enne.calculations.scans import summarise_scan
+from aiida_enne.data.prediction import PredictionData
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.study.scan import ScanWorkChain
+from tests.audited import model
+
+POINTS = {
+    'l_max_1': {'values': {'l_max': 1}, 'parameters': {}, 'seeds': [1]},
+    'l_max_2': {
+        'values': {'l_max': 2},
+        'parameters': {'training_module': {'model': {'l_max': 2}}},
+        'seeds': [1, 2],
+    },
+}
+
+
+@pytest.fixture
+def inputs(dataset, split, train_code):
+    """Return inputs of a scan of two points on the copper dataset."""
+    ensemble = protocols.load('ensemble', 'test')
+    del ensemble['seeds']
+    parameters = ensemble['training']['train'].pop('parameters')
+    ensemble['training']['train'] |= {'code': train_code, 'parameters': orm.Dict(parameters)}
+    predict = protocols.load('predict', 'test')
+    predict['predict']['code'] = train_code
+    return {
+        'kind': orm.Str('grid'),
+        'points': orm.Dict(POINTS),
+        'dataset': dataset,
+        'splits': dict.fromkeys(POINTS, split),
+        'ensemble': ensemble,
+        'prediction': predict,
+        'datasets': {'training': dataset},
+        'parts': {'training': split},
+    }
+
+
+@pytest.fixture
+def scan(inputs):
+    """Return the process, nothing run."""
+    return instantiate_process(get_manager().get_runner(), ScanWorkChain, **inputs)
+
+
+def test_every_point_trains_its_own_parameters_on_its_own_split(scan, split):
+    scan.begin()
+    assert scan.plan_ensembles() == ['train__l_max_1', 'train__l_max_2']
+    _, plain = scan.branch('train__l_max_1', None)
+    process, changed = scan.branch('train__l_max_2', 1)
+    assert process.__name__ == 'EnsembleWorkChain'
+    assert changed['seeds'].get_list() == [1, 2]
+    assert changed['split'].uuid == split.uuid
+    models = [
+        one['training']['train']['parameters']['training_module']['model']
+        for one in (plain, changed)
+    ]
+    assert models[0] == scan.inputs.ensemble.training.train.parameters['training_module']['model']
+    assert models[1] == models[0] | {'l_max': 2}
+    assert changed['max_concurrent'].value == 1
+    assert 'max_concurrent' not in plain
+
+
+@pytest.mark.parametrize(('cached', 'same_part'), [(True, True), (False, True), (True, False)])
+def test_only_members_that_were_not_asked_are_asked(scan, dataset, split, cached, same_part):
+    """Known is what is on the very configurations, and only where caching is on."""
+    configurations = dataset.get_configurations()
+    indices = split.get_split().test if same_part else np.array([0, 1])
+    chosen = configurations.select(indices)
+    arrays = {'indices': indices, 'energies': chosen.energies, 'forces': chosen.forces}
+    known = PredictionData.from_arrays(
+        arrays,
+        dataset_sha256=dataset.sha256,
+        weights_sha256=model(1).weights_sha256,
+        seed=1,
+    ).store()
+    scan.begin()
+    scan.ctx.models = {'l_max_1': {'seed_1': model(1)}, 'l_max_2': {'seed_1': model(2)}}
+    if cached:
+        with enable_caching(identifier='aiida.calculations:enne.*'):
+            planned = scan.plan_predictions()
+    else:
+        planned = scan.plan_predictions()
+    assert planned == ['predict__training']
+    process, inputs = scan.branch('predict__training', None)
+    assert process.__name__ == 'PredictionWorkChain'
+    expected = {'l_max_2_seed_1'} | ({'l_max_1_seed_1'} if not (cached and same_part) else set())
+    assert set(inputs['models']) == expected
+    assert inputs['splits']['training'].uuid == split.uuid
+    if cached and same_part:
+        assert scan.ctx.found['training']['l_max_1_seed_1'].uuid == known.uuid
+
+
+def test_a_summary_tells_values_sizes_and_weights(dataset, split):
+    models = {name: {'seed_1': model(i).store()} for i, name in enumerate(('a', 'b'))}
+    told = summarise_scan(
+        orm.Str('sizes'),
+        orm.Dict({'a': {'n_train': 6}, 'b': {'n_train': 6}, 'c': {'n_train': 9}}),
+        models=models,
+        splits={'a': split, 'b': split},
+        datasets={'training': dataset},
+    ).get_dict()
+    assert told['kind'] == 'sizes'
+    assert set(told['points']) == {'a', 'b'}  # nothing was trained at c
+    assert told['points']['b'] == {
+        'values': {'n_train': 6},
+        'n_train': 6,
+        'members': {'seed_1': model(1).weights_sha256},
+    }
+    assert told['roles'] == {'training': dataset.sha256}
+
+
+@pytest.mark.parametrize(
+    ('port', 'value', 'message'),
+    [
+        ('kind', 'moods', '`kind` must be one of grid'),
+        ('points', {}, '`splits` must hold one for each of the points'),
+        ('points', {'l_max_1': {}, 'l_max_2': {}}, 'must hold `values`, `parameters` and `seeds`'),
+        (
+            'points',
+            POINTS | {'l_max_1': POINTS['l_max_1'] | {'parameters': {'data': {'seed': 1}}}},
+            'must not hold `data.seed`',
+        ),
+    ],
+)
+def test_inputs_of_no_use_are_refused(inputs, port, value, message):
+    changed = inputs | {port: orm.to_aiida_type(value)}
+    with pytest.raises(ValueError, match=message):
+        instantiate_process(get_manager().get_runner(), ScanWorkChain, **changed)
