@@ -14,7 +14,7 @@ from aiida_enne.codes.probe import ENOUGH, LITTLE, Verdict
 #: Seconds between looks at finished processes: each step of a work chain may wait that long.
 POLL_INTERVAL = 5
 #: Seconds that a daemon may take to have its broker up.
-PATIENCE = 5
+PATIENCE = 20
 CACHED = ('enne.aims', 'enne.ase.run', 'enne.nequip.predict', 'enne.nequip.train')
 ACTIVE = ('created', 'waiting', 'running')
 
@@ -73,6 +73,7 @@ def check_broker(profile: Any) -> Iterator[Verdict]:
 def check_daemon(profile: Any) -> Iterator[Verdict]:
     """Count the workers; who waits for a daemon that does not run waits for ever."""
     from aiida.cmdline.utils.daemon import validate_daemon_env
+    from aiida.engine.daemon.client import DaemonException
     from aiida.manage import get_manager
 
     if profile.process_control_backend is None:
@@ -87,7 +88,12 @@ def check_daemon(profile: Any) -> Iterator[Verdict]:
         level = 'FAIL' if waiting else 'WARN'
         yield Verdict(level, 'daemon', told, f'{remedy}`verdi daemon start`')
         return
-    workers, cores = client.get_numprocesses()['numprocesses'], os.cpu_count() or 1
+    try:
+        workers, cores = client.get_numprocesses()['numprocesses'], os.cpu_count() or 1
+    except DaemonException as exception:
+        remedy = 'busy machine? `verdi config set daemon.timeout 20`, or `verdi daemon restart`'
+        yield Verdict('WARN', 'daemon', f'runs, but does not answer: {exception}', remedy)
+        return
     told = f'{workers} workers on {cores} cores'
     many = workers > cores
     remedy = f'`verdi daemon decr {workers - cores}`' if many else ''
