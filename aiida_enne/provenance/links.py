@@ -9,7 +9,7 @@ from aiida.common.links import LinkType
 def linked(
     process: orm.ProcessNode, node_class: type[orm.Data], namespace: str, link: LinkType
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (label, UUID, attributes) of the nodes in one namespace of ports."""
+    """Return (label, UUID, attributes) of the nodes in one namespace of ports, by label."""
     direction = 'with_incoming' if link is LinkType.RETURN else 'with_outgoing'
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, filters={'uuid': process.uuid}, tag='process')
@@ -21,7 +21,9 @@ def linked(
         project=['uuid', 'attributes'],
     )
     prefix = f'{namespace}__'
-    return [
+    rows = [
         (label.removeprefix(prefix), uuid, attributes)
         for uuid, attributes, label in query.iterall()
     ]
+    # a query has no order: an archive answers in another one than the profile it came from
+    return sorted(rows, key=lambda row: row[:2])

@@ -28,6 +28,7 @@ def test_scans_are_found_with_their_members(silicon):
     assert {name: scan.kind for name, scan in scans.items()} == {
         name: kind for name, (kind, _) in studied.SCANS.items()
     }
+    assert list(scans) == sorted(scans)
     point = scans['force'].points['point_3']
     assert point['values'] == {'l_max': 1, 'n_train': 20}
     assert len(set(point['members'].values())) == 2

@@ -31,10 +31,11 @@ def find_scan(material: Material, kind: str, name: str | None = None) -> Scan:
 
 def scan_forms(material: Material, kinds: Sequence[str]) -> list[dict[str, str]]:
     """Return the choices of all scans of some kinds, or of none of each."""
-    found = [scan for scan in material.record.scans.values() if scan.kind in kinds]
-    known = [{'kind': scan.kind, 'scan': scan.name} for scan in found]
-    absent = [{'kind': kind} for kind in kinds if kind not in {scan.kind for scan in found}]
-    return known + absent
+    forms: list[dict[str, str]] = []
+    for kind in kinds:
+        names = [scan.name for scan in material.record.scans.values() if scan.kind == kind]
+        forms += [{'kind': kind, 'scan': name} for name in names] or [{'kind': kind}]
+    return forms
 
 
 def point_ensembles(scan: Scan) -> dict[str, Ensemble]:
