@@ -27,9 +27,7 @@ class NequipPredictParser(Parser):
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Parse the result, then the members one by one."""
         try:
-            result = codec.read_result(
-                self.retrieved.base.repository.get_object_content(codec.RESULT)
-            )
+            result = codec.read_result(self.text(codec.RESULT))
         except FileNotFoundError:
             if self.node.exit_status in SCHEDULER:
                 return self.exit_codes[SCHEDULER[self.node.exit_status]]
@@ -91,7 +89,16 @@ class NequipPredictParser(Parser):
         """Return the last lines of the output, which say why nothing was left."""
         name = self.node.get_option('output_filename')
         try:
-            lines = self.retrieved.base.repository.get_object_content(name).splitlines()
+            lines = self.text(name).splitlines()
         except FileNotFoundError:
             return 'there is none'
         return ' / '.join(lines[-3:])
+
+    def text(self, name: str) -> str:
+        """Return a file as text, whatever is in it.
+
+        Raises:
+            FileNotFoundError: If it is not there.
+        """
+        content = self.retrieved.base.repository.get_object_content(name, mode='rb')
+        return bytes(content).decode(errors='replace')

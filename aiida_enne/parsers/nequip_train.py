@@ -155,10 +155,10 @@ class NequipTrainParser(Parser):
         """Return the last lines of the output, which say why nothing began."""
         name = self.node.get_option('output_filename')
         try:
-            lines = self.retrieved.base.repository.get_object_content(name).splitlines()
+            content = self.retrieved.base.repository.get_object_content(name, mode='rb')
         except FileNotFoundError:
             return 'there is none'
-        return ' / '.join(lines[-3:])
+        return ' / '.join(bytes(content).decode(errors='replace').splitlines()[-3:])
 
 
 def has_model(member: Member) -> bool:

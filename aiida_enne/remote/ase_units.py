@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +83,21 @@ class Unit:
             'done': 0,
             'frames': 0,
             'bytes': 0,
+            'crc': 0,
             'seconds': 0.0,
             'state': None,
         }
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, KeyError):
             earlier = json.loads(self.progress.read_text())
-            size = self.frames.stat().st_size if self.frames.exists() else 0
-            if earlier['job'] == self.job and size >= earlier['bytes']:
+            if earlier['job'] == self.job and self.counts(earlier):
                 self.report = earlier
         with self.frames.open('ab') as handle:
             handle.truncate(self.report['bytes'])
+
+    def counts(self, report: dict[str, Any]) -> bool:
+        """Return whether the frames are those that a progress counts, down to the last bit."""
+        data = self.frames.read_bytes()[: report['bytes']] if self.frames.exists() else b''
+        return len(data) == report['bytes'] and zlib.crc32(data) == report['crc']
 
     def begin(self) -> None:
         """Note a new attempt."""
@@ -132,13 +138,15 @@ class Unit:
         Raises:
             StoppedError: If the disk is full, say: that is no configuration's fault.
         """
+        data = b''.join(self.buffer)
         try:
             with self.frames.open('r+b') as handle:
                 handle.seek(self.report['bytes'])
-                handle.write(b''.join(self.buffer))
+                handle.write(data)
                 size = handle.tell()
             frames = self.report['frames'] + len(self.buffer)
-            self.report |= {'bytes': size, 'frames': frames, 'state': state} | changes
+            crc = zlib.crc32(data, self.report['crc'])
+            self.report |= {'bytes': size, 'crc': crc, 'frames': frames, 'state': state} | changes
             self.buffer.clear()
             self.report['attempts'][-1][1] = self.report['done']
             write(self.progress, self.report)

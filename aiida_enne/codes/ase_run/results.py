@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,8 @@ def read_outcome(
         try:
             report = _report(progress, len(inputs))
             found = _rows(data, report['bytes'], inputs.n_atoms)
+            if zlib.crc32(data[: report['bytes']]) != report['crc']:
+                raise ValueError('the frames are not those that were written')
             if n_stages and any(row[1] not in range(n_stages) for row in found):
                 raise ValueError(f'a frame belongs to none of the {n_stages} stages')
         except (ValueError, TypeError, KeyError) as exception:
@@ -113,7 +116,7 @@ def _report(text: str, n: int) -> dict[str, Any]:
         ValueError: If it is not complete or does not fit n configurations.
     """
     report = json.loads(text)
-    kinds = {'bytes': int, 'done': int, 'status': str, 'message': str, 'failures': list}
+    kinds = {'bytes': int, 'crc': int, 'done': int, 'status': str, 'message': str, 'failures': list}
     if not isinstance(report, dict) or {'configurations', *kinds, *REPORTED} - set(report):
         raise ValueError('the progress is not complete')
     for key, kind in kinds.items():

@@ -1,6 +1,7 @@
 """Tests for reading what the script wrote: nothing that was cut or spoilt may raise."""
 
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ def unit(configurations, indices, failures=()):
         'done': len(indices),
         'frames': len(done),
         'bytes': len(data),
+        'crc': zlib.crc32(data),
         'seconds': 1.0,
         'state': None,
     }
@@ -48,6 +50,14 @@ def test_frames_keep_what_the_inputs_know(configurations):
         np.testing.assert_array_equal(getattr(outcome.frames, name), getattr(chosen, name))
     assert outcome.frames.stresses is None
     assert outcome.results['counts'] == {'failed': 1, 'finished': 3, 'waiting': 6}
+
+
+def test_one_flipped_bit_is_a_damage(configurations):
+    progress, data = unit(configurations, [0, 1])
+    spoilt = bytes([*data[:-1], data[-1] ^ 1])
+    outcome = read_outcome(SUMMARY, {'0': (progress, spoilt)}, configurations, LABEL)
+    assert outcome.damages == ['unit 0: the frames are not those that were written']
+    assert outcome.frames is None
 
 
 def test_every_prefix_of_the_frames_is_a_damage_that_spares_the_others(configurations):
