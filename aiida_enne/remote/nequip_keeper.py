@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import io
 import json
 import logging
@@ -16,6 +17,8 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 BEST, LAST, PREVIOUS = 'best.ckpt', 'last.ckpt', 'previous.ckpt'
+#: A disk, a quota or a limit on the size of files that is exhausted.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 logger = logging.getLogger(__name__)
 
 
@@ -193,6 +196,16 @@ def check(name: str, value: float, epoch: int) -> None:
     """Raise `DivergedError` unless the value is a finite number."""
     if not math.isfinite(value):
         raise DivergedError(f'{name} is {value} in epoch {epoch}')
+
+
+def is_disk_full(exception: BaseException) -> bool:
+    """Return whether an exception, or one that it came from, says that nothing can be written."""
+    seen: BaseException | None = exception
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in FULL:
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def write(path: Path, text: str) -> None:

@@ -25,6 +25,7 @@ from nequip_keeper import (
     DivergedError,
     Keeper,
     OutOfTimeError,
+    is_disk_full,
     write,
 )
 from nequip_memory import is_out_of_memory
@@ -55,6 +56,8 @@ def train(folder: Path, deadline: float) -> str:
     except DivergedError as exception:
         status, message = 'diverged', str(exception)
     except Exception as exception:  # whatever NequIP raises is this member's alone
+        if is_disk_full(exception):
+            raise  # without a result it counts as killed: the next attempt goes on from here
         traceback.print_exc()
         status = 'out_of_memory' if is_out_of_memory(exception) else 'failed'
         message = f'{type(exception).__name__}: {exception}'
