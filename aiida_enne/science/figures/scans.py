@@ -63,12 +63,14 @@ def draw_comparisons(
     axes.plot([], [], '|-', color=style.GREY, label='single members ± std of seeds')
     axes.plot([], [], 'o:', color=style.GREY, mfc='white', label='their mean')
     axes.set_xticks(list(places.values()), [f'{value}' for value in places])
-    axes.set_ylim(bottom=0)
+    # room above the highest bar: a margin of the data's own range is none where all are alike
+    axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
     axes.set_xlabel(NAMES.get(name, name))
     axes.set_ylabel(f'{quantity} ({unit})')
     seeds = sorted({int(n) for one in comparisons for n in one.n_seeds})
     count = f'{seeds[0]}' if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'
-    axes.set_title(f'{quantity[0].upper()}{quantity[1:]}, {count} seeds at each point')
+    noun = 'seed' if seeds == [1] else 'seeds'
+    axes.set_title(f'{quantity[0].upper()}{quantity[1:]}, {count} {noun} at each point')
     style.legend_beside(axes)
     return axes
 
