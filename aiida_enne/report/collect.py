@@ -88,7 +88,7 @@ def collect(identifier: str | int) -> Study:
         ensemble=ensemble,
         histories=provenance.load_histories(found),
         history_uuids=found,
-        sections=[_section(one) for one in statistics],
+        sections=sorted((_section(one) for one in statistics), key=_is_new),
     )
 
 
@@ -104,6 +104,13 @@ def scalars(study: Study) -> dict[str, Any]:
         }
         for section in study.sections
     }
+
+
+def _is_new(section: Section) -> bool:
+    """Sort what was trained on before what is asked beyond it; order is kept otherwise."""
+    return not set(section.audit.parameters.get('training_domains', ())) & set(
+        section.audit.domains
+    )
 
 
 def _section(statistics: provenance.Statistics) -> Section:

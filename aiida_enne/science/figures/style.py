@@ -65,6 +65,11 @@ NOUNS = {
     'force': 'force components',
 }
 
+#: Heights of a legend: of a line and of the space between entries in units of its font size, and
+#: what title and labels of the axes take of the figure, in inches.
+LINE_HEIGHT, LEGEND_SPACING, LEGEND_MARGIN = 1.25, 0.6, 0.8
+POINTS_PER_INCH = 72
+
 P = ParamSpec('P')
 R = TypeVar('R')
 
@@ -194,14 +199,24 @@ def nothing(axes: Axes, row: int) -> None:
 
 
 def legend_beside(axes: Axes, title: str | None = None) -> None:
-    """Put the legend to the right of the axes, where it covers no data."""
+    """Put the legend to the right of the axes, where it covers no data.
+
+    A figure too low for its entries grows: the layout would else squeeze the axes to nothing.
+    """
     handles, labels = axes.get_legend_handles_labels()
+    wrapped = [wrap(label) for label in labels]
     axes.legend(
         handles,
-        [wrap(label) for label in labels],
+        wrapped,
         title=title,
         loc='upper left',
         bbox_to_anchor=(1.01, 1.0),
         borderaxespad=0,
-        labelspacing=0.6,
+        labelspacing=LEGEND_SPACING,
     )
+    figure = axes.get_figure(root=True)
+    lines = sum(label.count('\n') + 1 for label in wrapped) + bool(title)
+    size = RC_PARAMS['legend.fontsize'] / POINTS_PER_INCH
+    needed = LEGEND_MARGIN + size * (LINE_HEIGHT * lines + LEGEND_SPACING * len(wrapped))
+    if figure is not None and figure.get_figheight() < needed:
+        figure.set_figheight(needed)
