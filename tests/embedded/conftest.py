@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.embedded.site import EmbeddedSite
 from tests.services.conftest import SLOW
-from tests.services.site import Site
 
 
 @pytest.fixture(scope='package')
@@ -15,9 +15,9 @@ def site(tmp_path_factory, aiida_config_factory, aiida_profile_factory):
         aiida_config_factory(folder / 'aiida') as config,
         aiida_profile_factory(config, broker_backend='core.zeromq') as profile,
     ):
-        made = Site(profile, folder / 'work', folder)
-        made.start_daemon()
+        made = EmbeddedSite(profile, folder / 'work', folder)
         try:
+            made.start_daemon()
             yield made
         finally:
             made.stop_daemon()

@@ -47,8 +47,8 @@ def site(stack, modules, aiida_config_factory, aiida_profile_factory):
         ) as profile,
     ):
         made = Site(profile, stack.scratch, modules)
-        made.start_daemon()
         try:
+            made.start_daemon()
             yield made
         finally:
             made.stop_daemon()
@@ -69,7 +69,7 @@ def local(site):
 @pytest.fixture(scope='package')
 def undisturbed(site, local):
     """Return the study as it is on localhost, with nothing in its way."""
-    node = site.finish(site.submit(build(local)), 300)
+    node = site.finish(site.submit(build(local)))
     assert node.is_finished_ok, node.exit_message
     return node
 

@@ -50,7 +50,7 @@ def await_steps(node: orm.WorkChainNode, steps: int = 40) -> orm.CalcJobNode:
         jobs = jobs_of(node)
         return jobs[-1] if jobs and steps_done(jobs[-1]) >= steps else None
 
-    return wait_until(running, f'{node} has done {steps} steps', 120)
+    return wait_until(running, f'{node} has done {steps} steps')
 
 
 def attempts_of(node: orm.WorkChainNode) -> list[list[int]]:

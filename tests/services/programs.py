@@ -80,7 +80,7 @@ def kill(processes: Sequence[psutil.Process]) -> None:
     psutil.wait_procs(processes, timeout=10)
 
 
-def wait_until(happens: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def wait_until(happens: Callable[[], Any], what: str, seconds: float = 300) -> Any:
     """Return the first true answer, or fail with what was waited for."""
     end = time.monotonic() + seconds
     while not (answer := happens()):

@@ -117,8 +117,11 @@ class Site:
             self.kill_daemon()
 
     def workers(self) -> list[int]:
-        """Return the process ids of the workers."""
-        return [int(pid) for pid in self.daemon.get_worker_info()['info']]
+        """Return the process ids of the workers; a daemon that is beginning knows none."""
+        try:
+            return [int(pid) for pid in self.daemon.get_worker_info(timeout=10)['info']]
+        except client.DaemonException:
+            return []
 
     def kill_workers(self) -> None:
         """Kill -9 both workers, and wait until the daemon has replaced them."""
@@ -135,15 +138,11 @@ class Site:
         root = psutil.Process(self.daemon.get_daemon_pid())
         kill([root, *root.children(recursive=True)])
 
-    def broker_process(self) -> psutil.Process:
-        """Return the process of AiiDA's own broker."""
-        return psutil.Process(get_manager().get_broker().probe_service_status()['pid'])
-
     def submit(self, process: Any, **inputs: Any) -> orm.ProcessNode:
         """Submit to the daemon."""
         return submit(process, **inputs)
 
-    def finish(self, node: orm.ProcessNode, seconds: float = 150) -> orm.ProcessNode:
+    def finish(self, node: orm.ProcessNode, seconds: float = 900) -> orm.ProcessNode:
         """Return the node when its process has terminated; show the daemon's log if it does not."""
         try:
             wait_until(lambda: orm.load_node(node.pk).is_terminated, f'{node} has ended', seconds)
@@ -154,8 +153,13 @@ class Site:
         return orm.load_node(node.pk)
 
     def play(self, *nodes: orm.ProcessNode) -> None:
-        """Let paused processes go on."""
-        control.play_processes([orm.load_node(node.pk) for node in nodes], timeout=10)
+        """Let paused processes go on; a daemon just started may not have them in hand at once."""
+
+        def played():
+            control.play_processes([orm.load_node(node.pk) for node in nodes], timeout=5)
+            return not any(orm.load_node(node.pk).paused for node in nodes)
+
+        wait_until(played, 'the processes are played')
 
     def reconnect(self) -> None:
         """Let this interpreter forget its connections after the database was gone."""

@@ -28,7 +28,7 @@ def test_connection_cut_for_long(site, cluster, stack, calm):
     node = submit_dynamics(site, cluster)
     job = await_steps(node)
     stack.ssh.cut()
-    wait_until(lambda: jobs_of(node)[0].paused, 'AiiDA has paused the job', 90)
+    wait_until(lambda: jobs_of(node)[0].paused, 'AiiDA has paused the job')
     assert 'failed transport task' in jobs_of(node)[0].process_status
     stack.ssh.program.start()
     site.play(job)
@@ -74,7 +74,7 @@ def test_disk_full_before_the_job(site, small_cluster, small_disk, calm):
     """The upload fails: AiiDA pauses the job, which goes on when there is room and it is played."""
     filler = fill(small_disk)
     node = submit_dynamics(site, small_cluster)
-    wait_until(lambda: jobs_of(node) and jobs_of(node)[0].paused, 'the job is paused', 90)
+    wait_until(lambda: jobs_of(node) and jobs_of(node)[0].paused, 'the job is paused')
     filler.unlink()
     site.play(jobs_of(node)[0])
     node = site.finish(node)
@@ -87,7 +87,7 @@ def test_disk_full_in_the_middle(site, small_cluster, small_disk, calm):
     node = submit_dynamics(site, small_cluster)
     await_steps(node)
     filler = fill(small_disk)
-    wait_until(lambda: len(jobs_of(node)) == 2 and jobs_of(node)[1].paused, 'the next waits', 120)
+    wait_until(lambda: len(jobs_of(node)) == 2 and jobs_of(node)[1].paused, 'the next waits')
     filler.unlink()
     site.play(jobs_of(node)[1])
     node = site.finish(node)

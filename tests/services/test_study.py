@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.nequip, pytest
 @pytest.fixture(scope='module')
 def studies(site, cluster, undisturbed):
     """Return the study on the cluster and the one on localhost."""
-    node = site.finish(site.submit(build(cluster, GPU)), 300)
+    node = site.finish(site.submit(build(cluster, GPU)))
     assert node.is_finished_ok, node.exit_message
     return node, undisturbed
 

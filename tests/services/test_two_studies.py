@@ -9,5 +9,5 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
 def test_two_studies_at_once(site, cluster):
-    """Two of the 24 jobs run at a time, one on each GPU; the others wait."""
+    """Two of the twelve jobs run at a time, one on each GPU; the others wait."""
     assert_complete(site, submit_two(site, cluster, GPU))

@@ -1,4 +1,4 @@
-"""Two studies of many small jobs at the same time, in one database."""
+"""Two studies of small jobs at the same time, in one database."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.workflows.reference.label import LabelWorkChain
 from tests.services.site import Site, jobs_of
 
-JOBS = 12
+JOBS = 6
 
 
 def frames_of(study: int) -> list:
@@ -24,7 +24,7 @@ def frames_of(study: int) -> list:
 
 
 def submit_two(site: Site, code: orm.AbstractCode, directives: str = '') -> list[orm.WorkChainNode]:
-    """Submit two studies that label one configuration a job, six jobs at a time each."""
+    """Submit two studies that label one configuration a job, three jobs at a time each."""
     options = {'custom_scheduler_commands': directives} if directives else {}
     submitted = []
     for study in range(2):
@@ -34,7 +34,7 @@ def submit_two(site: Site, code: orm.AbstractCode, directives: str = '') -> list
             protocol='test',
             overrides={
                 'per_job': 1,
-                'max_concurrent': 6,
+                'max_concurrent': 3,
                 'inputs': {
                     'calculator': 'emt',
                     'base': {'ase': {'metadata': {'options': options}}},
@@ -48,7 +48,7 @@ def submit_two(site: Site, code: orm.AbstractCode, directives: str = '') -> list
 def assert_complete(site: Site, nodes: list[orm.WorkChainNode]) -> None:
     """Fail unless every label of both studies is there and right, and every job went once."""
     log = Path(site.daemon.daemon_log_file)
-    for study, node in enumerate([site.finish(node, 300) for node in nodes]):
+    for study, node in enumerate([site.finish(node) for node in nodes]):
         assert node.is_finished_ok, node.exit_message or node.exception
         jobs = jobs_of(node)
         assert len(jobs) == JOBS
