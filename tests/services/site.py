@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -142,15 +143,23 @@ class Site:
         """Submit to the daemon."""
         return submit(process, **inputs)
 
-    def finish(self, node: orm.ProcessNode, seconds: float = 900) -> orm.ProcessNode:
-        """Return the node when its process has terminated; show the daemon's log if it does not."""
-        try:
-            wait_until(lambda: orm.load_node(node.pk).is_terminated, f'{node} has ended', seconds)
-        except TimeoutError as error:
-            log = Path(self.daemon.daemon_log_file).read_text(errors='replace')
-            error.add_note(log[-5000:])
-            raise
+    def finish(self, node: orm.ProcessNode) -> orm.ProcessNode:
+        """Return the node when its process has terminated."""
+        self.wait(node, lambda: orm.load_node(node.pk).is_terminated, 'it has ended', 900)
         return orm.load_node(node.pk)
+
+    def wait(
+        self, node: orm.ProcessNode, happens: Callable[[], Any], what: str, seconds: float = 600
+    ) -> None:
+        """Wait for a process; where it is in vain, show the states of all below it, and the log."""
+        try:
+            wait_until(happens, f'{node}: {what}', seconds)
+        except TimeoutError as error:
+            node = orm.load_node(node.pk)
+            for one in [node, *node.called_descendants]:
+                error.add_note(f'{one.process_label}<{one.pk}> {one.process_state}, {one.paused=}')
+            error.add_note(Path(self.daemon.daemon_log_file).read_text(errors='replace')[-5000:])
+            raise
 
     def play(self, *nodes: orm.ProcessNode) -> None:
         """Let paused processes go on; a daemon just started may not have them in hand at once."""

@@ -8,7 +8,6 @@ import pytest
 
 from aiida_enne.report.collect import collect
 from aiida_enne.report.write import write_report
-from tests.services.programs import wait_until
 from tests.services.site import GPU, jobs_of
 from tests.services.study import build, results_of
 
@@ -70,7 +69,7 @@ def test_the_report_is_the_undisturbed(site, cluster, stack, undisturbed, tmp_pa
     chosen = rng.sample(DISTURBANCES, TIMES)
     node = site.submit(build(cluster, GPU))
     for step, disturb in zip(STEPS, chosen, strict=True):
-        wait_until(lambda step=step: is_in(node, step), f'{step} is with SLURM')
+        site.wait(node, lambda step=step: is_in(node, step), f'{step} is with SLURM')
         delay = rng.uniform(0, 8)
         time.sleep(delay)
         print(f'{delay:.1f} s after the first job of {step}: {disturb.__name__}', flush=True)
