@@ -169,10 +169,14 @@ import torch
 from nequip.utils.global_state import set_global_state
 sys.path.insert(0, {folder!r})
 import nequip_members
-pages = int(open('/proc/self/statm').read().split()[0])
-most = pages * resource.getpagesize() + {spare}
-resource.setrlimit(resource.RLIMIT_AS, (most, most))
-runpy.run_path({script!r}, run_name='__main__')
+held = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()
+if {spare}:
+    resource.setrlimit(resource.RLIMIT_AS, (held + {spare}, held + {spare}))
+try:
+    runpy.run_path({script!r}, run_name='__main__')
+finally:
+    peak = next(line for line in open('/proc/self/status') if line.startswith('VmPeak'))
+    print('needed', 1024 * int(peak.split()[1]) - held)
 """
 
 
@@ -186,14 +190,20 @@ def test_batches_are_halved_where_memory_is_too_short(predict, tmp_path):
     folder = files('aiida_enne.remote')
     settings = json.loads((tmp_path / codec.SETTINGS).read_text()) | {'batch_atoms': 10**6}
     (tmp_path / codec.SETTINGS).write_text(json.dumps(settings))
-    program = LIMITED.format(
-        folder=str(folder), script=str(folder / codec.SCRIPTS[0]), spare=300_000_000
-    )
-    done = subprocess.run(
-        [sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert 'seed_7: out of memory, 48 configurations at a time' in done.stdout
+
+    def run(spare: int) -> str:
+        program = LIMITED.format(
+            folder=str(folder), script=str(folder / codec.SCRIPTS[0]), spare=spare
+        )
+        command = [sys.executable, '-c', program]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    free = run(spare=0)
+    assert 'out of memory' not in free
+    short = run(spare=int(free.split('needed')[1]) // 2)
+    assert 'seed_7: out of memory, 48 configurations at a time' in short
     found = npz.loads((tmp_path / codec.PREDICTIONS / 'seed_7.npz').read_bytes())
     np.testing.assert_allclose(found['energies'], expected['seed_7']['energies'], rtol=1e-6)
     np.testing.assert_allclose(found['forces'], expected['seed_7']['forces'], atol=1e-4)
