@@ -35,6 +35,7 @@ COMMANDS = {
     'defect': ('aiida_enne.cli.launch_study:defect', 'Relax point defects by any engine.'),
     'ensemble': ('aiida_enne.cli.launch:ensemble', 'Train an ensemble on a dataset.'),
     'eos': ('aiida_enne.cli.launch_study:eos', 'Relax phases over their volumes by any engine.'),
+    'scan': ('aiida_enne.cli.launch_scan:scan', 'Train an ensemble at every point of a scan.'),
     'study': ('aiida_enne.cli.launch_study:study', 'Run the whole study; --dry-run plans it.'),
     'surface': ('aiida_enne.cli.launch_study:surface', 'Relax (100) slabs by any engine.'),
 }
@@ -160,10 +161,15 @@ def start(builder: Any, code: Any, *, daemon: bool, dry_run: bool) -> None:
     """Run or submit, or only say what would be.
 
     Raises:
-        click.ClickException: If the process fails, or there is no daemon to submit to.
+        click.ClickException: If an input is of no use, the process fails, or there is no daemon to
+            submit to.
     """
     from aiida_enne.cli.plan import describe
 
+    ports = builder.process_class.spec().inputs
+    error = ports.validate(ports.pre_process(builder._inputs(prune=True)))
+    if error is not None:
+        raise click.ClickException(f'{error.port}: {error.message}')
     if dry_run:
         click.echo(describe(builder))
         return

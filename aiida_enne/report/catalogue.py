@@ -22,8 +22,13 @@ class Entry:
     size: tuple[float, float] = (6.4, 4.2)
 
 
-def of_section(section: Section) -> Iterator[Entry]:
-    """Yield the figures of one dataset, in the order in which they are read."""
+def of_section(section: Section, *, brief: bool = False) -> Iterator[Entry]:
+    """Yield the figures of one dataset, in the order in which they are read.
+
+    Args:
+        section: The audit of one dataset.
+        brief: Leave out all but the comparisons by domain.
+    """
     audit = section.audit
     rows = 1.6 + 0.34 * len(audit.domains)
     aligned = 'aligned_spread' in audit.arrays
@@ -48,6 +53,12 @@ def of_section(section: Section) -> Iterator[Entry]:
         partial(figures.draw_coverage, audit, prefixes=prefixes),
         (6.4, rows),
     )
+    if not brief:
+        yield from _in_detail(section, aligned, rows)
+
+
+def _in_detail(section: Section, aligned: bool, rows: float) -> Iterator[Entry]:
+    audit = section.audit
     yield Entry(
         'F2_force_parity',
         'Force components, mean of the ensemble over reference, all domains.',

@@ -18,6 +18,9 @@ from aiida_enne.report.paper.collect import Absence, Paper, collect_paper, paper
 from aiida_enne.report.paper.material import Material
 from aiida_enne.report.pictures import Picture, write_picture
 
+#: Datasets of which each is shown in detail; the figures of the paper sum up more of them.
+MAX_DETAILED = 4
+
 
 def report_on(
     identifier: str | int,
@@ -100,7 +103,8 @@ def _pictures(
     section: Section, study: Study, folder: Path, progress: Callable[[str], None]
 ) -> list[Picture]:
     prefix = f'{section.label}_' if len(study.sections) > 1 else ''
-    return list(_draw(catalogue.of_section(section), prefix, folder, progress))
+    entries = catalogue.of_section(section, brief=len(study.sections) > MAX_DETAILED)
+    return list(_draw(entries, prefix, folder, progress))
 
 
 def _draw(

@@ -20,6 +20,8 @@ from aiida_enne.science.structures.surfaces import slab_100
 Part = dict[str, Any]
 
 LABEL = {'kind': 'label'}
+#: Key of the strains of all phases that have none of their own.
+OTHERS = 'others'
 #: A lattice constant in Å for structures that are built only to be counted or checked.
 ANY_LATTICE_CONSTANT = 5.43
 
@@ -31,30 +33,36 @@ def port(name: str) -> str:
 
 def volume_scans(
     phases: Sequence[str],
-    strains: Sequence[float],
+    strains: Sequence[float] | Mapping[str, Sequence[float]],
     centres: Mapping[str, float] | None = None,
 ) -> dict[str, list[float]]:
     """Return the volumes per atom (Å³) at which each phase is relaxed.
 
     Args:
         phases: Names in `structures.phases.PHASE_TABLE`.
-        strains: Volumes relative to the middle of the scan.
+        strains: Volumes relative to the middle of the scan; or these by phase, `others` for the
+            phases that are not named.
         centres: Middles by phase in Å³/atom, in place of those of the table.
 
     Raises:
-        ValueError: If a phase is unknown or given twice, or a number is not positive.
+        ValueError: If a phase is unknown, given twice or without strains, or a number is not
+            positive.
     """
+    by_phase = dict(strains) if isinstance(strains, Mapping) else {OTHERS: strains}
+    for name in by_phase.keys() - {OTHERS}:
+        find_phase(name)
     middles = dict(centres or {})
     for name in middles:
         find_phase(name)
     if len(set(phases)) < len(phases):
         raise ValueError(f'`phases` must be distinct, got {list(phases)}')
-    if not strains:
-        raise ValueError('a scan needs at least one volume, got no `strains`')
     scans = {}
     for name in phases:
+        wanted = by_phase.get(name, by_phase.get(OTHERS))
+        if not wanted:
+            raise ValueError(f'a scan needs at least one volume, got no `strains` of {name}')
         middle = positive('the volume', middles.get(name, find_phase(name).volume), 'Å³/atom')
-        factors = [positive('a relative volume', factor, 'no unit') for factor in strains]
+        factors = [positive('a relative volume', factor, 'no unit') for factor in wanted]
         scans[name] = [round(middle * factor, 4) for factor in factors]
     return scans
 

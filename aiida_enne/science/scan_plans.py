@@ -15,6 +15,8 @@ Point = dict[str, Any]
 
 #: Role of the dataset that is predicted unless others are named, and what stands for all of them.
 TRAINING, ALL = 'training', 'all'
+#: Seed with which training sets are drawn, unless another is chosen.
+DRAW_SEED = 1
 #: Options that every kind of scan has.
 COMMON = ('kind', 'seeds', 'roles', 'size', 'keep_steps', 'max_concurrent')
 

@@ -75,5 +75,42 @@ def test_assumptions():
 
 def test_every_launch_is_listed(invoke):
     output = invoke('launch', '--help').output
-    for name in ('audit', 'defect', 'ensemble', 'eos', 'study', 'surface'):
+    for name in ('audit', 'defect', 'ensemble', 'eos', 'scan', 'study', 'surface'):
         assert f'  {name} ' in output
+
+
+SIZES = '{kind: sizes, sizes: [2, 3]}'
+
+
+def test_a_scan_is_shown_and_nothing_is_stored(invoke, code, dataset, split):
+    before = count()
+    words = ('--dataset', dataset.pk, '--split', split.pk, '--protocol', 'test', '--dry-run')
+    result = invoke(
+        *('launch', 'scan', '--code', code.pk, *words, '--scan', SIZES),
+        *('--also', f'again={dataset.pk}'),
+    )
+    assert result.exit_code == 0, result.output
+    assert 'Would run ScanWorkChain' in result.output
+    assert 'n_train_3' in result.output
+    assert 'datasets.again' in result.output
+    assert count() == before
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (('--scan', 'sizes'), 'a scan is a mapping like'),
+        (('--scan', '{kind: ['), 'is not valid YAML'),
+        (('--scan', '{kind: moods}'), '`kind` of a scan must be one of grid'),
+        (('--scan', '{kind: sizes, sizes: [100000]}'), 'n_train_100000: '),
+        (('--scan', SIZES, '--also', 'again'), 'a distinct ROLE=DATASET'),
+        (('--scan', SIZES, '--also', 'training=1'), 'a distinct ROLE=DATASET'),
+        (('--scan', SIZES, '--also', 'again=1000000'), 'no node is identified'),
+    ],
+)
+def test_a_scan_of_no_use_is_named(invoke, code, dataset, split, words, message):
+    nodes = ('--dataset', dataset.pk, '--split', split.pk, '--protocol', 'test')
+    result = invoke('launch', 'scan', '--code', code.pk, *nodes, '--dry-run', *words)
+    assert result.exit_code != 0
+    assert message in result.output
+    assert 'Traceback' not in result.output

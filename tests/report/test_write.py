@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import click
 import pytest
@@ -32,6 +33,14 @@ def test_the_page_stands_alone(study, tmp_path):
     assert study.sections[0].statistics.uuid in page
     for sentence in study.findings:
         assert sentence.split('±')[0].replace('<', '&lt;') in page or '&#' in page
+
+
+def test_of_many_datasets_only_the_comparisons_are_drawn(study, tmp_path):
+    many = [replace(study.sections[0], label=f'd{n}') for n in range(5)]
+    write_report(replace(study, sections=many), tmp_path / 'report')
+    drawn = {path.stem for path in (tmp_path / 'report' / 'figures').glob('d*')}
+    names = ('error_and_spread', 'error_and_spread_force', 'coverage')
+    assert drawn == {f'd{n}_{name}' for n in range(5) for name in names}
 
 
 def test_failed_labels_are_in_the_report(dataset, tmp_path):

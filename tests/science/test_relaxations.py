@@ -27,11 +27,20 @@ def test_scans_are_strains_of_the_middle():
     assert relaxations.volume_scans(['fcc'], [0.9, 1.0])['fcc'] == scans['fcc']
 
 
+def test_strains_of_a_phase_are_its_own():
+    strains = {'diamond': [0.8, 1.0], 'others': [0.9]}
+    scans = relaxations.volume_scans(['diamond', 'fcc'], strains, {'diamond': 20.0, 'fcc': 10.0})
+    assert scans == {'diamond': [16.0, 20.0], 'fcc': [9.0]}
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         ((['diamond', 'diamond'], [1.0]), 'distinct'),
         ((['diamond'], []), 'no `strains`'),
+        ((['diamond'], {'others': []}), 'no `strains` of diamond'),
+        ((['diamond'], {'fcc': [1.0]}), 'no `strains` of diamond'),
+        ((['diamond'], {'carbon': [1.0], 'others': [1.0]}), "unknown phase 'carbon'"),
         ((['diamond'], [0.0]), 'positive number'),
         ((['carbon'], [1.0]), "unknown phase 'carbon'"),
         ((['diamond'], [1.0], {'diamond': -1.0}), 'positive number'),

@@ -10,7 +10,7 @@ from aiida.engine import PortNamespace, ProcessSpec
 
 from aiida_enne.codes.ase_run import ENSEMBLE
 from aiida_enne.science.relaxations import ANY_LATTICE_CONSTANT
-from aiida_enne.science.scan_plans import Base, plan_scan
+from aiida_enne.science.scan_plans import DRAW_SEED, Base, plan_scan
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.protocols import machine
@@ -101,7 +101,7 @@ def validate_draw(node: orm.Dict | None, _: Any) -> str | None:
     if node is None:
         return None
     given = node.get_dict()
-    size, seed = given.get('size'), given.get('seed', scanning.DRAW_SEED)
+    size, seed = given.get('size'), given.get('seed', DRAW_SEED)
     if set(given) - {'size', 'seed'} or type(size) is not int or size < 1:
         return f'`draw` must hold `size`, at least 1, and perhaps `seed`; got {given}'
     return None if type(seed) is int and seed >= 0 else f'`seed` must not be negative, got {seed}'

@@ -7,19 +7,28 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.engine import ExitCode, PortNamespace, ProcessSpec, WorkChain, while_
+from aiida.engine import (
+    ExitCode,
+    PortNamespace,
+    ProcessBuilder,
+    ProcessSpec,
+    WorkChain,
+    while_,
+)
 from aiida.manage.caching import get_use_cache
 
 from aiida_enne.calculations.nequip_predict import NequipPredictCalculation as Predict
 from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.calculations.scans import summarise_scan
+from aiida_enne.calculations.study import thin_training
 from aiida_enne.codes import nequip
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.scan_plans import PLANNERS
+from aiida_enne.science import training_sets
+from aiida_enne.science.scan_plans import DRAW_SEED, PLANNERS, TRAINING, Base, plan_scan, roles_of
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import validate_count
@@ -37,23 +46,34 @@ def validate_kind(node: orm.Str, _: Any) -> str | None:
 
 
 def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
-    """Check that every point has a split of the dataset and parameters that NequIP may have."""
-    if not {'points', 'splits', 'dataset', 'ensemble'} <= set(ports):
+    """Check that every point has a training set and parameters that NequIP may have."""
+    if not {'points', 'split', 'dataset', 'ensemble'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
-    points, splits = inputs['points'].get_dict(), inputs.get('splits', {})
-    if not points or set(points) != set(splits):
-        return (
-            f'`splits` must hold one for each of the points {sorted(points)}, got {sorted(splits)}'
-        )
+    points, dataset = inputs['points'].get_dict(), inputs['dataset']
+    pool = inputs.get('pool', inputs['split'])
+    if not points:
+        return '`points` must hold at least one'
+    for split in (inputs['split'], pool):
+        if why := split.mismatch(dataset):
+            return why
+    labels = dataset.get_configurations().domains
     for label, point in points.items():
-        if set(point) != {'values', 'parameters', 'seeds'}:
-            return f'{label} must hold `values`, `parameters` and `seeds`, got {sorted(point)}'
-        if why := splits[label].mismatch(inputs['dataset']):
-            return f'{label}: {why}'
+        if set(point) != {'values', 'draw', 'parameters', 'seeds'}:
+            return f'{label} must hold `values`, `draw`, `parameters`, `seeds`; got {sorted(point)}'
+        if point['draw'] is not None:
+            try:
+                training_sets.thin(labels, pool.get_split(), **point['draw'])
+            except (TypeError, ValueError) as exception:
+                return f'{label}: {exception}'
         parameters = inputs['ensemble']['training']['train']['parameters'].get_dict()
         if why := nequip.check_parameters(protocols.merge(parameters, point['parameters'])):
             return f'{label}: {why}'
     return None
+
+
+def _without(builder: ProcessBuilder, *names: str) -> dict[str, Any]:
+    given: dict[str, Any] = builder._inputs(prune=True)
+    return {name: value for name, value in given.items() if name not in names}
 
 
 class ScanWorkChain(Branches):
@@ -73,11 +93,19 @@ class ScanWorkChain(Branches):
         spec.input(
             'points',
             valid_type=orm.Dict,
-            help='By label: `values`, `parameters` of NequIP that replace some, `seeds`.',
+            help='By label: `values` of the choices, `parameters` of NequIP that replace some, '
+            '`seeds`, and the `draw` of the training set: null for that of the split, or what '
+            '`science.training_sets.thin` takes.',
             **node,
         )
         spec.input('dataset', valid_type=DatasetData, help='What is trained on.')
-        spec.input_namespace('splits', valid_type=SplitData, dynamic=True, help='By point.')
+        spec.input('split', valid_type=SplitData, help='Of the points that draw nothing.')
+        spec.input(
+            'pool',
+            valid_type=SplitData,
+            required=False,
+            help='From whose training part the others draw; by default it is that of the split.',
+        )
         owned = ('dataset', 'split', 'splits', 'seeds')
         spec.expose_inputs(EnsembleWorkChain, namespace='ensemble', exclude=owned)
         owned = ('models', 'datasets', 'splits', 'part')
@@ -110,6 +138,69 @@ class ScanWorkChain(Branches):
         )
         spec.exit_code(410, 'ERROR_POINTS_FAILED', message='Some points failed: {failures}')
 
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        dataset: DatasetData,
+        split: SplitData,
+        scan: Mapping[str, Any],
+        *,
+        datasets: Mapping[str, ConfigurationsData] | None = None,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Code of a Python with NequIP.
+            dataset: Labelled configurations.
+            split: The training set of the full size is its training part, from which smaller ones
+                are drawn; its test part is predicted by all members.
+            scan: What is scanned, see `science.scan_plans.plan_scan`.
+            datasets: What else all members predict, by role.
+            protocol: `test`, `laptop` or `paper`, of the training and of the prediction.
+            overrides: Inputs that win over the protocol's: of `EnsembleWorkChain` in `ensemble`,
+                of `PredictionWorkChain` in `prediction`.
+
+        Raises:
+            ValueError: If there is no such protocol, or a point is of no use.
+        """
+        chosen = dict(overrides or {})
+        if unknown := sorted(set(chosen) - {'ensemble', 'prediction'}):
+            raise ValueError(f'overrides of a scan are of `ensemble`, `prediction`; got {unknown}')
+        ensemble = EnsembleWorkChain.get_builder_from_protocol(
+            code, dataset, split, protocol=protocol, overrides=chosen.get('ensemble')
+        )
+        prediction = PredictionWorkChain.get_builder_from_protocol(
+            code, {}, {}, protocol=protocol, overrides=chosen.get('prediction')
+        )
+        parameters = ensemble.training.train.parameters.get_dict()
+        train = split.get_split().train
+        base = Base(
+            size=len(train),
+            seeds=tuple(ensemble.seeds.get_list()),
+            domains=tuple(np.unique(dataset.get_configurations().domains[train]).tolist()),
+            max_epochs=parameters['trainer']['max_epochs'],
+            draw_seed=DRAW_SEED,
+        )
+        known = {TRAINING: dataset, **(datasets or {})}
+        builder = cls.get_builder()
+        builder._update(
+            {
+                'kind': scan['kind'],
+                'points': orm.Dict(plan_scan(scan, base)),
+                'dataset': dataset,
+                'split': split,
+                'ensemble': _without(ensemble, 'dataset', 'split', 'seeds'),
+                'prediction': _without(prediction),
+                'datasets': {role: known[role] for role in roles_of(scan, list(known))},
+                'parts': {TRAINING: split},
+                'max_concurrent': scan.get('max_concurrent', 1),
+            }
+        )
+        return builder
+
     def begin(self) -> None:
         """Nothing is known yet."""
         super().begin()
@@ -117,7 +208,15 @@ class ScanWorkChain(Branches):
 
     def plan_ensembles(self) -> list[str]:
         """Train at every point."""
-        self.ctx.points = self.inputs.points.get_dict()
+        self.ctx.points, self.ctx.splits = self.inputs.points.get_dict(), {}
+        pool = self.inputs.get('pool', self.inputs.split)
+        for label, point in self.ctx.points.items():
+            drawn = point['draw'] is not None
+            self.ctx.splits[label] = (
+                thin_training(self.inputs.dataset, pool, orm.Dict(point['draw']))
+                if drawn
+                else self.inputs.split
+            )
         return [f'train{JOINT}{label}' for label in self.ctx.points]
 
     def take_train(self, node: orm.ProcessNode, label: str) -> None:
@@ -176,7 +275,7 @@ class ScanWorkChain(Branches):
             return PredictionWorkChain, inputs
         point = self.ctx.points[label]
         inputs = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
-        inputs |= {'dataset': self.inputs.dataset, 'split': self.inputs.splits[label]}
+        inputs |= {'dataset': self.inputs.dataset, 'split': self.ctx.splits[label]}
         inputs['seeds'] = orm.List(point['seeds'])
         train = dict(inputs['training']['train'])
         parameters = protocols.merge(train['parameters'].get_dict(), point['parameters'])
@@ -194,7 +293,7 @@ class ScanWorkChain(Branches):
                 self.out(f'predictions.{role}.{self.ctx.names[label]}', prediction)
         if self.ctx.models:
             nodes = {'models': self.ctx.models}
-            nodes['splits'] = {label: self.inputs.splits[label] for label in self.ctx.models}
+            nodes['splits'] = {label: self.ctx.splits[label] for label in self.ctx.models}
             if self.inputs.get('datasets', {}):
                 nodes['datasets'] = dict(self.inputs.datasets)
             values = {label: point['values'] for label, point in self.ctx.points.items()}

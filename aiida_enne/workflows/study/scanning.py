@@ -7,14 +7,8 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_enne.calculations.study import thin_training
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.scan_plans import Base, plan_scan, roles_of
-
-#: Seed with which training sets are drawn, unless another is chosen.
-DRAW_SEED = 1
-#: Roles that are predicted in part: what was trained on is left out.
-TRAINING = 'training'
+from aiida_enne.science.scan_plans import DRAW_SEED, TRAINING, Base, plan_scan, roles_of
 
 
 def complete_draw(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,7 +37,7 @@ def scan_inputs(
     audit: Mapping[str, Any],
     known: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the inputs of a scan, its training sets drawn.
+    """Return the inputs of a scan.
 
     Args:
         scan: See `science.scan_plans.plan_scan`.
@@ -53,21 +47,16 @@ def scan_inputs(
         known: `datasets` by role, `splits` of some, and the `pool` that sets are drawn from.
 
     Raises:
-        ValueError: If a point or a role is of no use, or the pool too small.
+        ValueError: If a point or a role is of no use.
     """
-    datasets, splits = known['datasets'], {}
-    points = plan_scan(scan, base)
+    datasets = known['datasets']
     roles = roles_of(scan, list(datasets))
-    for label, point in points.items():
-        if (draw := point.pop('draw')) is None:
-            splits[label] = known['splits'][TRAINING]
-        else:
-            splits[label] = thin_training(datasets[TRAINING], known['pool'], orm.Dict(draw))
     return {
         'kind': orm.Str(scan['kind']),
-        'points': orm.Dict(points),
+        'points': orm.Dict(plan_scan(scan, base)),
         'dataset': datasets[TRAINING],
-        'splits': splits,
+        'split': known['splits'][TRAINING],
+        'pool': known['pool'],
         'ensemble': {name: value for name, value in ensemble.items() if name != 'seeds'},
         'prediction': {name: value for name, value in audit.items() if name != 'audit'},
         'datasets': {role: datasets[role] for role in roles},

@@ -14,9 +14,10 @@ from aiida_enne.workflows.study.scan import ScanWorkChain
 from tests.audited import model
 
 POINTS = {
-    'l_max_1': {'values': {'l_max': 1}, 'parameters': {}, 'seeds': [1]},
+    'l_max_1': {'values': {'l_max': 1}, 'draw': None, 'parameters': {}, 'seeds': [1]},
     'l_max_2': {
         'values': {'l_max': 2},
+        'draw': {'size': 2, 'seed': 1},
         'parameters': {'training_module': {'model': {'l_max': 2}}},
         'seeds': [1, 2],
     },
@@ -36,7 +37,7 @@ def inputs(dataset, split, train_code):
         'kind': orm.Str('grid'),
         'points': orm.Dict(POINTS),
         'dataset': dataset,
-        'splits': dict.fromkeys(POINTS, split),
+        'split': split,
         'ensemble': ensemble,
         'prediction': predict,
         'datasets': {'training': dataset},
@@ -57,7 +58,11 @@ def test_every_point_trains_its_own_parameters_on_its_own_split(scan, split):
     process, changed = scan.branch('train__l_max_2', 1)
     assert process.__name__ == 'EnsembleWorkChain'
     assert changed['seeds'].get_list() == [1, 2]
-    assert changed['split'].uuid == split.uuid
+    assert plain['split'].uuid == split.uuid
+    drawn, whole = changed['split'].get_split(), split.get_split()
+    assert len(drawn.train) == 2
+    assert set(drawn.train) < set(whole.train)
+    np.testing.assert_array_equal(drawn.test, whole.test)
     models = [
         one['training']['train']['parameters']['training_module']['model']
         for one in (plain, changed)
@@ -121,8 +126,18 @@ def test_a_summary_tells_values_sizes_and_weights(dataset, split):
     ('port', 'value', 'message'),
     [
         ('kind', 'moods', '`kind` must be one of grid'),
-        ('points', {}, '`splits` must hold one for each of the points'),
-        ('points', {'l_max_1': {}, 'l_max_2': {}}, 'must hold `values`, `parameters` and `seeds`'),
+        ('points', {}, 'at least one'),
+        ('points', {'l_max_1': {}}, 'must hold `values`, `draw`, `parameters`, `seeds`'),
+        (
+            'points',
+            {'l_max_1': POINTS['l_max_1'] | {'draw': {'size': 10_000, 'seed': 1}}},
+            'l_max_1: .*10000',
+        ),
+        (
+            'points',
+            {'l_max_1': POINTS['l_max_1'] | {'draw': {'many': 1}}},
+            "l_max_1: .*'many'",
+        ),
         (
             'points',
             POINTS | {'l_max_1': POINTS['l_max_1'] | {'parameters': {'data': {'seed': 1}}}},
@@ -134,3 +149,31 @@ def test_inputs_of_no_use_are_refused(inputs, port, value, message):
     changed = inputs | {port: orm.to_aiida_type(value)}
     with pytest.raises(ValueError, match=message):
         instantiate_process(get_manager().get_runner(), ScanWorkChain, **changed)
+
+
+def test_the_builder_plans_the_points_of_a_protocol(dataset, split, train_code):
+    """As a study would; the test part is predicted, and what else is named."""
+    size = split.base.attributes.get('n_train')
+    builder = ScanWorkChain.get_builder_from_protocol(
+        train_code,
+        dataset,
+        split,
+        {'kind': 'sizes', 'sizes': [2, size], 'max_concurrent': 2},
+        datasets={'again': dataset},
+        protocol='test',
+        overrides={'ensemble': {'seeds': [4, 5]}},
+    )
+    scan = instantiate_process(get_manager().get_runner(), ScanWorkChain, **builder)
+    points = scan.inputs.points.get_dict()
+    assert {label: point['draw'] for label, point in points.items()} == {
+        'n_train_2': {'size': 2, 'seed': 1, 'index': 0},
+        f'n_train_{size}': None,
+    }
+    assert all(point['seeds'] == [4, 5] for point in points.values())
+    assert set(scan.inputs.datasets) == {'training', 'again'}
+    assert scan.inputs.parts.training.uuid == split.uuid
+    assert scan.inputs.max_concurrent == 2
+    with pytest.raises(ValueError, match="got \\['audit'\\]"):
+        ScanWorkChain.get_builder_from_protocol(
+            train_code, dataset, split, {'kind': 'sizes', 'sizes': [2]}, overrides={'audit': {}}
+        )
