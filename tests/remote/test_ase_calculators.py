@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.eos import EquationOfState
+from ase.optimize import BFGS
 
 from aiida_enne.codes.ase_run import PRESETS
+from aiida_enne.science.structures.surfaces import SURFACES, slab_100
 
 lammps = pytest.mark.lammps
 
@@ -61,6 +63,29 @@ def test_diamond_is_that_of_the_literature(calculator, name, constant, energy):
     volume, lowest, _ = EquationOfState(volumes, energies, 'birchmurnaghan').fit()
     assert (4 * volume) ** (1 / 3) == pytest.approx(constant, abs=0.002)
     assert lowest / 2 == pytest.approx(energy, abs=0.001)
+
+
+@lammps
+@pytest.mark.parametrize('kind', SURFACES)
+def test_a_surface_of_silicon_costs_what_stillinger_and_weber_have_for_its_bonds(calculator, kind):
+    """Bulk-cut, every surface atom loses two bonds of ε/2 to it: γ = ε, and no bond pulls.
+
+    Dimers win back a part, and tilted ones stand up: the potential's are level (Abraham and Batra,
+    Surf. Sci. 163, L572 (1985)).
+    """
+    edge = 5.43095
+    crystal = calculator('lammps-sw-si', bulk('Si', a=edge)).get_potential_energy() / 2
+    slab = calculator('lammps-sw-si', slab_100(8, edge, kind, free_layers=4))
+    cut = (slab.get_potential_energy() - len(slab) * crystal) / 4
+    BFGS(slab, logfile=None).run(fmax=1e-3, steps=300)
+    relaxed = (slab.get_potential_energy() - len(slab) * crystal) / 4
+    if kind == 'bulk-cut':
+        assert cut == pytest.approx(2.1683, abs=1e-3)
+        assert relaxed == pytest.approx(cut, abs=1e-4)
+    else:
+        assert relaxed == pytest.approx(1.326, abs=0.02)  # of this test, once
+        heights = np.sort(slab.positions[:, 2])
+        assert heights[1] - heights[0] < 0.05  # 0.7 Å at the start
 
 
 @lammps
