@@ -1,5 +1,6 @@
 """`aiida-enne demo`: the main job, from nothing to a report, in a profile of its own."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -63,7 +64,6 @@ def make_profile(folder: Path) -> None:
         click.echo(f'Making the AiiDA profile {PROFILE} in {folder}')
         _verdi('presto', '--non-interactive', '--profile-name', PROFILE, '--no-broker')
         _verdi('config', 'set', 'caching.enabled_for', 'aiida.calculations:enne.*')
-        _verdi('config', 'set', 'logging.aiida_loglevel', 'WARNING')
     from aiida import load_profile
 
     load_profile(PROFILE, allow_switch=True)
@@ -89,7 +89,11 @@ def run(builder: Any, code: Any) -> Any:
     """Run a process in this interpreter while its progress is shown, and return its node."""
     from aiida.engine import run_get_node
 
-    with watch_code(code, before='reference calculations'):
+    # a line for every step would hide the progress; the database has them all
+    for handler in logging.getLogger('aiida').handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.WARNING)
+    with watch_code(code, before='reference calculations', after='predicting'):
         return run_get_node(builder).node
 
 

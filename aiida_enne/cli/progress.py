@@ -21,11 +21,12 @@ class Watch:
 
     Args:
         folder: Where the jobs run, as the computer's work directory says.
-        before: What is being done while nothing trains.
+        before: What is being done until something trains.
+        after: What is being done when all that trained has ended.
     """
 
-    def __init__(self, folder: Path, before: str) -> None:
-        self.folder, self.before = folder, before
+    def __init__(self, folder: Path, before: str, after: str) -> None:
+        self.folder, self.before, self.after = folder, before, after
         self._started = time.time()
         self._stop = threading.Event()
         watch = self._draw if sys.stderr.isatty() else self._tell
@@ -63,7 +64,7 @@ class Watch:
         epochs = sum(one['epoch'] for one in members)
         total = sum(one['max_epochs'] for one in members)
         if epochs == total:
-            return f'{len(members)} members trained, predicting', epochs, total
+            return f'{len(members)} members trained, {self.after}', epochs, total
         done = sum(one['epoch'] >= one['max_epochs'] for one in members)
         return f'training, {done} of {len(members)} members done', epochs, total
 
@@ -73,12 +74,12 @@ class Watch:
         return [path for path in found if _modified(path) > self._started]
 
 
-def watch_code(code: Any, before: str = 'at work') -> Any:
+def watch_code(code: Any, before: str = 'at work', after: str = 'at work') -> Any:
     """Return a context that shows the progress of trainings, if the code runs on this machine."""
     if code.computer.transport_type != 'core.local':
         return nullcontext()
     folder = code.computer.get_workdir().format(username=getpass.getuser())
-    return Watch(Path(folder), before)
+    return Watch(Path(folder), before, after)
 
 
 def read_progress(path: Path) -> dict[str, Any] | None:

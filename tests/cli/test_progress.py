@@ -18,7 +18,7 @@ def member(folder, label, epoch, max_epochs=4):
 
 def test_epochs_of_all_members_are_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(progress, 'QUIET_INTERVAL', 0.05)
-    watch = progress.Watch(tmp_path, 'reference calculations')
+    watch = progress.Watch(tmp_path, 'reference calculations', 'predicting')
     assert watch._state() == ('reference calculations', 0, 0)
     member(tmp_path, 'seed_1', 4)
     path = member(tmp_path, 'seed_2', 1)
@@ -34,7 +34,7 @@ def test_epochs_of_all_members_are_told(tmp_path, monkeypatch, capsys):
 
 def test_older_jobs_are_not_counted(tmp_path):
     member(tmp_path, 'seed_1', 4)
-    watch = progress.Watch(tmp_path, 'at work')
+    watch = progress.Watch(tmp_path, 'at work', 'at work')
     watch._started += 60
     assert watch._state() == ('at work', 0, 0)
 

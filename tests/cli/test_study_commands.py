@@ -149,18 +149,23 @@ def test_demo_dry_run_leaves_the_users_folder_alone(tmp_path):
     import subprocess
     import sys
 
-    environment = os.environ | {'AIIDA_PATH': str(tmp_path / 'own'), 'HOME': str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, '-m', 'aiida_enne', 'demo', '--dry-run', '-o', str(tmp_path / 'demo')],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert 'DemoWorkChain' in done.stdout
+    def run(*words, path='own'):
+        done = subprocess.run(
+            [sys.executable, '-m', *words],
+            env=os.environ | {'AIIDA_PATH': str(tmp_path / path), 'HOME': str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert 'DemoWorkChain' in run('aiida_enne', 'demo', '--dry-run', '-o', str(tmp_path / 'demo'))
     assert not (tmp_path / 'own').exists()
     assert not (tmp_path / '.aiida').exists()
+    # whoever looks around in the profile afterwards sees something
+    assert 'enne-demo' in run('aiida', 'profile', 'list', path='demo')
+    assert 'python@localhost' in run('aiida', 'code', 'list', path='demo')
 
 
 @pytest.mark.parametrize('command', ['report', 'share', 'status'])
