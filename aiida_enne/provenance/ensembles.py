@@ -39,9 +39,11 @@ class Ensemble:
 def find_ensemble(identifier: str | int) -> Ensemble:
     """Return the members of an ensemble, by seed.
 
+    A scan has many ensembles: this is the one that was trained on most, of equals the last.
+
     Args:
-        identifier: PK or UUID of a work chain that returns models (a training, a study) or was
-            given them (a prediction, an audit).
+        identifier: PK or UUID of a work chain that returns models (a training, a study, a scan)
+            or was given them (a prediction, an audit).
 
     Raises:
         NotExistent: If there is no such work chain or it knows no models.
@@ -55,11 +57,23 @@ def find_ensemble(identifier: str | int) -> Ensemble:
             f'{what} <{process.uuid}> has no models: '
             'expected a training, a prediction, an audit or a study'
         )
+    for *_, summary in linked(process, orm.Dict, 'summary', LinkType.RETURN):
+        if 'points' in summary:
+            found = _of_one_point(found, summary['points'])
     members = [
         Member(label, uuid, attributes['seed'], attributes['weights_sha256'], attributes)
         for label, uuid, attributes in found
     ]
     return Ensemble(process.uuid, tuple(sorted(members, key=lambda member: member.seed)))
+
+
+def _of_one_point(
+    rows: list[tuple[str, str, dict[str, Any]]], points: dict[str, dict[str, Any]]
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the members of one point of a scan, by the labels that they have there."""
+    chosen = max(points, key=lambda point: (points[point]['n_train'], point))
+    prefix = f'{chosen}__'
+    return [(row[0].removeprefix(prefix), *row[1:]) for row in rows if row[0].startswith(prefix)]
 
 
 def find_histories(ensemble: Ensemble) -> dict[str, str]:

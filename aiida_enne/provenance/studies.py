@@ -151,10 +151,15 @@ def find_scans(process: orm.ProcessNode, datasets: Iterable[str]) -> dict[str, S
     """Return the scans that a process returned or, if it returned none, all on its datasets.
 
     Args:
-        process: A study, or any work chain that knows an ensemble.
+        process: A study, a scan, or any work chain that knows an ensemble.
         datasets: Digests of its datasets.
     """
     rows = [row for row in linked(process, orm.Dict, 'scans', LinkType.RETURN) if _is_scan(row[2])]
+    rows += [
+        (content['kind'], uuid, content)
+        for _, uuid, content in linked(process, orm.Dict, 'summary', LinkType.RETURN)
+        if _is_scan(content)
+    ]
     if not rows:
         query = orm.QueryBuilder().append(
             orm.Dict,

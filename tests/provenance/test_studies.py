@@ -8,6 +8,7 @@ from aiida.common.exceptions import NotExistent
 from aiida_enne import provenance
 from aiida_enne.provenance.studies import infer_role
 from tests import studied
+from tests.audited import link, model
 
 
 def test_a_study_tells_the_roles_of_its_datasets(silicon):
@@ -32,6 +33,22 @@ def test_scans_are_found_with_their_members(silicon):
     point = scans['force'].points['point_3']
     assert point['values'] == {'l_max': 1, 'n_train': 20}
     assert len(set(point['members'].values())) == 2
+
+
+def test_a_scan_is_itself_and_the_ensemble_that_was_trained_on_most(silicon):
+    """Whatever other scans there are on its datasets, and whatever else its members are."""
+    scan = studied.chain('ScanWorkChain', {})
+    points = {f'n_train_{n}': {'values': {}, 'n_train': n, 'members': {}} for n in (5, 40, 25)}
+    summary = orm.Dict({'kind': 'sizes', 'points': points, 'roles': {}}).store()
+    models = {f'{point}__seed_{i}': model(90 + i).store() for point in points for i in (1, 2)}
+    link(scan, {'summary': summary} | {f'models__{k}': node for k, node in models.items()})
+    ensemble = provenance.find_ensemble(scan.uuid)
+    assert {member.label: member.uuid for member in ensemble.members} == {
+        f'seed_{i}': models[f'n_train_40__seed_{i}'].uuid for i in (1, 2)
+    }
+    assert {name: one.uuid for name, one in provenance.find_study(scan.uuid).scans.items()} == {
+        'sizes': summary.uuid
+    }
 
 
 def test_of_any_ensemble_the_graph_is_asked(silicon):
