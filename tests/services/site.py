@@ -13,7 +13,6 @@ import psutil
 from aiida import orm
 from aiida.engine import submit
 from aiida.engine.daemon import client
-from aiida.engine.processes import control
 from aiida.manage import get_manager
 from sqlalchemy.exc import OperationalError
 
@@ -162,10 +161,15 @@ class Site:
             raise
 
     def play(self, *nodes: orm.ProcessNode) -> None:
-        """Let paused processes go on; a daemon just started may not have them in hand at once."""
+        """Let paused processes go on; a daemon just started may not have them in hand at once.
+
+        As users do, in a process of its own: this one may still be looking for the broker.
+        """
+        pks = [str(node.pk) for node in nodes]
+        command = [client.VERDI_BIN, '-p', self.profile.name, 'process', 'play', *pks]
 
         def played():
-            control.play_processes([orm.load_node(node.pk) for node in nodes], timeout=5)
+            subprocess.run(command, capture_output=True, check=False, timeout=60)
             return not any(orm.load_node(node.pk).paused for node in nodes)
 
         wait_until(played, 'the processes are played')
