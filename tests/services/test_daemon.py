@@ -48,8 +48,8 @@ def test_broker_restarted(site, cluster, stack, calm):
 def test_database_restarted(site, cluster, stack, calm):
     """Workers that lost the database do not find back: the daemon must be restarted, repaired.
 
-    A process that was writing at that very moment is excepted, which AiiDA never undoes: rare, and
-    then another must come through.
+    Once in a few times the process is excepted, presumably since it was writing at that moment, and
+    AiiDA does not take it up again: then another must come through.
     """
     for _ in range(3):
         node = submit_dynamics(site, cluster)
