@@ -165,11 +165,10 @@ def start(builder: Any, code: Any, *, daemon: bool, dry_run: bool) -> None:
             submit to.
     """
     from aiida_enne.cli.plan import describe
+    from aiida_enne.workflows import protocols
 
-    ports = builder.process_class.spec().inputs
-    error = ports.validate(ports.pre_process(builder._inputs(prune=True)))
-    if error is not None:
-        raise click.ClickException(f'{error.port}: {error.message}')
+    if (why := protocols.complaint(builder)) is not None:
+        raise click.ClickException(why)
     if dry_run:
         click.echo(describe(builder))
         return

@@ -49,10 +49,8 @@ def volume_scans(
             positive.
     """
     by_phase = dict(strains) if isinstance(strains, Mapping) else {OTHERS: strains}
-    for name in by_phase.keys() - {OTHERS}:
-        find_phase(name)
     middles = dict(centres or {})
-    for name in middles:
+    for name in (by_phase.keys() - {OTHERS}) | middles.keys():
         find_phase(name)
     if len(set(phases)) < len(phases):
         raise ValueError(f'`phases` must be distinct, got {list(phases)}')

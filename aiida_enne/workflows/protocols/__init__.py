@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 from aiida import orm
-from aiida.engine import Process
+from aiida.engine import Process, ProcessBuilder
 from aiida.engine.processes.ports import PortNamespace
 
 from aiida_enne.workflows.protocols.machine import queue
@@ -54,6 +54,13 @@ def fill(process_class: type[Process], inputs: dict[str, Any], code: orm.Abstrac
     builder = process_class.get_builder()
     builder._update(with_code(process_class.spec().inputs, inputs, code))
     return builder
+
+
+def complaint(builder: ProcessBuilder) -> str | None:
+    """Return why a process would refuse the inputs of its builder, or None if it takes them."""
+    ports = builder.process_class.spec().inputs
+    error = ports.validate(ports.pre_process(builder._inputs(prune=True)))
+    return None if error is None else str(error)
 
 
 def with_code(

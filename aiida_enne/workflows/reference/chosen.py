@@ -68,9 +68,8 @@ def refusal(engine: str, inputs: Mapping[str, Any], **owned: Any) -> str | None:
         builder._update({**thaw(inputs), **owned})
     except (AttributeError, TypeError, ValueError) as exception:
         return f'the engine `{engine}` refuses `inputs`: {exception}'
-    ports = process.spec().inputs
-    error = ports.validate(ports.pre_process(builder._inputs(prune=True)))
-    return None if error is None else f'the engine `{engine}` refuses its inputs: {error}'
+    why = protocols.complaint(builder)
+    return None if why is None else f'the engine `{engine}` refuses its inputs: {why}'
 
 
 def engine_inputs(builder: ProcessBuilder) -> dict[str, Any]:

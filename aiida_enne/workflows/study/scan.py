@@ -28,10 +28,11 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science import training_sets
-from aiida_enne.science.scan_plans import DRAW_SEED, PLANNERS, TRAINING, Base, plan_scan, roles_of
+from aiida_enne.science.scan_plans import PLANNERS, TRAINING
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import validate_count
+from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.branches import Branches, limited, returned
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
@@ -69,11 +70,6 @@ def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | No
         if why := nequip.check_parameters(protocols.merge(parameters, point['parameters'])):
             return f'{label}: {why}'
     return None
-
-
-def _without(builder: ProcessBuilder, *names: str) -> dict[str, Any]:
-    given: dict[str, Any] = builder._inputs(prune=True)
-    return {name: value for name, value in given.items() if name not in names}
 
 
 class ScanWorkChain(Branches):
@@ -175,30 +171,18 @@ class ScanWorkChain(Branches):
         prediction = PredictionWorkChain.get_builder_from_protocol(
             code, {}, {}, protocol=protocol, overrides=chosen.get('prediction')
         )
-        parameters = ensemble.training.train.parameters.get_dict()
-        train = split.get_split().train
-        base = Base(
-            size=len(train),
-            seeds=tuple(ensemble.seeds.get_list()),
-            domains=tuple(np.unique(dataset.get_configurations().domains[train]).tolist()),
-            max_epochs=parameters['trainer']['max_epochs'],
-            draw_seed=DRAW_SEED,
-        )
-        known = {TRAINING: dataset, **(datasets or {})}
+        given = {'ensemble': ensemble._inputs(prune=True)}
+        trained = dataset.get_configurations().domains[split.get_split().train]
+        base = scanning.base_of(given, split, np.unique(trained).tolist())
+        known = {
+            'datasets': {TRAINING: dataset, **(datasets or {})},
+            'splits': {TRAINING: split},
+            'pool': split,
+        }
+        asked = prediction._inputs(prune=True)
         builder = cls.get_builder()
-        builder._update(
-            {
-                'kind': scan['kind'],
-                'points': orm.Dict(plan_scan(scan, base)),
-                'dataset': dataset,
-                'split': split,
-                'ensemble': _without(ensemble, 'dataset', 'split', 'seeds'),
-                'prediction': _without(prediction),
-                'datasets': {role: known[role] for role in roles_of(scan, list(known))},
-                'parts': {TRAINING: split},
-                'max_concurrent': scan.get('max_concurrent', 1),
-            }
-        )
+        builder._update(scanning.scan_inputs(scan, base, given['ensemble'], asked, known))
+        builder.max_concurrent = scan.get('max_concurrent', 1)
         return builder
 
     def begin(self) -> None:

@@ -1,4 +1,4 @@
-"""From the scans that a study is given to the inputs of their work chains."""
+"""From scans, of a study or alone, to the inputs of their work chains."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from aiida import orm
 
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.scan_plans import DRAW_SEED, TRAINING, Base, plan_scan, roles_of
+
+#: Inputs of an ensemble that differ between the points of a scan, or are the scan's own.
+OWNED = ('dataset', 'split', 'seeds')
 
 
 def complete_draw(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def scan_inputs(
         'dataset': datasets[TRAINING],
         'split': known['splits'][TRAINING],
         'pool': known['pool'],
-        'ensemble': {name: value for name, value in ensemble.items() if name != 'seeds'},
+        'ensemble': {name: value for name, value in ensemble.items() if name not in OWNED},
         'prediction': {name: value for name, value in audit.items() if name != 'audit'},
         'datasets': {role: datasets[role] for role in roles},
         'parts': {role: split for role, split in known['splits'].items() if role in roles},
