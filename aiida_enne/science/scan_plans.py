@@ -67,8 +67,8 @@ def plan_scan(scan: Mapping[str, Any], base: Base) -> dict[str, Point]:
     for name in needed:
         _check(name, scan[name])
     seeds = scan.get('seeds', list(base.seeds))
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f'`seeds` of a scan must be distinct, got {seeds}')
+    _check_seeds(seeds)
+    _check_common(scan)
     points = {}
     for values, change in planner(scan, base):
         size = change.get('size', scan.get('size', base.size))
@@ -111,6 +111,23 @@ def from_the_middle(domains: Sequence[str]) -> list[str]:
     ordered = order_domains(domains)
     middle = parse(ordered[len(ordered) // 2]).density or 0.0
     return sorted(ordered, key=lambda name: abs((parse(name).density or 0.0) - middle))
+
+
+def _check_seeds(seeds: Any) -> None:
+    whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    if not whole or not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(
+            f'`seeds` of a scan must be a list of distinct numbers from 0, got {seeds!r}'
+        )
+
+
+def _check_common(scan: Mapping[str, Any]) -> None:
+    """Check the options whose use is not that of one kind."""
+    for name in ('size', 'max_concurrent'):
+        if name in scan and (type(scan[name]) is not int or scan[name] < 1):
+            raise ValueError(f'`{name}` of a scan must be a number from 1, got {scan[name]!r}')
+    if not isinstance(keep := scan.get('keep_steps', False), bool):
+        raise ValueError(f'`keep_steps` of a scan must be true or false, got {keep!r}')
 
 
 Planned = list[tuple[dict[str, Any], dict[str, Any]]]

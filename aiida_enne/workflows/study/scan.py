@@ -160,7 +160,8 @@ class ScanWorkChain(Branches):
                 of `PredictionWorkChain` in `prediction`.
 
         Raises:
-            ValueError: If there is no such protocol, or a point is of no use.
+            ValueError: If there is no such protocol, a point is of no use, or the split is of
+                another dataset.
         """
         chosen = dict(overrides or {})
         if unknown := sorted(set(chosen) - {'ensemble', 'prediction'}):
@@ -171,6 +172,8 @@ class ScanWorkChain(Branches):
         prediction = PredictionWorkChain.get_builder_from_protocol(
             code, {}, {}, protocol=protocol, overrides=chosen.get('prediction')
         )
+        if why := split.mismatch(dataset):
+            raise ValueError(why)
         given = {'ensemble': ensemble._inputs(prune=True)}
         trained = dataset.get_configurations().domains[split.get_split().train]
         base = scanning.base_of(given, split, np.unique(trained).tolist())

@@ -53,10 +53,11 @@ def scan_inputs(
         ValueError: If a point or a role is of no use.
     """
     datasets = known['datasets']
+    points = plan_scan(scan, base)
     roles = roles_of(scan, list(datasets))
     return {
         'kind': orm.Str(scan['kind']),
-        'points': orm.Dict(plan_scan(scan, base)),
+        'points': orm.Dict(points),
         'dataset': datasets[TRAINING],
         'split': known['splits'][TRAINING],
         'pool': known['pool'],

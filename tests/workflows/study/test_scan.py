@@ -177,3 +177,11 @@ def test_the_builder_plans_the_points_of_a_protocol(dataset, split, train_code):
         ScanWorkChain.get_builder_from_protocol(
             train_code, dataset, split, {'kind': 'sizes', 'sizes': [2]}, overrides={'audit': {}}
         )
+
+
+def test_a_split_of_another_dataset_is_refused(dataset, split, train_code):
+    other = type(dataset).from_configurations(dataset.get_configurations().select([0, 1])).store()
+    with pytest.raises(ValueError, match='belongs to the dataset'):
+        ScanWorkChain.get_builder_from_protocol(
+            train_code, other, split, {'kind': 'sizes', 'sizes': [2]}, protocol='test'
+        )
