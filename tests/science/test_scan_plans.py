@@ -95,7 +95,10 @@ def test_labels_are_fit_for_ports():
         ({'kind': 'sizes', 'sizes': [0]}, 'from 1'),
         ({'kind': 'sizes', 'sizes': [True]}, 'distinct numbers'),
         ({'kind': 'sizes', 'sizes': [10], 'l_max': [1]}, 'has no l_max'),
-        ({'kind': 'sizes', 'sizes': [10], 'seeds': []}, '`seeds` of a scan must be a list of distinct numbers'),
+        (
+            {'kind': 'sizes', 'sizes': [10], 'seeds': []},
+            '`seeds` of a scan must be a list of distinct numbers',
+        ),
         ({'kind': 'densities', 'densities': [6]}, '6 densities are asked for, there are 5'),
         ({'kind': 'cutoffs', 'cutoffs': ['wide']}, 'distinct numbers'),
         ({'kind': 'subsets', 'sets': 0}, 'a number from 1'),
