@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,10 +57,10 @@ def plan_scan(scan: Mapping[str, Any], base: Base) -> dict[str, Point]:
         ValueError: If the kind or an option is unknown, missing or of no use.
     """
     kind = scan.get('kind')
-    if kind not in PLANNERS:
+    if not isinstance(kind, str) or kind not in PLANNERS:
         raise ValueError(f'`kind` of a scan must be one of {", ".join(PLANNERS)}; got {kind!r}')
     planner, needed = PLANNERS[kind]
-    if unknown := sorted(set(scan) - {*COMMON, *needed}):
+    if unknown := sorted(str(name) for name in set(scan) - {*COMMON, *needed}):
         expected = ', '.join((*needed, *COMMON))
         raise ValueError(f'a scan of kind {kind} has no {", ".join(unknown)}; it has {expected}')
     if missing := [name for name in needed if name not in scan]:
@@ -80,6 +81,10 @@ def plan_scan(scan: Mapping[str, Any], base: Base) -> dict[str, Point]:
         draw = {'size': size, 'seed': base.draw_seed, 'index': change.get('index', 0)}
         if 'within' in change:
             draw['within'] = change['within']
+        if label in points:
+            raise ValueError(
+                f'two points of a scan are both called {label}: too near to each other'
+            )
         main = size == base.size and not draw['index'] and 'within' not in change
         points[label] = {
             'values': values,
@@ -100,9 +105,8 @@ def roles_of(scan: Mapping[str, Any], known: Sequence[str]) -> list[str]:
     chosen = scan.get('roles', default)
     if chosen == ALL:
         return list(known)
-    if isinstance(chosen, str) or (unknown := sorted(set(chosen) - set(known))):
-        named = chosen if isinstance(chosen, str) else ', '.join(unknown)
-        raise ValueError(f'no role {named}; there are {", ".join(known)}')
+    if not isinstance(chosen, list) or any(one not in known for one in chosen):
+        raise ValueError(f'`roles` must be {ALL} or some of {", ".join(known)}; got {chosen!r}')
     return list(chosen)
 
 
@@ -184,7 +188,8 @@ def _check(name: str, value: Any) -> None:
     values = [value] if name == 'sets' else value
     least, kinds = _LEAST.get(name, 1), (int, float) if name == 'cutoffs' else (int,)
     good = isinstance(values, list | tuple) and all(
-        isinstance(one, kinds) and not isinstance(one, bool) and one >= least for one in values
+        isinstance(one, kinds) and not isinstance(one, bool) and least <= one < math.inf
+        for one in values
     )
     if not good or not values or len(set(values)) < len(values):
         what = 'a number' if name == 'sets' else 'a list of distinct numbers'

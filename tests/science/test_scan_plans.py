@@ -89,6 +89,10 @@ def test_labels_are_fit_for_ports():
     [
         ({'kind': 'moods'}, "must be one of grid, .* got 'moods'"),
         ({}, 'got None'),
+        ({'kind': ['sizes']}, "got \\['sizes'\\]"),
+        ({'kind': 'sizes', 'sizes': [10], 5: 6, 'a': 1}, 'has no 5, a'),
+        ({'kind': 'cutoffs', 'cutoffs': [float('inf')]}, 'distinct numbers from 0.1'),
+        ({'kind': 'cutoffs', 'cutoffs': [4, 4.0000001]}, 'both called cutoff_4'),
         ({'kind': 'sizes'}, 'needs sizes'),
         ({'kind': 'sizes', 'sizes': []}, 'list of distinct numbers from 1'),
         ({'kind': 'sizes', 'sizes': [10, 10]}, 'distinct'),
@@ -116,6 +120,6 @@ def test_what_is_predicted():
     assert roles_of({'kind': 'sizes'}, known) == known
     assert roles_of({'kind': 'grid', 'roles': ['eos_fcc']}, known) == ['eos_fcc']
     assert roles_of({'kind': 'grid', 'roles': 'all'}, known) == known
-    for roles in (['eos_hcp'], 'eos_hcp'):
-        with pytest.raises(ValueError, match='no role eos_hcp; there are liquid'):
+    for roles in (['eos_hcp'], 'eos_hcp', 5, [['liquid']]):
+        with pytest.raises(ValueError, match='all or some of liquid, training, eos_fcc; got'):
             roles_of({'kind': 'grid', 'roles': roles}, known)
