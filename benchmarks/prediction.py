@@ -198,13 +198,15 @@ def compare(folder: Path, labels: list[str], arguments: argparse.Namespace) -> N
     print('largest difference: {:.1e} eV/atom, {:.1e} eV/Å'.format(*difference))
     total, evaluation = ase['cpu'] / kept['cpu'], ase['evaluate'] / kept['evaluate']
     print(f'ratio {total:.2f} in all (CPU), {evaluation:.2f} of the evaluation alone')
-    compiling = sides['one job, compiling']['cpu'] - kept['cpu']
     gain = (ase['evaluate'] - WANTED * kept['evaluate']) / evaluations
     if gain > 0:
-        needed = (WANTED - 1) * (ase['cpu'] - ase['evaluate']) / gain
+        needed = [
+            (WANTED * (side['cpu'] - side['evaluate']) - (ase['cpu'] - ase['evaluate'])) / gain
+            for side in (kept, sides['one job, compiling'])
+        ]
         print(
-            f'ratio {WANTED:g} from {max(needed, 0):.0f} evaluations with a kept artefact, '
-            f'from {max(needed + WANTED * compiling / gain, 0):.0f} where it is compiled first'
+            f'ratio {WANTED:g} from {max(needed[0], 0):.0f} evaluations with a kept artefact, '
+            f'from {max(needed[1], 0):.0f} where it is compiled first'
         )
 
 

@@ -20,7 +20,7 @@ import torch
 from ase import Atoms
 from nequip.data import AtomicDataDict
 from nequip.data._key_registry import get_dynamic_shapes
-from nequip.nn.compile import DictInputOutputWrapper, ListInputOutputWrapper
+from nequip.nn.compile import ListInputOutputWrapper
 from nequip.scripts._compile_utils import AOTI_ASE_TARGET, COMPILE_TARGET_DICT
 from nequip.utils.compile import prepare_model_for_compile
 from nequip.utils.fx import nequip_make_fx
@@ -38,7 +38,6 @@ class Artefact:
     def __init__(self, path: Path) -> None:
         about = json.loads(path.with_suffix('.json').read_text())
         self.package = torch._inductor.aoti_load_package(str(path))
-        self.model = DictInputOutputWrapper(self.package, INPUTS, OUTPUTS)
         self.constants: dict[str, str] = about['constants']
         self.baked: dict[str, Any] = about['baked']
 
@@ -46,6 +45,12 @@ class Artefact:
         """Return whether the values that the compiler wrote into the code are this model's."""
         own = named_tensors(model)
         return all(own[name].tolist() == value for name, value in self.baked.items())
+
+    def run(self, data: Any) -> dict[str, torch.Tensor]:
+        """Evaluate one configuration with the weights that are in."""
+        with torch.inference_mode():
+            out = self.package([data[name] for name in INPUTS])
+        return dict(zip(OUTPUTS, out, strict=True))
 
     def weights(self, model: torch.nn.Module) -> dict[str, torch.Tensor]:
         """Return the values of a model by the names that the artefact has for them."""

@@ -29,9 +29,12 @@ RATTLE = 0.05
 class Compiled:
     """One member in the shared artefact."""
 
+    outputs = OUTPUTS
+
     def __init__(self, artefact: Artefact, member: Member) -> None:
         self.artefact = artefact
         self.weights = artefact.weights(member.model)
+        self.device = torch.device(member.device)
 
     def select(self, member: Member) -> None:
         """Put the member's weights in."""
@@ -43,13 +46,8 @@ class Compiled:
 
     def run(self, data: Any) -> dict[str, Any]:
         """Evaluate one configuration with the weights that are in."""
-        out = self.artefact.model(AtomicDataDict.to_(data, self.device))
+        out = self.artefact.run(AtomicDataDict.to_(data, self.device))
         return {name: value.cpu() for name, value in out.items()}
-
-    @property
-    def device(self) -> torch.device:
-        """Where the artefact computes."""
-        return next(iter(self.weights.values())).device
 
 
 def compile_members(members: list[Member], frames: Frames, settings: dict[str, Any]) -> None:

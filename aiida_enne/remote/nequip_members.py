@@ -82,10 +82,12 @@ class Member:
             self._fill(batch, self.run(prepared), frames)
         else:
             self.compiled.select(self)
-            for index, data in zip(batch, prepared, strict=True):
-                accepts = self.compiled.accepts(data)
-                out = self.compiled.run(data) if accepts else self.run([data])
-                self._fill([index], out, frames)
+            outs = [
+                self.compiled.run(data) if self.compiled.accepts(data) else self.run([data])
+                for data in prepared
+            ]
+            out = {name: torch.cat([out[name] for out in outs]) for name in self.compiled.outputs}
+            self._fill(batch, out, frames)
 
     def run(self, prepared: list[Any]) -> dict[str, Any]:
         """Evaluate the eager model on one batch; everything comes back on the CPU."""

@@ -16,8 +16,8 @@ SETTINGS, CONFIGURATIONS, RESULT = 'predict.json', 'configurations.npz', 'result
 PREDICTIONS = Path('predictions')
 
 
-def main() -> None:
-    """Predict as `predict.json` says; what happens to one member does not touch the others."""
+def main() -> int:
+    """Predict as `predict.json` says, each member alone; return 1 if one failed, else 0."""
     clock = Clock()
     settings = json.loads(Path(SETTINGS).read_text())
     if settings['threads'] is not None:  # read by OpenMP when torch is imported
@@ -61,7 +61,7 @@ def main() -> None:
     Path(RESULT).write_text(json.dumps(report, indent=1))
     for member in members:
         print(f'{member.label}: {member.failure or "predicted, " + member.mode}')
-    sys.exit(int(any(member.failure for member in members)))
+    return int(any(member.failure for member in members))
 
 
 def evaluate(members: list[Any], frames: Any, batch_atoms: int | None) -> None:
@@ -142,4 +142,7 @@ class Clock:
 
 
 if __name__ == '__main__':
-    main()
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # all is written; to take torch down in good order would cost a second

@@ -59,9 +59,9 @@ def predict(tmp_path, checkpoints, artefacts, monkeypatch):
         configurations = frames.from_atoms([atoms.copy() for atoms in structures])
         upload = codec.render_configurations(configurations, np.arange(len(configurations)))
         (tmp_path / codec.CONFIGURATIONS).write_bytes(upload)
-        with pytest.raises(SystemExit):
-            runpy.run_path(str(folder / codec.SCRIPTS[0]), run_name='__main__')
+        status = runpy.run_path(str(folder / codec.SCRIPTS[0]))['main']()
         result = codec.read_result((tmp_path / codec.RESULT).read_text())
+        assert status == any(one['status'] != 'finished' for one in result['members'].values())
         predictions = {
             path.stem: codec.read_prediction(path.read_bytes(), configurations)
             for path in sorted((tmp_path / codec.PREDICTIONS).iterdir())
@@ -173,7 +173,7 @@ held = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()
 if {spare}:
     resource.setrlimit(resource.RLIMIT_AS, (held + {spare}, held + {spare}))
 try:
-    runpy.run_path({script!r}, run_name='__main__')
+    sys.exit(runpy.run_path({script!r})['main']())
 finally:
     peak = next(line for line in open('/proc/self/status') if line.startswith('VmPeak'))
     print('needed', 1024 * int(peak.split()[1]) - held)
