@@ -9,9 +9,10 @@ import numpy as np
 from aiida import orm
 from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJob, CalcJobProcessSpec, PortNamespace
+from aiida.engine import CalcJobProcessSpec, PortNamespace
 from ase.data import chemical_symbols
 
+from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.codes import aims
 from aiida_enne.codes.aims.control import render_control
 from aiida_enne.codes.aims.geometry import render_geometry
@@ -60,7 +61,7 @@ def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
     return None
 
 
-class AimsCalculation(CalcJob):
+class AimsCalculation(FollowingCalcJob):
     """Run FHI-aims on one configuration: a single point, a relaxation, or a trajectory.
 
     One species text per element, by the element's name: two texts cannot meet.

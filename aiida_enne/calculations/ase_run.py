@@ -7,8 +7,9 @@ from typing import Any
 from aiida import orm
 from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJob, CalcJobProcessSpec, PortNamespace
+from aiida.engine import CalcJobProcessSpec, PortNamespace
 
+from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.codes import ase_run
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
@@ -80,7 +81,7 @@ def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
     return None
 
 
-class AseRunCalculation(CalcJob):
+class AseRunCalculation(FollowingCalcJob):
     """Run one task on many configurations with an ASE calculator, without AiiDA over there.
 
     The code is a Python interpreter with ASE and the calculator's package.

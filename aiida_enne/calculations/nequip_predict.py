@@ -7,8 +7,9 @@ import numpy as np
 from aiida import orm
 from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJob, CalcJobProcessSpec, PortNamespace
+from aiida.engine import CalcJobProcessSpec, PortNamespace
 
+from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.codes import nequip_predict as codec
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import CHECKPOINT, ModelData
@@ -85,7 +86,7 @@ def chosen_indices(
     return indices
 
 
-class NequipPredictCalculation(CalcJob):
+class NequipPredictCalculation(FollowingCalcJob):
     """Predict energies and forces of configurations with k members, each neighbour found once."""
 
     CACHE_VERSION = codec.VERSION

@@ -9,8 +9,9 @@ import yaml
 from aiida import orm
 from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJob, CalcJobProcessSpec, PortNamespace
+from aiida.engine import CalcJobProcessSpec, PortNamespace
 
+from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.codes import nequip
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
@@ -57,7 +58,7 @@ def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
     return inputs['split'].mismatch(inputs['dataset'])
 
 
-class NequipTrainCalculation(CalcJob):
+class NequipTrainCalculation(FollowingCalcJob):
     """Train NequIP models: one dataset, one split, one member per seed."""
 
     CACHE_VERSION = nequip.VERSION

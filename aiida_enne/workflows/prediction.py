@@ -68,9 +68,8 @@ class PredictionWorkChain(WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        spec.expose_inputs(
-            Predict, namespace='predict', exclude=('dataset', 'split', 'part', 'models')
-        )
+        own = ('dataset', 'split', 'part', 'models', 'follow')
+        spec.expose_inputs(Predict, namespace='predict', exclude=own)
         spec.input_namespace(
             'models',
             valid_type=ModelData,
@@ -173,6 +172,7 @@ class PredictionWorkChain(WorkChain):
                 'group': group,
                 'batch_atoms': self.inputs.predict.get('batch_atoms'),
                 'attempts': 0,
+                'follow': None,
             }
             for dataset in sorted(self.inputs.datasets)
             for number, group in enumerate(groups)
@@ -201,6 +201,8 @@ class PredictionWorkChain(WorkChain):
                 inputs['split'] = self.inputs.splits[dataset]
                 if 'part' in self.inputs:
                     inputs['part'] = self.inputs.part
+            if piece['follow'] is not None:
+                inputs['follow'] = piece['follow']
             inputs['metadata']['call_link_label'] = f'{name}_attempt_{piece["attempts"]}'
             submitted[f'job_{name}'] = self.submit(Predict, **inputs)
         return ToContext(**submitted)
@@ -213,6 +215,9 @@ class PredictionWorkChain(WorkChain):
             found = dict(job.outputs.predictions) if 'predictions' in job.outputs else {}
             missing = [label for label in piece['group'] if label not in found]
             lost = not job.is_finished or job.exit_status in TRANSIENT
+            # a process may be lost while its job runs on
+            submitted = job.is_excepted and job.get_job_id() is not None
+            piece['follow'] = job.pk if submitted else None
             if missing and lost and piece['attempts'] < MAX_ATTEMPTS:
                 self.report(
                     f'{job.process_label}<{job.pk}> failed, going again: {job.exit_message}'
@@ -251,7 +256,11 @@ class PredictionWorkChain(WorkChain):
             return []
         middle = (len(missing) + 1) // 2
         groups = [missing[:middle], missing[middle:]]
-        return [piece | {'group': g, 'batch_atoms': atoms, 'attempts': 0} for g in groups if g]
+        return [
+            piece | {'group': g, 'batch_atoms': atoms, 'attempts': 0, 'follow': None}
+            for g in groups
+            if g
+        ]
 
     def conclude(self) -> ExitCode | None:
         """Hand out every prediction there is, and name those there are not."""

@@ -48,10 +48,10 @@ def test_broker_restarted(site, cluster, stack, calm):
 def test_database_restarted(site, cluster, stack, calm):
     """Workers that lost the database do not find back: the daemon must be restarted, repaired.
 
-    Once in a few times the process is excepted, presumably since it was writing at that moment, and
-    AiiDA does not take it up again: then another must come through.
+    A process of a job may not survive it, which the workflow does. Seldom it is the workflow that
+    does not, and AiiDA takes none up again: then another must come through.
     """
-    for _ in range(3):
+    for _ in range(2):
         node = submit_dynamics(site, cluster)
         await_steps(node)
         stack.postgres.restart()
@@ -62,7 +62,7 @@ def test_database_restarted(site, cluster, stack, calm):
         node = site.finish(node)
         if not node.is_excepted:
             break
-    assert len(jobs_of(node)) == 1
+    assert len({job.get_job_id() for job in jobs_of(node)}) == 1
     assert attempts_of(node) == [[0, STEPS]]
     assert_same(node, calm)
 

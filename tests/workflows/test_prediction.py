@@ -16,6 +16,7 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.science.frames import from_atoms
 from aiida_enne.science.splits import Split
 from aiida_enne.workflows.prediction import PredictionWorkChain
+from tests.lost import lose
 from tests.members import alloys
 
 
@@ -137,6 +138,20 @@ def test_a_lost_job_goes_once_more(alloy, models, aiida_code_installed):
     assert len(node.called) == 2
     assert not outputs.get('predictions')
     assert all(isinstance(child, orm.CalcJobNode) for child in node.called)
+
+
+@pytest.mark.nequip
+def test_a_job_whose_process_was_lost_is_followed(code, alloy, models, monkeypatch):
+    lose(monkeypatch, 'task_update_job')
+    builder = PredictionWorkChain.get_builder_from_protocol(
+        code, models, {'alloy': alloy}, protocol='test'
+    )
+    outputs, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    lost, follower = node.called
+    assert lost.is_excepted
+    assert follower.get_job_id() == lost.get_job_id()
+    assert set(outputs['predictions']['alloy']) == set(models)
 
 
 CROWDED = """\

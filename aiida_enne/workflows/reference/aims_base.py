@@ -7,7 +7,6 @@ from typing import Any
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import (
-    BaseRestartWorkChain,
     ExitCode,
     ProcessHandlerReport,
     ProcessSpec,
@@ -18,6 +17,7 @@ from aiida.engine import (
 from aiida_enne.calculations.aims import AimsCalculation as Aims
 from aiida_enne.calculations.references import join_attempts
 from aiida_enne.codes.aims import MD_RESTART
+from aiida_enne.workflows.restarts import SurvivingRestartWorkChain
 
 _CODES = Aims.exit_codes
 #: What cuts a run short without a fault of its own.
@@ -32,7 +32,7 @@ MAX_MIXINGS = 2
 ITERATIONS, MORE_PULAY = 1000, 4
 
 
-class AimsBaseWorkChain(BaseRestartWorkChain):
+class AimsBaseWorkChain(SurvivingRestartWorkChain):
     """Run `AimsCalculation` until it is finished, each attempt from where the last one was.
 
     The dataset holds the steps of all attempts.
@@ -44,7 +44,7 @@ class AimsBaseWorkChain(BaseRestartWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        spec.expose_inputs(Aims, namespace='aims')
+        spec.expose_inputs(Aims, namespace='aims', exclude=('follow',))
         spec.expose_outputs(Aims)
         spec.outline(
             cls.setup,
@@ -73,17 +73,18 @@ class AimsBaseWorkChain(BaseRestartWorkChain):
         return 'relax' if parameters.get('relaxation') else 'label'
 
     def inspect_process(self) -> ExitCode | None:
-        """Take over the steps of the last attempt, then let the handlers decide."""
-        node = self.ctx.children[self.ctx.iteration - 1]
-        fresh = self.take_over(node)
-        self.ctx.idle = 0 if fresh else self.ctx.idle + 1
+        """Let the handlers decide; whatever they give up leaves what there is."""
         self.ctx.mixed_now = False
         exit_code = super().inspect_process()
         if exit_code is not None and exit_code.status:
             self.attach()
         return exit_code
 
-    def take_over(self, node: orm.CalcJobNode) -> int:
+    def take_over(self, node: orm.CalcJobNode) -> None:
+        """Keep the steps that an attempt gave."""
+        self.ctx.idle = 0 if self.keep_steps(node) else self.ctx.idle + 1
+
+    def keep_steps(self, node: orm.CalcJobNode) -> int:
         """Keep the steps that an attempt gave; return how many of them are new."""
         if 'dataset' not in node.outputs:
             return 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import (
-    BaseRestartWorkChain,
     ProcessHandlerReport,
     ProcessSpec,
     process_handler,
@@ -13,11 +12,12 @@ from aiida.engine import (
 )
 
 from aiida_enne.calculations.ase_run import AseRunCalculation as AseRun
+from aiida_enne.workflows.restarts import SurvivingRestartWorkChain
 
 _CODES = AseRun.exit_codes
 
 
-class AseBaseWorkChain(BaseRestartWorkChain):
+class AseBaseWorkChain(SurvivingRestartWorkChain):
     """Run `AseRunCalculation` until it is finished, continuing from checkpoints."""
 
     _process_class = AseRun
@@ -26,7 +26,7 @@ class AseBaseWorkChain(BaseRestartWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        spec.expose_inputs(AseRun, namespace='ase', exclude=('parent_folder',))
+        spec.expose_inputs(AseRun, namespace='ase', exclude=('parent_folder', 'follow'))
         spec.expose_outputs(AseRun)
         spec.outline(
             cls.setup,

@@ -3,7 +3,6 @@
 from aiida import orm
 from aiida.common import AttributeDict, LinkType
 from aiida.engine import (
-    BaseRestartWorkChain,
     ExitCode,
     ProcessHandlerReport,
     ProcessSpec,
@@ -12,6 +11,7 @@ from aiida.engine import (
 )
 
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from aiida_enne.workflows.restarts import SurvivingRestartWorkChain
 
 OUT_OF_MEMORY = Train.exit_codes.ERROR_OUT_OF_MEMORY
 #: What the checkpoints mend; an unreadable result is written anew by a member that has finished.
@@ -30,7 +30,7 @@ FINAL = [
 ]
 
 
-class NequipTrainBaseWorkChain(BaseRestartWorkChain):
+class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
     """Run `NequipTrainCalculation` until every member has finished or failed for good.
 
     Only unfinished members are continued, from their own checkpoints. What the attempts gave is
@@ -43,7 +43,7 @@ class NequipTrainBaseWorkChain(BaseRestartWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        spec.expose_inputs(Train, namespace='train')
+        spec.expose_inputs(Train, namespace='train', exclude=('follow',))
         spec.expose_outputs(Train, include=('models', 'histories', 'results'))
         spec.outline(
             cls.setup,
@@ -63,15 +63,16 @@ class NequipTrainBaseWorkChain(BaseRestartWorkChain):
         self.ctx.merged = {'models': {}, 'histories': {}, 'results': {}}
         self.ctx.idle = 0
 
-    def inspect_process(self) -> ExitCode | None:
-        """Take over what each member gave, then let the handlers decide."""
-        node = self.ctx.children[self.ctx.iteration - 1]
-        merged = self.ctx.merged
-        for namespace, taken in merged.items():
+    def take_over(self, node: orm.CalcJobNode) -> None:
+        """Keep what each member gave."""
+        for namespace, taken in self.ctx.merged.items():
             taken.update(outputs(node, namespace))
         fresh = outputs(node, 'results').values()
         gained = any(result['epochs'] > result['first_epoch'] for result in fresh)
         self.ctx.idle = 0 if gained else self.ctx.idle + 1
+
+    def inspect_process(self) -> ExitCode | None:
+        """Let the handlers decide; whatever they give up leaves what there is."""
         exit_code = super().inspect_process()
         if exit_code is not None and exit_code.status:
             self.attach()

@@ -10,6 +10,7 @@ from aiida_enne.calculations.aims import AimsCalculation
 from aiida_enne.codes.aims.output import read_output
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.workflows.reference.aims_base import AimsBaseWorkChain
+from tests.lost import lose
 from tests.replay import (
     OUT_OF_TIME,
     UNCONVERGED,
@@ -85,6 +86,22 @@ def test_a_trajectory_goes_on_from_its_restart_file(launch, replay, real_aims):
     expected = read_output(text).frames
     assert found.energies.tolist() == [frame.energies.free for frame in expected]
     np.testing.assert_array_equal(found.forces[-3:], expected[-1].forces)
+
+
+def test_a_trajectory_whose_process_was_lost_goes_on(launch, replay, real_aims, monkeypatch):
+    """The job was cut short besides: its steps count, and the next attempt begins after them."""
+    text, atoms = real_aims('h2o_md')
+    first, again = (SETTINGS | {'md': MD | more} for more in ({'initial_temperature': 300.0}, {}))
+    again['md'] = again['md'] | {'restart': True}
+    replay.record(first, atoms, first_steps(text, 2), errors=OUT_OF_TIME, files=RESTART)
+    replay.record(again, atoms, without_steps(text, 1), files=RESTART, needs=RESTART)
+    lose(monkeypatch, 'task_update_job')
+    node = launch(atoms, first)
+    assert node.is_finished_ok, node.exit_message
+    assert statuses(node) == [None, *codes('ERROR_OUT_OF_WALLTIME', None)]
+    expected = read_output(text).frames
+    steps = node.outputs.dataset.get_configurations().info['step']
+    assert steps.tolist() == list(range(len(expected)))
 
 
 def test_a_trajectory_gives_up_without_progress(launch, replay, real_aims):

@@ -13,6 +13,7 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from tests.lost import lose
 
 pytestmark = pytest.mark.nequip
 EPOCHS = 60
@@ -103,3 +104,17 @@ def test_failed_members_fail_alone_and_are_named(base_inputs):
     assert 'seed_7' in node.exit_message
     assert len(node.called) == 1
     assert outputs['results']['seed_7']['exit_label'] == 'ERROR_MEMBERS_DIVERGED'
+
+
+def test_members_whose_process_was_lost_keep_their_epochs(base_inputs, monkeypatch):
+    """Another process takes over what their job, which ran on, gave."""
+    base_inputs['train']['parameters']['trainer']['max_epochs'] = 3
+    lose(monkeypatch, 'task_update_job')
+    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **base_inputs)
+    assert node.is_finished_ok, node.exit_message
+    lost, follower = node.called
+    assert lost.is_excepted
+    assert follower.get_job_id() == lost.get_job_id()
+    for label in base_inputs['train']['seeds']:
+        assert outputs['histories'][label].get_array('epoch').tolist() == [0, 1, 2]
+        assert outputs['models'][label].base.attributes.get('complete')

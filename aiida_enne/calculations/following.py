@@ -1,0 +1,63 @@
+"""Jobs that outlive the process which submitted them: another process takes them over."""
+
+from typing import Any
+
+from aiida import orm
+from aiida.common.datastructures import CalcJobState
+from aiida.common.folders import SandboxFolder
+from aiida.engine import CalcJob, CalcJobProcessSpec
+from aiida.engine.processes.calcjobs.tasks import UPDATE_COMMAND
+from plumpy.process_states import Wait
+
+
+def validate_follow(pk: int | None, _: Any) -> str | None:
+    """Accept a job that was submitted and whose process has an exception for its end."""
+    if pk is None:
+        return None
+    try:
+        node = orm.load_node(pk)
+    except Exception:  # whatever is no key of a node
+        return f'`follow` must be the PK of a job, got {pk!r}'
+    if not isinstance(node, orm.CalcJobNode) or not node.is_excepted or node.get_job_id() is None:
+        return f'`follow` must be a job that was submitted and whose process excepted, got {node}'
+    return None
+
+
+class FollowingCalcJob(CalcJob):
+    """A job that, told to `follow` another, waits for that one's end and takes what it left.
+
+    A process may end by an exception of AiiDA's own, such as a database that went away, while its
+    job runs on in the scheduler. The follower has the same inputs, watches the same job in the same
+    work directory and retrieves and parses it as if it were its own. Nothing is computed twice.
+    """
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input(
+            'follow',
+            valid_type=int,
+            is_metadata=True,
+            required=False,
+            validator=validate_follow,
+            help='PK of a job with the same inputs that is to be followed, its process being lost.',
+        )
+
+    async def run(self) -> Any:
+        """Take the other job over, or run as any job does, from the cache included."""
+        cached = self.node.exit_status is not None
+        if 'follow' not in self.inputs or cached or self.inputs.metadata.dry_run:
+            return await super().run()
+        lost = orm.load_node(self.inputs.follow)
+        with SandboxFolder() as folder:
+            self.presubmit(folder)  # which notes what to retrieve
+        self.node.set_remote_workdir(lost.get_remote_workdir())
+        self.node.set_job_id(lost.get_job_id())
+        self.node.set_state(CalcJobState.WITHSCHEDULER)
+        self.out(
+            'remote_folder',
+            orm.RemoteData(computer=lost.computer, remote_path=lost.get_remote_workdir()),
+        )
+        self.update_outputs()
+        return Wait(msg=f'Waiting for the job of {lost}', data=UPDATE_COMMAND)
