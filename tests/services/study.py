@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.engine import ProcessBuilder
 
 from aiida_enne import provenance
 from aiida_enne.workflows.demo import LABEL, DemoWorkChain
+from tests.services.site import Site, jobs_of
+
+#: Jobs of each step: references, the training, the predictions.
+STEPS = ['AseRunCalculation', 'NequipTrainCalculation', 'NequipPredictCalculation']
 
 
 @dataclass(frozen=True)
@@ -44,3 +49,23 @@ def results_of(node: orm.WorkChainNode) -> Results:
         },
         statistics=statistics.domains,
     )
+
+
+def assert_same_results(node: orm.WorkChainNode, undisturbed: orm.WorkChainNode) -> None:
+    """Fail unless a study came to what another did, to the last digit."""
+    found, expected = results_of(node), results_of(undisturbed)
+    assert found.weights == expected.weights
+    assert found.statistics == expected.statistics
+    assert found.predictions.keys() == expected.predictions.keys()
+    for label, arrays in expected.predictions.items():
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found.predictions[label][name], array)
+
+
+def await_step(site: Site, node: orm.WorkChainNode, step: str) -> None:
+    """Wait until a job of a step has been given to SLURM."""
+
+    def is_in():
+        return any(job.process_label == step and job.get_job_id() for job in jobs_of(node))
+
+    site.wait(node, is_in, f'{step} is with SLURM')

@@ -3,13 +3,12 @@
 import random
 import time
 
-import numpy as np
 import pytest
 
 from aiida_enne.report.collect import collect
 from aiida_enne.report.write import write_report
 from tests.services.site import GPU, jobs_of
-from tests.services.study import build, results_of
+from tests.services.study import STEPS, assert_same_results, await_step, build
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.nequip, pytest.mark.lammps]
 SEED, TIMES = 5, 3
@@ -59,8 +58,6 @@ DISTURBANCES = [
     kill_the_workers,
     kill_the_daemon,
 ]
-#: A job of each of these is waited for: references, the training, the predictions.
-STEPS = ['AseRunCalculation', 'NequipTrainCalculation', 'NequipPredictCalculation']
 
 
 def test_the_report_is_the_undisturbed(site, cluster, stack, undisturbed, tmp_path):
@@ -69,7 +66,7 @@ def test_the_report_is_the_undisturbed(site, cluster, stack, undisturbed, tmp_pa
     chosen = rng.sample(DISTURBANCES, TIMES)
     node = site.submit(build(cluster, GPU))
     for step, disturb in zip(STEPS, chosen, strict=True):
-        site.wait(node, lambda step=step: is_in(node, step), f'{step} is with SLURM')
+        await_step(site, node, step)
         delay = rng.uniform(0, 8)
         time.sleep(delay)
         print(f'{delay:.1f} s after the first job of {step}: {disturb.__name__}', flush=True)
@@ -79,18 +76,8 @@ def test_the_report_is_the_undisturbed(site, cluster, stack, undisturbed, tmp_pa
     node = site.finish(node)
     assert node.is_finished_ok, node.exit_message or node.exception
 
-    found, expected = results_of(node), results_of(undisturbed)
-    assert found.weights == expected.weights
-    assert found.statistics == expected.statistics
-    for label, arrays in expected.predictions.items():
-        for name, array in arrays.items():
-            np.testing.assert_array_equal(found.predictions[label][name], array)
+    assert_same_results(node, undisturbed)
     reports = [collect(one.uuid) for one in (node, undisturbed)]
     assert reports[0].findings == reports[1].findings
     print('\n'.join(reports[0].findings))
     assert write_report(reports[0], tmp_path).exists()
-
-
-def is_in(node, step):
-    """Return whether a job of a step has been given to SLURM."""
-    return any(job.process_label == step and job.get_job_id() for job in jobs_of(node))
