@@ -2,6 +2,9 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
+# Daemons, brokers and SLURM wait for each other: what else the machine does must not delay them.
+ALONE := tests/embedded tests/services
 
 # Everything stays inside the clone: the user's own AiiDA folder is never touched.
 export AIIDA_PATH := $(CURDIR)
@@ -12,10 +15,11 @@ demo: $(VENV)/.demo
 	$(BIN)/aiida-enne demo --output demo
 
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 test-fast: $(VENV)/.tests
-	$(BIN)/python -m pytest -m 'not slow and not nequip and not qe'
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) -m 'not slow and not nequip and not qe'
 
 lint: $(VENV)/.tests
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure

@@ -94,9 +94,18 @@ class Site:
         return client.get_daemon_client(self.profile.name)
 
     def start_daemon(self) -> None:
-        """Start the daemon with two workers, and wait until both are there."""
+        """Start the daemon with two workers, and wait until both are there.
+
+        On a busy machine workers may give up before their broker is there, and the daemon then
+        gives up on them: once more, as a user would.
+        """
         self.daemon.start_daemon(number_workers=2)
-        wait_until(self.is_whole, 'two workers')
+        try:
+            wait_until(self.is_whole, 'two workers', 90)
+        except TimeoutError:
+            self.stop_daemon()
+            self.daemon.start_daemon(number_workers=2)
+            wait_until(self.is_whole, 'two workers')
 
     def is_whole(self) -> bool:
         """Return whether the daemon and both workers run."""
