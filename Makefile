@@ -14,9 +14,13 @@ export AIIDA_PATH := $(CURDIR)
 demo: $(VENV)/.demo
 	$(BIN)/aiida-enne demo --output demo
 
+test test-fast: export OMP_NUM_THREADS ?= 1
+
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(addprefix --ignore=,$(ALONE))
-	$(BIN)/python -m pytest $(ALONE)
+	status=0; \
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(addprefix --ignore=,$(ALONE)) || status=$$?; \
+	$(BIN)/python -m pytest $(ALONE) || status=$$?; \
+	exit $$status
 
 test-fast: $(VENV)/.tests
 	$(BIN)/python -m pytest $(TWO_AT_A_TIME) -m 'not slow and not nequip and not qe'

@@ -4,7 +4,6 @@ from typing import Any
 
 from aiida import orm
 from aiida.common.datastructures import CalcJobState
-from aiida.common.folders import SandboxFolder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 from aiida.engine.processes.calcjobs.tasks import UPDATE_COMMAND
 from plumpy.process_states import Wait
@@ -28,17 +27,19 @@ class FollowingCalcJob(CalcJob):
 
     A process may end by an exception of AiiDA's own, such as a database that went away, while its
     job runs on in the scheduler. The follower has the same inputs, watches the same job in the same
-    work directory and retrieves and parses it as if it were its own. Nothing is computed twice.
+    work directory and retrieves and parses it as if it were its own. The files that were uploaded
+    are in the repository of the lost node.
     """
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
+        # kept nowhere: a restart with other inputs or a copy from the cache must not follow too
         spec.input(
             'follow',
             valid_type=int,
-            is_metadata=True,
+            non_db=True,
             required=False,
             validator=validate_follow,
             help='PK of a job with the same inputs that is to be followed, its process being lost.',
@@ -46,18 +47,24 @@ class FollowingCalcJob(CalcJob):
 
     async def run(self) -> Any:
         """Take the other job over, or run as any job does, from the cache included."""
-        cached = self.node.exit_status is not None
-        if 'follow' not in self.inputs or cached or self.inputs.metadata.dry_run:
+        pk = self.inputs.get('follow')
+        if pk is None or self.node.exit_status is not None or self.inputs.metadata.dry_run:
             return await super().run()
-        lost = orm.load_node(self.inputs.follow)
-        with SandboxFolder() as folder:
-            self.presubmit(folder)  # which notes what to retrieve
+        lost = orm.load_node(pk)
+        if lost.base.caching.get_hash() != self.node.base.caching.get_hash():
+            self.logger.warning(f'{lost} has other inputs and is not followed')
+            return await super().run()
+        self.node.set_retrieve_list(lost.get_retrieve_list())
+        self.node.set_retrieve_temporary_list(lost.get_retrieve_temporary_list())
         self.node.set_remote_workdir(lost.get_remote_workdir())
         self.node.set_job_id(lost.get_job_id())
         self.node.set_state(CalcJobState.WITHSCHEDULER)
-        self.out(
-            'remote_folder',
-            orm.RemoteData(computer=lost.computer, remote_path=lost.get_remote_workdir()),
-        )
-        self.update_outputs()
+        self.out('remote_folder', self._work_folder(lost))
         return Wait(msg=f'Waiting for the job of {lost}', data=UPDATE_COMMAND)
+
+    def _work_folder(self, lost: orm.CalcJobNode) -> orm.RemoteData:
+        """Return the output that may be there already, where a worker was killed in `run`."""
+        link = self.node.base.links.get_outgoing(link_label_filter='remote_folder').first()
+        if link is not None:
+            return link.node
+        return orm.RemoteData(computer=lost.computer, remote_path=lost.get_remote_workdir())

@@ -31,6 +31,7 @@ from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.protocols import machine
+from aiida_enne.workflows.restarts import MAX_LOST, job_of, lost_report
 
 #: Exit statuses of a job that another attempt may cure: files lost on the way, or a broken node.
 TRANSIENT = (100, 140, 301, 302)
@@ -172,7 +173,6 @@ class PredictionWorkChain(WorkChain):
                 'group': group,
                 'batch_atoms': self.inputs.predict.get('batch_atoms'),
                 'attempts': 0,
-                'follow': None,
             }
             for dataset in sorted(self.inputs.datasets)
             for number, group in enumerate(groups)
@@ -201,7 +201,7 @@ class PredictionWorkChain(WorkChain):
                 inputs['split'] = self.inputs.splits[dataset]
                 if 'part' in self.inputs:
                     inputs['part'] = self.inputs.part
-            if piece['follow'] is not None:
+            if piece.get('follow') is not None:
                 inputs['follow'] = piece['follow']
             inputs['metadata']['call_link_label'] = f'{name}_attempt_{piece["attempts"]}'
             submitted[f'job_{name}'] = self.submit(Predict, **inputs)
@@ -212,12 +212,12 @@ class PredictionWorkChain(WorkChain):
         again = []
         for name in self.ctx.running:
             piece, job = self.ctx.jobs[name], self.ctx[f'job_{name}']
+            if self.is_followed(piece, job):
+                again.append(name)
+                continue
             found = dict(job.outputs.predictions) if 'predictions' in job.outputs else {}
             missing = [label for label in piece['group'] if label not in found]
             lost = not job.is_finished or job.exit_status in TRANSIENT
-            # a process may be lost while its job runs on
-            submitted = job.is_excepted and job.get_job_id() is not None
-            piece['follow'] = job.pk if submitted else None
             if missing and lost and piece['attempts'] < MAX_ATTEMPTS:
                 self.report(
                     f'{job.process_label}<{job.pk}> failed, going again: {job.exit_message}'
@@ -238,6 +238,16 @@ class PredictionWorkChain(WorkChain):
                     job.exit_message or job.process_state.value
                 )
         self.ctx.waiting = again + self.ctx.waiting
+
+    def is_followed(self, piece: dict[str, Any], job: orm.CalcJobNode) -> bool:
+        """Return whether a job lost its process and is to be followed: no attempt of its own."""
+        followed, lost = piece.pop('follow', None), piece.pop('lost', 0)
+        if not job.is_excepted or lost == MAX_LOST:
+            return False
+        piece['lost'], piece['attempts'] = lost + 1, piece['attempts'] - 1
+        piece['follow'] = job_of(job, followed)
+        self.report(lost_report(job, piece['follow']))
+        return True
 
     def halve(
         self, piece: dict[str, Any], missing: list[str], status: int | None

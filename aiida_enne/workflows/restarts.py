@@ -3,39 +3,53 @@
 from aiida import orm
 from aiida.engine import BaseRestartWorkChain, ExitCode
 
-#: Processes of jobs that one workflow may lose. What AiiDA's machinery does to one it seldom does
-#: to the next; an error in the code does it to all.
+#: Processes in a row that may be lost over one job. What AiiDA's machinery does to one it seldom
+#: does to the next; an error in the code does it to all.
 MAX_LOST = 2
 
 
 class SurvivingRestartWorkChain(BaseRestartWorkChain):
     """Restarts that take a job over when its process has ended by an exception.
 
-    AiiDA gives such a process up, although its job may run on or be done. Here the next attempt
-    follows that job; where it was not submitted yet, it begins once more.
+    AiiDA gives such a process up, although its job may run on or be done. Here another process
+    follows that job; where none was noted, it begins once more.
     """
 
-    def setup(self) -> None:
-        """Begin with no process lost."""
-        super().setup()
-        self.ctx.lost = 0
-
     def inspect_process(self) -> ExitCode | None:
-        """Follow a job that lost its process; let the handlers see all others."""
+        """Follow a job that lost its process, as no attempt of its own; else let AiiDA decide."""
         node = self.ctx.children[self.ctx.iteration - 1]
-        self.ctx.inputs.pop('follow', None)
-        if not node.is_excepted or self.ctx.lost == MAX_LOST:
+        followed = self.ctx.inputs.pop('follow', None)
+        lost = self.ctx.get('lost', 0)
+        if not node.is_excepted or lost == MAX_LOST:
+            self.ctx.lost = 0
             self.take_over(node)
             return super().inspect_process()
-        self.ctx.lost += 1
-        self.ctx.iteration -= 1  # an attempt that was lost is none
+        self.ctx.lost = lost + 1
+        self.ctx.iteration -= 1
         self.ctx.children.pop()
-        if node.get_job_id() is None:
-            self.report(f'{node.process_label}<{node.pk}> was lost before its job; once more')
-        else:
-            self.report(f'{node.process_label}<{node.pk}> was lost; following its job')
-            self.ctx.inputs.follow = node.pk
+        job = job_of(node, followed)
+        self.report(lost_report(node, job))
+        if job is not None:
+            self.ctx.inputs.follow = job
         return None
 
     def take_over(self, node: orm.CalcJobNode) -> None:
         """Keep what an attempt gave, before the handlers decide."""
+
+
+def job_of(node: orm.CalcJobNode, followed: int | None) -> int | None:
+    """Return the PK of the node to follow after a process was lost; none if no job was noted.
+
+    Args:
+        node: The process that was lost.
+        followed: PK of the job that it was to follow itself.
+    """
+    return node.pk if node.get_job_id() is not None else followed
+
+
+def lost_report(node: orm.CalcJobNode, job: int | None) -> str:
+    """Return what to say of a process that was lost."""
+    name = f'{node.process_label}<{node.pk}>'
+    if job is None:
+        return f'{name} was lost before a job of it was noted; once more'
+    return f'{name} was lost; following the job of <{job}>'

@@ -141,16 +141,32 @@ def test_a_lost_job_goes_once_more(alloy, models, aiida_code_installed):
 
 
 @pytest.mark.nequip
-def test_a_job_whose_process_was_lost_is_followed(code, alloy, models, monkeypatch):
-    lose(monkeypatch, 'task_update_job')
+@pytest.mark.parametrize('times', [1, 2])
+def test_a_job_whose_process_was_lost_is_followed(code, alloy, models, monkeypatch, times):
+    lose(monkeypatch, 'task_update_job', times)
     builder = PredictionWorkChain.get_builder_from_protocol(
         code, models, {'alloy': alloy}, protocol='test'
     )
     outputs, node = run_get_node(builder)
     assert node.is_finished_ok, node.exit_message
-    lost, follower = node.called
-    assert lost.is_excepted
-    assert follower.get_job_id() == lost.get_job_id()
+    assert [job.is_excepted for job in node.called] == [True] * times + [False]
+    assert len({job.get_job_id() for job in node.called}) == 1
+    assert set(outputs['predictions']['alloy']) == set(models)
+
+
+@pytest.mark.nequip
+def test_a_job_that_loses_every_process_goes_once_more(code, alloy, models, monkeypatch):
+    """What the job left may be the reason: it is not followed for ever."""
+    lose(monkeypatch, 'task_retrieve_job', times=3)
+    builder = PredictionWorkChain.get_builder_from_protocol(
+        code, models, {'alloy': alloy}, protocol='test'
+    )
+    outputs, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    jobs = [job.get_job_id() for job in node.called]
+    assert len(jobs) == 4
+    assert len(set(jobs[:3])) == 1
+    assert jobs[3] != jobs[0]
     assert set(outputs['predictions']['alloy']) == set(models)
 
 

@@ -13,6 +13,7 @@ from aiida.plugins import WorkflowFactory
 from ase.build import bulk
 
 from aiida_enne.calculations.ase_run import AseRunCalculation
+from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.workflows.restarts import MAX_LOST, SurvivingRestartWorkChain
 from tests.lost import lose
@@ -106,6 +107,40 @@ def test_followers_are_lost_and_followed_too(dynamics, monkeypatch):
     assert node.is_finished_ok, node.exit_message
     assert [one.is_excepted for one in node.called] == [True] * MAX_LOST + [False]
     assert len({one.get_job_id() for one in node.called}) == 1
+
+
+def test_a_follower_that_is_lost_at_once_leaves_the_job_to_the_next(dynamics, monkeypatch):
+    """The job is not submitted again, although the follower has not noted its number."""
+    kept, left = FollowingCalcJob.run, [1]
+
+    async def failing(self):
+        if 'follow' in self.inputs and left.pop():
+            left.append(0)
+            raise RuntimeError('the connection is stale')
+        return await kept(self)
+
+    lose(monkeypatch, 'task_update_job')
+    monkeypatch.setattr(FollowingCalcJob, 'run', failing)
+    node = run(dynamics)
+    assert node.is_finished_ok, node.exit_message
+    lost, stale, follower = node.called
+    assert stale.is_excepted
+    assert stale.get_job_id() is None
+    assert follower.get_job_id() == lost.get_job_id()
+
+
+def test_other_inputs_do_not_follow(dynamics, monkeypatch):
+    """Neither a restart from the node of a follower nor a request brings old files."""
+    lose(monkeypatch, 'task_update_job')
+    lost, follower = run(dynamics).called
+    builder = follower.get_builder_restart()
+    assert 'follow' not in builder
+    builder.seed = 2
+    asked = dynamics | {'seed': 2, 'follow': lost.pk}
+    for node in (run_get_node(builder).node, run_get_node(AseRunCalculation, **asked).node):
+        assert node.is_finished_ok, node.exit_message
+        assert node.get_remote_workdir() != lost.get_remote_workdir()
+        assert node.outputs.dataset.uuid != follower.outputs.dataset.uuid
 
 
 def test_what_is_lost_every_time_is_given_up(dynamics, monkeypatch):
