@@ -17,18 +17,9 @@ from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.workflows.restarts import MAX_LOST, SurvivingRestartWorkChain
 from tests.lost import lose
+from tests.slow import SLOW, SLOW_MODULE
 
-STEPS = 40
-SLOW = {'import_path': 'slow.SlowEMT', 'level_of_theory': 'EMT'}
-SLOW_MODULE = """
-import time
-from ase.calculators.emt import EMT
-
-class SlowEMT(EMT):
-    def calculate(self, *args):
-        time.sleep(0.05)
-        super().calculate(*args)
-"""
+STEPS = 100
 
 
 @pytest.fixture

@@ -19,18 +19,7 @@ from ase.calculators.lammpslib import LAMMPSlib
 
 from aiida_enne.calculations.ase_run import AseRunCalculation
 from aiida_enne.data.configurations import ConfigurationsData
-
-#: EMT with a pause for every configuration: time enough to be killed.
-SLOW = {'import_path': 'slow.SlowEMT', 'level_of_theory': 'EMT'}
-SLOW_MODULE = """
-import time
-from ase.calculators.emt import EMT
-
-class SlowEMT(EMT):
-    def calculate(self, *args):
-        time.sleep(0.02)
-        super().calculate(*args)
-"""
+from tests.slow import SLOW, SLOW_MODULE
 
 
 @pytest.fixture
