@@ -8,17 +8,20 @@ from aiida.engine import CalcJob, CalcJobProcessSpec
 from aiida.engine.processes.calcjobs.tasks import UPDATE_COMMAND
 from plumpy.process_states import Wait
 
+#: What may be the key of a node: the column of the database has 32 bits.
+KEYS = range(1, 2**31)
+
 
 def validate_follow(pk: int | None, _: Any) -> str | None:
     """Accept a job that was submitted and whose process has an exception for its end."""
     if pk is None:
         return None
-    try:
-        node = orm.load_node(pk)
-    except Exception:  # whatever is no key of a node
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'id': pk if pk in KEYS else 0})
+    job = query.first(flat=True)
+    if job is None:
         return f'`follow` must be the PK of a job, got {pk!r}'
-    if not isinstance(node, orm.CalcJobNode) or not node.is_excepted or node.get_job_id() is None:
-        return f'`follow` must be a job that was submitted and whose process excepted, got {node}'
+    if not job.is_excepted or job.get_job_id() is None:
+        return f'`follow` must be a job that was submitted and whose process excepted, got {job}'
     return None
 
 

@@ -160,6 +160,6 @@ def test_only_lost_jobs_are_followed(dynamics):
     _, done = run_get_node(AseRunCalculation, **dynamics)
     never = orm.CalcJobNode(computer=dynamics['code'].computer).store()
     runner = get_manager().get_runner()
-    for pk in (done.pk, never.pk, dynamics['code'].pk, 10**9):
+    for pk in (done.pk, never.pk, dynamics['code'].pk, 10**9, 10**30, 0, -1):
         with pytest.raises(ValueError, match='`follow` must be'):
             instantiate_process(runner, AseRunCalculation, follow=pk, **dynamics)
