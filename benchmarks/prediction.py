@@ -33,9 +33,9 @@ from matscipy.calculators.manybody.explicit_forms.stillinger_weber import (
     StillingerWeber,
 )
 
-from aiida_enne.codes import nequip
-from aiida_enne.codes import nequip_predict as codec
-from aiida_enne.science import frames
+from aiida_enne.families.nequip import prediction as codec
+from aiida_enne.families.nequip import training
+from aiida_enne.science.data import frames
 from aiida_enne.workflows import protocols
 
 #: The protocol of training that each model is taken from.
@@ -82,9 +82,9 @@ def train(folder: Path, members: int, protocol: str, cells: int) -> list[str]:
         energy, forces = atoms.get_potential_energy(), atoms.get_forces()
         atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
         labelled.append(atoms)
-    for script in nequip.SCRIPTS:
+    for script in training.SCRIPTS:
         write_script(folder, script)
-    for name, part in ((nequip.TRAIN, labelled[:3]), (nequip.VALIDATION, labelled[3:])):
+    for name, part in ((training.TRAIN, labelled[:3]), (training.VALIDATION, labelled[3:])):
         (folder / name).write_text(frames.to_extxyz(frames.from_atoms(part)))
     trainer = {'trainer': {'max_epochs': 1, 'accelerator': 'cpu'}}
     overrides = {'training': {'train': {'parameters': trainer}}}
@@ -92,13 +92,13 @@ def train(folder: Path, members: int, protocol: str, cells: int) -> list[str]:
     parameters = inputs['training']['train']['parameters']
     labels = [f'seed_{seed}' for seed in range(members)]
     for seed, label in enumerate(labels):
-        member = folder / nequip.MEMBERS / label
+        member = folder / training.MEMBERS / label
         member.mkdir(parents=True)
-        config = nequip.render(parameters, seed=seed, elements=['Si'])
-        (member / nequip.CONFIG).write_text(yaml.safe_dump(config))
-    run([sys.executable, nequip.SCRIPTS[0]], folder)
+        config = training.render(parameters, seed=seed, elements=['Si'])
+        (member / training.CONFIG).write_text(yaml.safe_dump(config))
+    run([sys.executable, training.SCRIPTS[0]], folder)
     for label in labels:
-        best = folder / nequip.MEMBERS / label / nequip.CHECKPOINTS / nequip.BEST
+        best = folder / training.MEMBERS / label / training.CHECKPOINTS / training.BEST
         best.rename(folder / codec.MEMBERS / f'{label}.ckpt')
     return labels
 
@@ -148,7 +148,7 @@ def predict(folder: Path, labels: list[str], mode: str) -> dict[str, float]:
 def ask_calculators(folder: Path) -> None:
     """Ask every calculator for every configuration; runs as a process of its own."""
     import ase.io
-    from nequip.integrations.ase import NequIPCalculator
+    from training.integrations.ase import NequIPCalculator
 
     calculators = {
         path.stem: NequIPCalculator._from_saved_model(path, device='cpu')

@@ -21,8 +21,8 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from aiida_enne.codes import nequip
-from aiida_enne.science.frames import from_atoms, to_extxyz
+from aiida_enne.families.nequip import training
+from aiida_enne.science.data.frames import from_atoms, to_extxyz
 from aiida_enne.workflows import protocols
 
 CHECKPOINT = 'lightning.pytorch.callbacks.ModelCheckpoint'
@@ -86,39 +86,44 @@ def prepare(
     parameters['trainer'] |= {'max_epochs': arguments.epochs, 'accelerator': 'cpu'}
     configurations, n = from_atoms(frames), arguments.frames
     for seed in seeds:
-        config = nequip.render(parameters, seed=seed, elements=['Cu'])
-        member = work / nequip.MEMBERS / f'seed_{seed}'
+        config = training.render(parameters, seed=seed, elements=['Cu'])
+        member = work / training.MEMBERS / f'seed_{seed}'
         member.mkdir(parents=True)
         place = work if own else member
-        for name, part in ((nequip.TRAIN, np.arange(n)), (nequip.VALIDATION, np.arange(n, n + 5))):
+        for name, part in (
+            (training.TRAIN, np.arange(n)),
+            (training.VALIDATION, np.arange(n, n + 5)),
+        ):
             (place / name).write_text(to_extxyz(configurations.select(part)))
         if not own:
             config['trainer']['callbacks'][-1:] = plain_callbacks()
-        (member / nequip.CONFIG).write_text(yaml.safe_dump(config))
-    for name in nequip.SCRIPTS:
+        (member / training.CONFIG).write_text(yaml.safe_dump(config))
+    for name in training.SCRIPTS:
         shutil.copy(str(files('aiida_enne.remote').joinpath(name)), work)
 
 
 def plain_callbacks() -> list[dict[str, Any]]:
     """Return what a user of `nequip-train` would have in place of the job's own callback."""
     common = {'_target_': CHECKPOINT, 'dirpath': '.', 'enable_version_counter': False}
-    best = common | {'monitor': nequip.MONITOR, 'filename': 'best'}
+    best = common | {'monitor': training.MONITOR, 'filename': 'best'}
     return [best, common | {'filename': 'last', 'save_on_train_epoch_end': True}]
 
 
 def one_job(work: Path, seeds: range, at_once: int) -> None:
     """Run the script of the job."""
-    run([sys.executable, nequip.SCRIPTS[0], '--processes', str(at_once)], work)
-    results = [nequip.read_result(path.read_text()) for path in work.glob('members/*/result.json')]
+    run([sys.executable, training.SCRIPTS[0], '--processes', str(at_once)], work)
+    results = [
+        training.read_result(path.read_text()) for path in work.glob('members/*/result.json')
+    ]
     if [result['status'] for result in results] != ['finished'] * len(seeds):
         raise RuntimeError(f'not all members finished: {results}')
 
 
 def many_processes(work: Path, seeds: range, at_once: int) -> None:
     """Run one `nequip-train` per member."""
-    command = [str(Path(sys.executable).with_name('nequip-train')), '-cn', nequip.CONFIG]
+    command = [str(Path(sys.executable).with_name('nequip-train')), '-cn', training.CONFIG]
     with ThreadPoolExecutor(at_once) as pool:
-        folders = [work / nequip.MEMBERS / f'seed_{seed}' for seed in seeds]
+        folders = [work / training.MEMBERS / f'seed_{seed}' for seed in seeds]
         list(pool.map(lambda folder: run([*command, 'hydra.run.dir=.'], folder), folders))
 
 

@@ -16,7 +16,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science.frames import from_atoms
+from aiida_enne.science.data.frames import from_atoms
 from tests.audited import store_audit
 
 pytest_plugins = [

@@ -12,9 +12,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from aiida_enne.codes import nequip
 from aiida_enne.data.model import ModelData
-from aiida_enne.science import frames
+from aiida_enne.families.nequip import training
+from aiida_enne.science.data import frames
 
 SEEDS = (7, 8, 9)
 ELEMENTS = ['Al', 'Cu']
@@ -93,16 +93,16 @@ def alloys(n, seed=0):
 def trained(tmp_path_factory):
     """Return a folder that the training scripts filled: `members/seed_7/checkpoints` and so on."""
     folder = tmp_path_factory.mktemp('trained')
-    for name in nequip.SCRIPTS:
+    for name in training.SCRIPTS:
         (folder / name).write_text(files('aiida_enne.remote').joinpath(name).read_text())
-    for name, part in ((nequip.TRAIN, alloys(8)), (nequip.VALIDATION, alloys(2, seed=1))):
+    for name, part in ((training.TRAIN, alloys(8)), (training.VALIDATION, alloys(2, seed=1))):
         (folder / name).write_text(frames.to_extxyz(frames.from_atoms(part)))
     for seed in SEEDS:
-        member = folder / nequip.MEMBERS / f'seed_{seed}'
+        member = folder / training.MEMBERS / f'seed_{seed}'
         member.mkdir(parents=True)
-        config = nequip.render(PARAMETERS, seed=seed, elements=ELEMENTS)
-        (member / nequip.CONFIG).write_text(yaml.safe_dump(config))
-    command = [sys.executable, nequip.SCRIPTS[0]]
+        config = training.render(PARAMETERS, seed=seed, elements=ELEMENTS)
+        (member / training.CONFIG).write_text(yaml.safe_dump(config))
+    command = [sys.executable, training.SCRIPTS[0]]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
     return folder
 
@@ -110,8 +110,8 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope='session')
 def checkpoints(trained):
     """Return the paths of the checkpoints by label."""
-    names = {f'seed_{seed}': trained / nequip.MEMBERS / f'seed_{seed}' for seed in SEEDS}
-    return {label: path / nequip.CHECKPOINTS / nequip.BEST for label, path in names.items()}
+    names = {f'seed_{seed}': trained / training.MEMBERS / f'seed_{seed}' for seed in SEEDS}
+    return {label: path / training.CHECKPOINTS / training.BEST for label, path in names.items()}
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def models(aiida_profile_clean, trained, checkpoints):
     """Return the members as stored nodes, by label."""
     nodes = {}
     for label, path in checkpoints.items():
-        result = json.loads((trained / nequip.MEMBERS / label / nequip.RESULT).read_text())
+        result = json.loads((trained / training.MEMBERS / label / training.RESULT).read_text())
         nodes[label] = ModelData.from_files(
             path.read_bytes(),
             PARAMETERS,

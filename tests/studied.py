@@ -9,17 +9,17 @@ from aiida.engine import calcfunction
 from aiida_enne.calculations.functions import audit_ensemble, split_dataset
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
-from aiida_enne.science.configurations import concatenate
-from aiida_enne.science.domains import (
+from aiida_enne.science.data.configurations import concatenate
+from aiida_enne.science.data.frames import from_atoms
+from aiida_enne.science.plans.melts import name_domain
+from aiida_enne.science.structures.defects import point_defect
+from aiida_enne.science.structures.domains import (
     bulk_domain,
     defect_domain,
     own_domain,
     parse,
     surface_domain,
 )
-from aiida_enne.science.frames import from_atoms
-from aiida_enne.science.melts import name_domain
-from aiida_enne.science.structures.defects import point_defect
 from aiida_enne.science.structures.lattice import diamond_supercell
 from aiida_enne.science.structures.liquids import liquid_start
 from aiida_enne.science.structures.phases import find_phase, volume_scan

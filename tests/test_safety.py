@@ -31,7 +31,7 @@ from aiida_enne.report import sharing
 from aiida_enne.report.collect import collect
 from aiida_enne.report.write import write_report
 from aiida_enne.science import npz
-from aiida_enne.science.frames import from_extxyz, to_extxyz
+from aiida_enne.science.data.frames import from_extxyz, to_extxyz
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 from tests.audited import store_audit
 

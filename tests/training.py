@@ -7,7 +7,7 @@ import pytest
 from aiida import orm
 
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.splits import Split
+from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows import protocols
 
 

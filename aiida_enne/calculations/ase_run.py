@@ -10,7 +10,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec, PortNamespace
 
 from aiida_enne.calculations.following import FollowingCalcJob
-from aiida_enne.codes import ase_run
+from aiida_enne.codes import ase
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import CHECKPOINT, ModelData
@@ -19,7 +19,7 @@ from aiida_enne.data.model import CHECKPOINT, ModelData
 def validate_calculator(node: orm.Dict, _: Any) -> str | None:
     """Check the preset or the import path."""
     try:
-        ase_run.complete_calculator(node.get_dict())
+        ase.complete_calculator(node.get_dict())
     except ValueError as exception:
         return str(exception)
     return None
@@ -28,7 +28,7 @@ def validate_calculator(node: orm.Dict, _: Any) -> str | None:
 def validate_task(node: orm.Dict, _: Any) -> str | None:
     """Check every option of the task by name."""
     try:
-        ase_run.complete_task(node.get_dict())
+        ase.complete_task(node.get_dict())
     except ValueError as exception:
         return str(exception)
     return None
@@ -49,8 +49,8 @@ def validate_members(inputs: dict[str, Any], ports: PortNamespace) -> str | None
     if not {'calculator', 'models'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
     models = inputs.get('models', {})
-    if ase_run.is_ensemble(inputs['calculator'].get_dict()) != bool(models):
-        return f'`models` go with the preset {ase_run.ENSEMBLE}, got {sorted(models)}'
+    if ase.is_ensemble(inputs['calculator'].get_dict()) != bool(models):
+        return f'`models` go with the preset {ase.ENSEMBLE}, got {sorted(models)}'
     if 'configurations' not in inputs:
         return None
     for label, model in models.items():
@@ -66,7 +66,7 @@ def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
         return reason
     if not {'configurations', 'task', 'seed'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
-    task = ase_run.complete_task(inputs['task'].get_dict())
+    task = ase.complete_task(inputs['task'].get_dict())
     if task['kind'] == 'md' and 'seed' not in inputs:
         return 'molecular dynamics needs a `seed`'
     if 'seed' in inputs and inputs['seed'].value < 0:
@@ -112,7 +112,7 @@ class AseRunCalculation(FollowingCalcJob):
             valid_type=ModelData,
             dynamic=True,
             required=False,
-            help=f'Members by label, where the calculator is {ase_run.ENSEMBLE}.',
+            help=f'Members by label, where the calculator is {ase.ENSEMBLE}.',
         )
         spec.input(
             'seed',
@@ -146,7 +146,7 @@ class AseRunCalculation(FollowingCalcJob):
         spec.inputs.validator = validate_inputs
         options = spec.inputs['metadata']['options']
         options['parser_name'].default = 'enne.ase.run'
-        options['input_filename'].default = ase_run.JOB
+        options['input_filename'].default = ase.JOB
         options['output_filename'].default = 'aiida.out'
         options['resources'].default = {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
         options['withmpi'].default = False
@@ -179,7 +179,7 @@ class AseRunCalculation(FollowingCalcJob):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the job's file and the scripts; the configurations are copied as they are."""
         inputs = self.inputs
-        files = ase_run.render(
+        files = ase.render(
             inputs.calculator.get_dict(),
             inputs.task.get_dict(),
             inputs.seed.value if 'seed' in inputs else None,
@@ -190,7 +190,7 @@ class AseRunCalculation(FollowingCalcJob):
         options = inputs.metadata.options
         code = CodeInfo()
         code.code_uuid = inputs.code.uuid
-        code.cmdline_params = ase_run.arguments(
+        code.cmdline_params = ase.arguments(
             inputs.processes, inputs.checkpoint_seconds, options.get('max_wallclock_seconds')
         )
         code.stdout_name = options.output_filename
@@ -199,19 +199,17 @@ class AseRunCalculation(FollowingCalcJob):
         configurations = inputs.configurations
         job = CalcInfo()
         job.codes_info = [code]
-        job.local_copy_list = [
-            (configurations.uuid, configurations.FILENAME, ase_run.CONFIGURATIONS)
-        ]
+        job.local_copy_list = [(configurations.uuid, configurations.FILENAME, ase.CONFIGURATIONS)]
         if models := inputs.get('models', {}):
-            folder.get_subfolder(ase_run.MEMBERS, create=True)
+            folder.get_subfolder(ase.MEMBERS, create=True)
             job.local_copy_list += [
-                (model.uuid, CHECKPOINT, f'{ase_run.MEMBERS}/{label}.ckpt')
+                (model.uuid, CHECKPOINT, f'{ase.MEMBERS}/{label}.ckpt')
                 for label, model in models.items()
             ]
-        job.retrieve_list = [options.output_filename, ase_run.RESULTS]
-        job.retrieve_temporary_list = [ase_run.UNITS]
+        job.retrieve_list = [options.output_filename, ase.RESULTS]
+        job.retrieve_temporary_list = [ase.UNITS]
         if 'parent_folder' in inputs:
             parent = inputs.parent_folder
-            units = f'{parent.get_remote_path()}/{ase_run.UNITS}'
-            job.remote_copy_list = [(parent.computer.uuid, units, ase_run.UNITS)]
+            units = f'{parent.get_remote_path()}/{ase.UNITS}'
+            job.remote_copy_list = [(parent.computer.uuid, units, ase.UNITS)]
         return job

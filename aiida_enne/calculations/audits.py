@@ -8,10 +8,10 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ensemble_sha256
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.statistics import StatisticsData
-from aiida_enne.science.alignment import Offsets, reference_offset
-from aiida_enne.science.audit import Audit
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
+from aiida_enne.science.uncertainty.audit import Audit
 
 Predictions = Mapping[str, PredictionData]
 Table = tuple[Configurations, Floats, Floats]

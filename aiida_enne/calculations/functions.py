@@ -10,10 +10,10 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.statistics import StatisticsData
-from aiida_enne.science import splits
-from aiida_enne.science.audit import AuditOptions, audit
-from aiida_enne.science.configurations import concatenate
+from aiida_enne.science.data import splits
+from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.structures.recipes import build
+from aiida_enne.science.uncertainty.audit import AuditOptions, audit
 
 
 @calcfunction

@@ -9,7 +9,7 @@ from aiida.engine import calcfunction
 
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science import labelling
+from aiida_enne.science.data import labelling
 
 #: Beginning of the label of a piece; its number follows.
 PIECE = 'piece_'

@@ -6,7 +6,7 @@ from aiida.engine import calcfunction
 
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science import liquid
+from aiida_enne.science.properties import liquid
 
 
 @calcfunction

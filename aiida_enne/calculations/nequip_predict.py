@@ -10,13 +10,13 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec, PortNamespace
 
 from aiida_enne.calculations.following import FollowingCalcJob
-from aiida_enne.codes import nequip_predict as codec
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import CHECKPOINT, ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
+from aiida_enne.families.nequip import prediction as codec
+from aiida_enne.science.data.splits import PARTS
 from aiida_enne.science.fields import Integers
-from aiida_enne.science.splits import PARTS
 
 
 def validate_mode(mode: str, _: Any) -> str | None:

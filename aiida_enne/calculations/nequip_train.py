@@ -12,18 +12,18 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec, PortNamespace
 
 from aiida_enne.calculations.following import FollowingCalcJob
-from aiida_enne.codes import nequip
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science import frames
+from aiida_enne.families.nequip import training
+from aiida_enne.science.data import frames
 
 STRATEGIES = ('sequential', 'parallel')
 
 
 def validate_parameters(node: orm.Dict, _: Any) -> str | None:
     """Accept every option of NequIP except those that the job owns."""
-    return nequip.check_parameters(node.get_dict())
+    return training.check_parameters(node.get_dict())
 
 
 def validate_seeds(seeds: dict[str, orm.Int], _: Any) -> str | None:
@@ -61,7 +61,7 @@ def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
 class NequipTrainCalculation(FollowingCalcJob):
     """Train NequIP models: one dataset, one split, one member per seed."""
 
-    CACHE_VERSION = nequip.VERSION
+    CACHE_VERSION = training.VERSION
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:
@@ -146,24 +146,24 @@ class NequipTrainCalculation(FollowingCalcJob):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the scripts, the data and one complete NequIP configuration per member."""
         inputs, options = self.inputs, self.inputs.metadata.options
-        for name in nequip.SCRIPTS:
+        for name in training.SCRIPTS:
             script = files('aiida_enne.remote').joinpath(name).read_text()
             with folder.open(name, 'w') as handle:
                 handle.write(script)
         self._write_data(folder)
         for label, seed in inputs.seeds.items():
-            member = folder.get_subfolder(f'{nequip.MEMBERS}/{label}', create=True)
-            config = nequip.render(
+            member = folder.get_subfolder(f'{training.MEMBERS}/{label}', create=True)
+            config = training.render(
                 inputs.parameters.get_dict(), seed=seed.value, elements=inputs.dataset.elements
             )
-            with member.open(nequip.CONFIG, 'w') as handle:
+            with member.open(training.CONFIG, 'w') as handle:
                 yaml.safe_dump(config, handle, sort_keys=False)
 
         code = CodeInfo()
         code.code_uuid = inputs.code.uuid
         parallel = inputs.strategy == 'parallel'
         code.cmdline_params = [
-            nequip.SCRIPTS[0],
+            training.SCRIPTS[0],
             '--processes',
             str(inputs.processes * parallel or 1),
         ]
@@ -176,20 +176,20 @@ class NequipTrainCalculation(FollowingCalcJob):
 
         job = CalcInfo()
         job.codes_info = [code]
-        job.provenance_exclude_list = [nequip.TRAIN, nequip.VALIDATION]
+        job.provenance_exclude_list = [training.TRAIN, training.VALIDATION]
         job.retrieve_list = [options.output_filename]
         for label in inputs.seeds:
-            member = f'{nequip.MEMBERS}/{label}'
-            names = ('log', nequip.HISTORY, nequip.PROGRESS, nequip.RESULT)
+            member = f'{training.MEMBERS}/{label}'
+            names = ('log', training.HISTORY, training.PROGRESS, training.RESULT)
             job.retrieve_list += [(f'{member}/{name}', '.', 3) for name in names]
-            job.retrieve_list.append((f'{member}/{nequip.CHECKPOINTS}/{nequip.BEST}', '.', 4))
+            job.retrieve_list.append((f'{member}/{training.CHECKPOINTS}/{training.BEST}', '.', 4))
         if 'parent_folder' in inputs:
             parent = inputs.parent_folder
             job.remote_copy_list = [
                 (
                     parent.computer.uuid,
-                    f'{parent.get_remote_path()}/{nequip.MEMBERS}/{label}/{nequip.CHECKPOINTS}',
-                    f'{nequip.MEMBERS}/{label}',
+                    f'{parent.get_remote_path()}/{training.MEMBERS}/{label}/{training.CHECKPOINTS}',
+                    f'{training.MEMBERS}/{label}',
                 )
                 for label in inputs.seeds
             ]
@@ -203,7 +203,7 @@ class NequipTrainCalculation(FollowingCalcJob):
         )
         both = configurations.select(np.concatenate([split.train, split.validation]))
         stresses = both.stresses is not None and bool(np.isfinite(both.stresses).all())
-        for name, part in ((nequip.TRAIN, split.train), (nequip.VALIDATION, split.validation)):
+        for name, part in ((training.TRAIN, split.train), (training.VALIDATION, split.validation)):
             chosen = dataclasses.replace(configurations.select(part), info={})
             if not stresses:
                 chosen = dataclasses.replace(chosen, stresses=None)

@@ -13,7 +13,7 @@ from aiida.engine import calcfunction
 
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science.configurations import Configurations, concatenate
+from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.fields import Integers
 
 #: Positions and cells in Å closer than this are the same: outputs are printed to 1e-8 Å.

@@ -8,7 +8,8 @@ from aiida.engine import calcfunction
 
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science import eos, relaxations
+from aiida_enne.science.plans import relaxations
+from aiida_enne.science.properties import eos
 from aiida_enne.science.structures.recipes import build
 
 

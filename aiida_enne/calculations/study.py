@@ -7,7 +7,7 @@ from aiida.engine import calcfunction
 
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science import training_sets
+from aiida_enne.science.plans import training_sets
 
 
 @calcfunction

@@ -109,7 +109,7 @@ def _content(configurations: Any, suffix: str) -> Iterator[bytes]:
     from tqdm import tqdm
 
     from aiida_enne.science import npz
-    from aiida_enne.science.frames import to_extxyz
+    from aiida_enne.science.data.frames import to_extxyz
 
     n = len(configurations)
     if suffix == '.npz':

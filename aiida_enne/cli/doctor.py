@@ -8,7 +8,7 @@ import click
 
 from aiida_enne.cli.common import with_profile
 from aiida_enne.cli.launch import CodeParam
-from aiida_enne.codes.probe import Verdict
+from aiida_enne.machines.probe import Verdict
 
 #: Seconds that connections to a cluster should be apart at most, and questions at least.
 SAFE, POLL = 5.0, 5.0

@@ -48,7 +48,7 @@ def figure(
         raise click.UsageError('which figure? `aiida-enne figure --list` shows all')
     from aiida_enne import provenance
     from aiida_enne.cli.report import open_archive
-    from aiida_enne.report.paper import Material, Missing, find_figure
+    from aiida_enne.paper import Material, Missing, find_figure
     from aiida_enne.science.figures import new_axes, save
 
     found = find_figure(name)
@@ -74,7 +74,7 @@ def figure(
 
 def list_figures() -> str:
     """Return a table of all figures: title, the paper's number, options, what makes the data."""
-    from aiida_enne.report.paper import FIGURES
+    from aiida_enne.paper import FIGURES
 
     rows = [
         (

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from aiida_enne.codes.probe import ENOUGH, LITTLE, Verdict
+from aiida_enne.machines.probe import ENOUGH, LITTLE, Verdict
 
 #: Seconds between looks at finished processes: each step of a work chain may wait that long.
 POLL_INTERVAL = 5

@@ -38,7 +38,7 @@ def scan(
 
     Smaller training sets are drawn from the training part of the split.
     """
-    from aiida_enne.science.scan_plans import TRAINING
+    from aiida_enne.science.plans.scans import TRAINING
     from aiida_enne.workflows.study.scan import ScanWorkChain
 
     datasets: dict[str, Any] = {}

@@ -37,8 +37,8 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
     `--dry-run` prints what it costs, part by part, and the assumptions behind that.
     """
     from aiida_enne.cli.plan import describe_costs, plain
-    from aiida_enne.science.costs import Assumptions
-    from aiida_enne.science.study_costs import estimate
+    from aiida_enne.science.plans.costs import Assumptions
+    from aiida_enne.science.plans.study_costs import estimate
     from aiida_enne.workflows.study.study import StudyWorkChain
 
     assumptions = Assumptions.of(engine, parse_assumptions(assumed))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.codes.setup_file import Machine, Program
+from aiida_enne.machines.setup_file import Machine, Program
 
 
 def apply(machine: Machine, *, update: bool, dry_run: bool) -> list[str]:

@@ -42,7 +42,7 @@ def _text(value: Any) -> str:
 
 def describe_costs(parts: Sequence[Any], assumptions: Any) -> str:
     """Lay out the cost of every part, their sum, and what all of it rests on."""
-    from aiida_enne.science.costs import total
+    from aiida_enne.science.plans.costs import total
 
     rows = [
         (

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from aiida_enne.cli.remote_jobs import get, put, remote_folder, run_probe
-from aiida_enne.codes import probe
-from aiida_enne.codes.probe import Verdict
+from aiida_enne.machines import probe
+from aiida_enne.machines.probe import Verdict
 
 
 def check_computer(computer: Any) -> Iterator[Verdict]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.codes import probe
+from aiida_enne.machines import probe
 
 SCRIPT, OUTPUT, SCHEDULER_ERRORS = 'job.sh', 'probe.out', 'probe.err'
 #: Walltime of a probe.
@@ -69,7 +69,7 @@ def job_script(code: Any, scheduler: Any, *, gpus: int) -> str:
     from aiida.common.datastructures import CodeRunMode
     from aiida.schedulers.datastructures import JobTemplate, JobTemplateCodeInfo
 
-    from aiida_enne.codes import schedulers
+    from aiida_enne.machines import schedulers
     from aiida_enne.workflows.protocols.machine import job_options
 
     computer = code.computer

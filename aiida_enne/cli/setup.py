@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aiida_enne.cli.common import load_profile
-from aiida_enne.codes.setup_file import Machine, SetupError, read_setup
+from aiida_enne.machines.setup_file import Machine, SetupError, read_setup
 
 TEMPLATES = ('slurm-gpu', 'hyperqueue', 'local')
 

@@ -37,7 +37,7 @@ def split(node: Any, label: str, dry_run: bool, **options: Any) -> None:
 
     from aiida_enne.calculations.functions import split_dataset
     from aiida_enne.data.split import check_leakage
-    from aiida_enne.science.splits import draw
+    from aiida_enne.science.data.splits import draw
 
     parameters = chosen(options)
     shared = parameters['shared_blocks']

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import click
 
-from aiida_enne.codes.probe import Verdict
+from aiida_enne.machines.probe import Verdict
 
 _COLOURS = {'OK': 'green', 'WARN': 'yellow', 'FAIL': 'red'}
 

@@ -6,8 +6,8 @@ import numpy as np
 from ase import Atoms
 
 from aiida_enne.data.npz import NpzData
-from aiida_enne.science import frames
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.data import frames
+from aiida_enne.science.data.configurations import Configurations
 
 
 class ConfigurationsData(NpzData):

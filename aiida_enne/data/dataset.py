@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from aiida_enne.data.configurations import ConfigurationsData
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.data.configurations import Configurations
 
 #: Level of theory of data whose importer did not state one.
 UNKNOWN_LEVEL = 'unknown'

@@ -6,8 +6,8 @@ import numpy as np
 
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.npz import NpzData
-from aiida_enne.science.configurations import Configurations
-from aiida_enne.science.splits import PARTS, Split, shared_blocks
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.splits import PARTS, Split, shared_blocks
 
 
 class SplitData(NpzData):

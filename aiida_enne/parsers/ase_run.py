@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
-from aiida_enne.codes import ase_run
+from aiida_enne.codes import ase
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ensemble_sha256
 
@@ -32,22 +32,22 @@ class AseRunParser(Parser):
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Read the progress and the frames of all units, then the summary."""
-        folder = Path(kwargs['retrieved_temporary_folder']) / ase_run.UNITS
+        folder = Path(kwargs['retrieved_temporary_folder']) / ase.UNITS
         units = {path.stem: _read(path) for path in sorted(folder.glob('*.json'))}
         names = self.retrieved.base.repository.list_object_names()
-        summary = self._text(ase_run.RESULTS) if ase_run.RESULTS in names else None
+        summary = self._text(ase.RESULTS) if ase.RESULTS in names else None
         inputs = self.node.inputs
-        outcome = ase_run.read_outcome(
+        outcome = ase.read_outcome(
             summary,
             units,
             inputs.configurations.get_configurations(),
-            ase_run.complete_task(inputs.task.get_dict()),
+            ase.complete_task(inputs.task.get_dict()),
         )
         if summary is None and not units:
             return self._not_started()
         self.out('results', orm.Dict(outcome.results))
         if outcome.frames is not None:
-            level = ase_run.complete_calculator(inputs.calculator.get_dict()).level_of_theory
+            level = ase.complete_calculator(inputs.calculator.get_dict()).level_of_theory
             if 'models' in inputs:
                 level = f'{level} {ensemble_sha256(inputs.models)[:12]}'
             self.out(
@@ -55,7 +55,7 @@ class AseRunParser(Parser):
             )
         return self._verdict(outcome)
 
-    def _verdict(self, outcome: ase_run.Outcome) -> ExitCode | None:
+    def _verdict(self, outcome: ase.Outcome) -> ExitCode | None:
         """Name the gravest thing first; only what can be continued is said to be so."""
         codes, total = self.exit_codes, outcome.results['n_configurations']
         if outcome.damages:
@@ -86,8 +86,8 @@ class AseRunParser(Parser):
             for option in ('output_filename', 'scheduler_stderr')
             if (name := self.node.get_option(option)) in names
         ]
-        words = ase_run.last_words(texts)
-        if module := ase_run.missing_module(words):
+        words = ase.last_words(texts)
+        if module := ase.missing_module(words):
             return self.exit_codes.ERROR_IMPORT_FAILED.format(name=module, message=words)
         return self.exit_codes.ERROR_NOT_STARTED.format(message=words)
 

@@ -7,9 +7,9 @@ from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
-from aiida_enne.codes import nequip_predict as codec
 from aiida_enne.data.prediction import PredictionData
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.families.nequip import prediction as codec
+from aiida_enne.science.data.configurations import Configurations
 
 #: What the scheduler's verdict means, once all there is has been attached.
 SCHEDULER = {110: 'ERROR_OUT_OF_MEMORY', 120: 'ERROR_OUT_OF_WALLTIME'}

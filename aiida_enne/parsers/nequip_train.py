@@ -7,8 +7,8 @@ from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
-from aiida_enne.codes import nequip
 from aiida_enne.data.model import ModelData
+from aiida_enne.families.nequip import training
 
 #: What a member ends with, by what its script says.
 VERDICTS = {
@@ -64,9 +64,9 @@ class NequipTrainParser(Parser):
     def read_member(self, label: str) -> Member:
         """Read the files of a member and judge it."""
         member, repository = Member(label), self.retrieved.base.repository
-        folder = f'{nequip.MEMBERS}/{label}'
-        for name in (nequip.RESULT, nequip.PROGRESS, nequip.HISTORY, nequip.BEST):
-            place = f'{nequip.CHECKPOINTS}/{name}' if name == nequip.BEST else name
+        folder = f'{training.MEMBERS}/{label}'
+        for name in (training.RESULT, training.PROGRESS, training.HISTORY, training.BEST):
+            place = f'{training.CHECKPOINTS}/{name}' if name == training.BEST else name
             try:
                 content = repository.get_object_content(f'{folder}/{place}', mode='rb')
             except FileNotFoundError:
@@ -74,18 +74,18 @@ class NequipTrainParser(Parser):
             member.files[name] = content
         try:
             self.judge(member)
-        except (nequip.OutputError, UnicodeDecodeError) as exception:
+        except (training.OutputError, UnicodeDecodeError) as exception:
             member.verdict, member.message = 'ERROR_RESULT_UNREADABLE', str(exception)
         return member
 
     def judge(self, member: Member) -> None:
         """Set verdict, message and result of a member from its files."""
-        if nequip.RESULT in member.files:
-            member.result = nequip.read_result(member.files[nequip.RESULT].decode())
+        if training.RESULT in member.files:
+            member.result = training.read_result(member.files[training.RESULT].decode())
         else:
             member.result = {'status': 'killed', 'epochs': 0, 'first_epoch': 0}
-            if nequip.PROGRESS in member.files:
-                progress = nequip.read_progress(member.files[nequip.PROGRESS].decode())
+            if training.PROGRESS in member.files:
+                progress = training.read_progress(member.files[training.PROGRESS].decode())
                 member.result |= {
                     'epochs': progress['epoch'],
                     'first_epoch': progress['first_epoch'],
@@ -99,10 +99,10 @@ class NequipTrainParser(Parser):
 
     def attach(self, member: Member) -> None:
         """Attach history, model and result of a member, as far as they are there."""
-        if nequip.HISTORY in member.files:
+        if training.HISTORY in member.files:
             try:
-                history = nequip.read_history(member.files[nequip.HISTORY].decode())
-            except (nequip.OutputError, UnicodeDecodeError) as exception:
+                history = training.read_history(member.files[training.HISTORY].decode())
+            except (training.OutputError, UnicodeDecodeError) as exception:
                 if member.verdict is None:
                     member.verdict, member.message = 'ERROR_HISTORY_UNREADABLE', str(exception)
             else:
@@ -120,9 +120,9 @@ class NequipTrainParser(Parser):
         seed, elements = inputs.seeds[member.label].value, inputs.dataset.elements
         parameters = inputs.parameters.get_dict()
         return ModelData.from_files(
-            member.files[nequip.BEST],
-            nequip.render(parameters, seed=seed, elements=elements),
-            identity=nequip.identity(
+            member.files[training.BEST],
+            training.render(parameters, seed=seed, elements=elements),
+            identity=training.identity(
                 parameters,
                 seed=seed,
                 elements=elements,
@@ -163,4 +163,4 @@ class NequipTrainParser(Parser):
 
 def has_model(member: Member) -> bool:
     """Return whether a checkpoint is there and the script could read it."""
-    return nequip.BEST in member.files and 'weights_sha256' in member.result
+    return training.BEST in member.files and 'weights_sha256' in member.result

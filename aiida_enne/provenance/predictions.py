@@ -10,7 +10,7 @@ from aiida_enne.calculations.audits import Table, align, tabulate
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.provenance.ensembles import Ensemble
-from aiida_enne.science.audit import Audit, AuditOptions, audit
+from aiida_enne.science.uncertainty.audit import Audit, AuditOptions, audit
 
 
 def find_predictions(

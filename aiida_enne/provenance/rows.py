@@ -14,7 +14,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.provenance.ensembles import Ensemble
 from aiida_enne.provenance.predictions import find_predictions
-from aiida_enne.science.configurations import Configurations, concatenate
+from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.fields import Floats, Integers, Strings
 
 

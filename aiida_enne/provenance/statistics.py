@@ -9,7 +9,7 @@ from aiida.common.links import LinkType
 
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.provenance.links import linked
-from aiida_enne.science.audit import Audit
+from aiida_enne.science.uncertainty.audit import Audit
 
 
 @dataclass(frozen=True, slots=True)

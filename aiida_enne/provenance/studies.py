@@ -16,7 +16,7 @@ from aiida_enne.provenance.ensembles import Ensemble, find_ensemble
 from aiida_enne.provenance.links import linked
 from aiida_enne.provenance.statistics import Statistics, find_statistics
 from aiida_enne.provenance.trainings import find_trainings
-from aiida_enne.science.domains import parse
+from aiida_enne.science.structures.domains import parse
 
 #: What a scan may vary.
 SCANS = ('grid', 'sizes', 'densities', 'features', 'cutoffs', 'subsets')

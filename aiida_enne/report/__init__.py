@@ -24,7 +24,7 @@ def figure(name: str, ensemble: Any, axes: Axes | None = None, **options: Any) -
         NotExistent: If there is no such work chain or it knows no models.
         ValueError: If there is no such figure or option, or a value cannot be used.
     """
-    from aiida_enne.report.paper import Material, find_figure
+    from aiida_enne.paper import Material, find_figure
     from aiida_enne.science.figures import new_axes
 
     found = find_figure(name)

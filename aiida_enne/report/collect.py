@@ -9,9 +9,9 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_enne import provenance
 from aiida_enne.provenance.labels import Labelling, find_labellings
-from aiida_enne.science.audit import Audit
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.findings import find
+from aiida_enne.science.uncertainty.audit import Audit
+from aiida_enne.science.uncertainty.findings import find
 
 
 @dataclass(frozen=True, slots=True)

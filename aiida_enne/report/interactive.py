@@ -14,9 +14,9 @@ from ase.data import chemical_symbols
 from ase.geometry import wrap_positions
 
 from aiida_enne.provenance import Rows
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Integers, Strings
-from aiida_enne.science.scatter import Scatter
+from aiida_enne.science.properties.scatter import Scatter
 
 #: Structures in a map unless another number is chosen: about half a megabyte of liquids.
 LIMIT = 300

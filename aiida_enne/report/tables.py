@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida_enne.report.collect import Section, Study
-from aiida_enne.science.findings import number
+from aiida_enne.science.uncertainty.findings import number
 
 MEV = 1000.0
 

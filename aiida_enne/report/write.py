@@ -11,11 +11,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aiida_enne import __version__
+from aiida_enne.paper.collect import Absence, Paper, collect_paper, paper_numbers
+from aiida_enne.paper.material import Material
 from aiida_enne.report import catalogue, tables
 from aiida_enne.report.collect import Section, Study, collect, scalars
 from aiida_enne.report.interactive import LIMIT
-from aiida_enne.report.paper.collect import Absence, Paper, collect_paper, paper_numbers
-from aiida_enne.report.paper.material import Material
 from aiida_enne.report.pictures import Picture, write_picture
 
 #: Datasets of which each is shown in detail; the figures of the paper sum up more of them.

@@ -17,7 +17,7 @@ from aiida.engine import (
 from aiida_enne.calculations.functions import audit_ensemble
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.statistics import StatisticsData
-from aiida_enne.science.audit import AuditOptions
+from aiida_enne.science.uncertainty.audit import AuditOptions
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.prediction import validate_inputs as validate_predictions

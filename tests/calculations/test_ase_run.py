@@ -5,7 +5,7 @@ import json
 import pytest
 from aiida import orm
 
-from aiida_enne.codes import ase_run
+from aiida_enne.codes import ase
 from aiida_enne.data.configurations import ConfigurationsData
 
 STAGES = [
@@ -43,7 +43,7 @@ def inputs(dataset, aiida_code_installed):
 @pytest.mark.parametrize('kind', TASKS)
 def test_the_file_of_the_job(prepare, inputs, kind, file_regression):
     job, folder = prepare('enne.ase.run', inputs | {'task': TASKS[kind]})
-    assert set(folder.get_content_list()) == {'job.json', 'Si.sw', *ase_run.SCRIPTS}
+    assert set(folder.get_content_list()) == {'job.json', 'Si.sw', *ase.SCRIPTS}
     ((uuid, source, target),) = job.local_copy_list
     assert (uuid, source) == (inputs['configurations'].uuid, 'configurations.npz')
     assert target == 'configurations.npz'

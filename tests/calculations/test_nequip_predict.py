@@ -14,8 +14,8 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science import npz
-from aiida_enne.science.frames import from_atoms
-from aiida_enne.science.splits import Split
+from aiida_enne.science.data.frames import from_atoms
+from aiida_enne.science.data.splits import Split
 from tests.members import alloys
 
 ENTRY_POINT = 'enne.nequip.predict'

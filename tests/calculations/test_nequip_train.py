@@ -9,8 +9,8 @@ from aiida.plugins import CalculationFactory
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.frames import from_extxyz
-from aiida_enne.science.splits import Split
+from aiida_enne.science.data.frames import from_extxyz
+from aiida_enne.science.data.splits import Split
 
 NAME = 'enne.nequip.train'
 SCRIPTS = [f'nequip_{name}.py' for name in ('gpus', 'keeper', 'member', 'memory', 'train', 'trust')]

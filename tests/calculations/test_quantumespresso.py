@@ -7,7 +7,7 @@ from ase import units
 from ase.build import bulk
 
 from aiida_enne.calculations.quantumespresso import collect_pw, extract_structures
-from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
 
 RESULTS = {'kind': 'any', 'counts': {'finished': 1}}

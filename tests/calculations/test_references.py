@@ -6,7 +6,7 @@ from ase import Atoms
 from aiida_enne.calculations.references import collect_reference, join_attempts
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science.frames import from_atoms
+from aiida_enne.science.data.frames import from_atoms
 
 
 def dataset(steps, *, at=0.0, level='X', **info):

@@ -6,8 +6,8 @@ from aiida import orm
 
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science import npz
-from aiida_enne.science.configurations import Configurations
-from aiida_enne.science.frames import from_extxyz
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.frames import from_extxyz
 
 
 def test_list_reads_attributes_only(invoke, dataset, monkeypatch):

@@ -2,8 +2,8 @@
 
 import pytest
 
+from aiida_enne.paper import FIGURES
 from aiida_enne.report import sharing
-from aiida_enne.report.paper import FIGURES
 
 
 @pytest.mark.parametrize(

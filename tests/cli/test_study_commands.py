@@ -10,7 +10,7 @@ from aiida.plugins import CalculationFactory
 from aiida_enne.cli.launch import parse_seeds, read_overrides
 from aiida_enne.cli.status import member_rows
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.splits import Split
+from aiida_enne.science.data.splits import Split
 
 
 @pytest.fixture

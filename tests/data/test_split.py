@@ -4,8 +4,8 @@ import pytest
 
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.configurations import concatenate
-from aiida_enne.science.splits import Split
+from aiida_enne.science.data.configurations import concatenate
+from aiida_enne.science.data.splits import Split
 
 
 def test_round_trip(dataset):

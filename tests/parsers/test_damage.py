@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 from aiida import orm
+from tests.codes.ase.test_results import SUMMARY, unit
 
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import ModelData
 from aiida_enne.science import npz
-from tests.codes.ase_run.test_results import SUMMARY, unit
 from tests.parsers.test_nequip_train import left
 from tests.replay import species_nodes
 

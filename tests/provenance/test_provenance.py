@@ -5,7 +5,7 @@ import pytest
 from aiida.common.exceptions import NotExistent
 
 from aiida_enne import provenance
-from aiida_enne.science.audit import AuditOptions
+from aiida_enne.science.uncertainty.audit import AuditOptions
 
 
 def test_members_are_found_from_either_side(audited):

@@ -10,7 +10,7 @@ from ase.build import bulk
 from ase.eos import EquationOfState
 from ase.optimize import BFGS
 
-from aiida_enne.codes.ase_run import PRESETS
+from aiida_enne.codes.ase import PRESETS
 from aiida_enne.science.structures.surfaces import SURFACES, slab_100
 
 lammps = pytest.mark.lammps

@@ -11,9 +11,10 @@ import pytest
 from ase.build import bulk, fcc100
 from ase.calculators.emt import EMT
 
-from aiida_enne.codes import ase_run
-from aiida_enne.science import frames, npz
-from aiida_enne.science.frames import from_atoms
+from aiida_enne.codes import ase
+from aiida_enne.science import npz
+from aiida_enne.science.data import frames
+from aiida_enne.science.data.frames import from_atoms
 
 EMT_CHOICE = {'preset': 'emt'}
 MD = {
@@ -37,23 +38,23 @@ def script(tmp_path):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         inputs = from_atoms(structures)
-        files = ase_run.render(calculator, task, options.get('seed', 0))
+        files = ase.render(calculator, task, options.get('seed', 0))
         for name, text in (files | options.get('modules', {})).items():
             (folder / name).write_text(text)
-        (folder / ase_run.CONFIGURATIONS).write_bytes(npz.dumps(inputs.as_arrays()))
+        (folder / ase.CONFIGURATIONS).write_bytes(npz.dumps(inputs.as_arrays()))
         if 'earlier' in options:
-            shutil.copytree(options['earlier'], folder / ase_run.UNITS)
+            shutil.copytree(options['earlier'], folder / ase.UNITS)
         command = [sys.executable]
-        command += ase_run.arguments(processes, options.get('checkpoint', 10), None)
+        command += ase.arguments(processes, options.get('checkpoint', 10), None)
         size = options.get('file_size', resource.RLIM_INFINITY)
         limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size))
         subprocess.run(command, cwd=folder, check=True, preexec_fn=limit)
         units = {
             path.stem: (path.read_text(), path.with_suffix('.f8').read_bytes())
-            for path in (folder / ase_run.UNITS).glob('*.json')
+            for path in (folder / ase.UNITS).glob('*.json')
         }
-        summary = (folder / ase_run.RESULTS).read_text()
-        return ase_run.read_outcome(summary, units, inputs, ase_run.complete_task(task))
+        summary = (folder / ase.RESULTS).read_text()
+        return ase.read_outcome(summary, units, inputs, ase.complete_task(task))
 
     return run
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from aiida_enne.codes import nequip
+from aiida_enne.families.nequip import training
 from tests.remote.test_nequip_train import EPOCHS, attempt_after, prepare_job, train
 
 __all__ = ['prepare_job']
@@ -19,7 +19,7 @@ def start_with_room(folder, size):
     """Run the job with a limit on the size of files, as a quota is, and return what it printed."""
     limit = (size, size)
     done = subprocess.run(
-        [sys.executable, nequip.SCRIPTS[0]],
+        [sys.executable, training.SCRIPTS[0]],
         cwd=folder,
         env=os.environ | {'OMP_NUM_THREADS': '1'},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),

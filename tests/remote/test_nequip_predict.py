@@ -19,8 +19,9 @@ from ase.build import bulk
 from nequip.integrations.ase import NequIPCalculator
 from nequip.model.saved_models.load_utils import load_saved_model
 
-from aiida_enne.codes import nequip_predict as codec
-from aiida_enne.science import frames, npz
+from aiida_enne.families.nequip import prediction as codec
+from aiida_enne.science import npz
+from aiida_enne.science.data import frames
 from tests.members import alloys
 
 pytestmark = pytest.mark.nequip

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aiida_enne.codes import nequip
-from aiida_enne.science.frames import to_extxyz
+from aiida_enne.families.nequip import training
+from aiida_enne.science.data.frames import to_extxyz
 from aiida_enne.workflows import protocols
 
 pytestmark = pytest.mark.nequip
@@ -33,12 +33,12 @@ def prepare_job(configurations, tmp_path_factory):
 
     def run(seeds, **changes):
         folder = tmp_path_factory.mktemp('job')
-        for name in nequip.SCRIPTS:
+        for name in training.SCRIPTS:
             shutil.copy(files('aiida_enne.remote').joinpath(name), folder)
         for name, part in (('train.xyz', range(6)), ('validation.xyz', [6, 7])):
             (folder / name).write_text(to_extxyz(configurations.select(part)))
         for label, seed in seeds.items():
-            config = nequip.render(parameters, seed=seed, elements=['Cu'])
+            config = training.render(parameters, seed=seed, elements=['Cu'])
             config['training_module']['optimizer']['lr'] = changes.get(label, 0.01)
             (folder / 'members' / label).mkdir(parents=True)
             (folder / 'members' / label / 'config.yaml').write_text(yaml.safe_dump(config))
@@ -49,7 +49,7 @@ def prepare_job(configurations, tmp_path_factory):
 
 def start(folder, *options):
     environment = os.environ | {'OMP_NUM_THREADS': '1'}
-    command = [sys.executable, nequip.SCRIPTS[0], *options]
+    command = [sys.executable, training.SCRIPTS[0], *options]
     with (folder / 'out').open('w') as out:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=out)
 
@@ -166,7 +166,7 @@ def test_best_of_all_attempts_is_kept(undisturbed, prepare_job):
     assert (result['first_epoch'], result['epochs']) == (EPOCHS, EPOCHS + 3)
     assert result['best_epoch'] == before['best_epoch']
     assert result['weights_sha256'] == before['weights_sha256']
-    history = nequip.read_history((folder / 'members/a/history.csv').read_text())
+    history = training.read_history((folder / 'members/a/history.csv').read_text())
     assert history['val0_epoch_weighted_sum'][-1] > 2 * result['best_score']
 
 
@@ -234,7 +234,7 @@ def test_a_member_that_linux_kills_lacked_memory(prepare_job):
     assert results['a']['status'] == 'out_of_memory'
     assert 2 <= results['a']['epochs'] == epochs_of(folder, 'a') < EPOCHS
     assert results['b']['status'] == 'finished'
-    assert nequip.read_result(json.dumps(results['a']))
+    assert training.read_result(json.dumps(results['a']))
 
 
 def test_members_are_dealt_out_to_gpus(prepare_job, monkeypatch):

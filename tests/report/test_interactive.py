@@ -11,7 +11,7 @@ import pytest
 from aiida_enne.provenance import Rows
 from aiida_enne.report.interactive import build_map, stratify
 from aiida_enne.report.write import environment
-from aiida_enne.science.scatter import of_energies
+from aiida_enne.science.properties.scatter import of_energies
 from tests import browser
 
 #: Where a point of the map is on the screen, and what the map is told of it.

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from aiida_enne.science.alignment import reference_offset
-from aiida_enne.science.audit import audit
-from aiida_enne.science.configurations import Configurations
-from aiida_enne.science.options import AuditOptions
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.uncertainty.alignment import reference_offset
+from aiida_enne.science.uncertainty.audit import audit
+from aiida_enne.science.uncertainty.options import AuditOptions
 
 #: Name, error that all members share, their own error (eV/Å), bias in eV/atom, volume scan.
 DOMAINS = (

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 from ase import Atoms
 
-from aiida_enne.science.domains import bulk_domain
-from aiida_enne.science.equations import EQUATIONS
-from aiida_enne.science.frames import from_atoms
+from aiida_enne.science.data.frames import from_atoms
+from aiida_enne.science.properties.equations import EQUATIONS
+from aiida_enne.science.structures.domains import bulk_domain
 
 #: Energies per atom (eV), equilibrium volumes (Å³/atom), bulk moduli (eV/Å³): those of the PBE
 #: of today's textbooks, roughly; only their order matters here.

@@ -13,8 +13,8 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.frames import from_atoms
-from aiida_enne.science.splits import Split
+from aiida_enne.science.data.frames import from_atoms
+from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from tests.lost import lose
 from tests.members import alloys

@@ -13,7 +13,7 @@ from aiida_enne.codes.aims.geometry import Geometry
 from aiida_enne.codes.aims.keywords import PW91
 from aiida_enne.codes.aims.results import AimsOutput, Frame
 from aiida_enne.codes.aims.settings import ControlSettings
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
 
 #: The energy of the dataset: the one whose derivative the forces are.

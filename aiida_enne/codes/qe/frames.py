@@ -10,7 +10,7 @@ import numpy as np
 from ase.data import atomic_masses
 
 from aiida_enne.codes.qe.dynamics import temperatures
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import GPA_PER_EV_PER_CUBIC_ANGSTROM, Floats
 
 

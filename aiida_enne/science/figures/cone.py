@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from aiida_enne.science.audit import Audit
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.figures import style
+from aiida_enne.science.uncertainty.audit import Audit
 
 #: Points that are smaller than the largest by more than this are not shown on logarithmic axes.
 DECADES = 1e5

@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from aiida_enne.science.audit import Audit
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.figures import style
-from aiida_enne.science.summary import Scalars
+from aiida_enne.science.uncertainty.audit import Audit
+from aiida_enne.science.uncertainty.summary import Scalars
 
 #: One hue from light to dark, so that order survives print and colour blindness.
 COLOUR_MAP = 'viridis_r'

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from aiida_enne.science.audit import Audit
 from aiida_enne.science.figures import style
+from aiida_enne.science.uncertainty.audit import Audit
 
 
 @style.styled

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from aiida_enne.science import ensemble
-from aiida_enne.science.curves import Curve
-from aiida_enne.science.ensemble import PAPER_DDOF
-from aiida_enne.science.eos import Fit, fit_curve
 from aiida_enne.science.figures import style
+from aiida_enne.science.properties.curves import Curve
+from aiida_enne.science.properties.eos import Fit, fit_curve
+from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
 #: The phase whose minimum is the zero of energy, where it is there.
 ZERO = 'diamond'

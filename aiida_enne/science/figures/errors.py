@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import norm
 
-from aiida_enne.science.audit import Audit
 from aiida_enne.science.figures import style
+from aiida_enne.science.uncertainty.audit import Audit
 
 
 @style.styled

@@ -8,8 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.figures import style
-from aiida_enne.science.formation import Formation, SizeSeries
-from aiida_enne.science.violins import Violin, summarise
+from aiida_enne.science.figures.violins import Violin, summarise
+from aiida_enne.science.properties.formation import Formation, SizeSeries
 
 NOUNS = {'E_f': 'formation energy', 'γ': 'surface energy γ'}
 

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from aiida_enne.science.figures import style
-from aiida_enne.science.growth import Growth
+from aiida_enne.science.uncertainty.growth import Growth
 
 
 @style.styled

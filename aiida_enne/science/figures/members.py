@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from aiida_enne.science.audit import Audit
 from aiida_enne.science.figures import style
+from aiida_enne.science.uncertainty.audit import Audit
 
 #: With more domains than this the bands, std over subsets, would cover each other.
 MAX_BANDS = 3

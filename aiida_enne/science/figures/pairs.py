@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from aiida_enne.science.cross import Cross
 from aiida_enne.science.figures import style
+from aiida_enne.science.uncertainty.cross import Cross
 
 Kind = Literal['centred', 'uncentred', 'within_groups']
 

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from aiida_enne.science.figures import style
-from aiida_enne.science.paths import VolumePath
+from aiida_enne.science.properties.paths import VolumePath
 
 MEV = 1000.0
 

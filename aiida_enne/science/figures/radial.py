@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from aiida_enne.science.figures import style
-from aiida_enne.science.radial import RadialCurve
+from aiida_enne.science.properties.radial import RadialCurve
 
 
 @style.styled

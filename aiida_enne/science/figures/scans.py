@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from aiida_enne.science.figures import style
-from aiida_enne.science.scans import Comparison
+from aiida_enne.science.uncertainty.scans import Comparison
 
 #: What choices are called; others by their own name.
 NAMES = {

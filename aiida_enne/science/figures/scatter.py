@@ -9,10 +9,10 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from aiida_enne.science.domains import parse
 from aiida_enne.science.fields import Strings
 from aiida_enne.science.figures import style
-from aiida_enne.science.scatter import PER_ATOM, Scatter, flags, join
+from aiida_enne.science.properties.scatter import PER_ATOM, Scatter, flags, join
+from aiida_enne.science.structures.domains import parse
 
 By = Literal['domain', 'family']
 

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from aiida_enne.science.ensemble import PAPER_DDOF
 from aiida_enne.science.figures import style
-from aiida_enne.science.transition import Transition
+from aiida_enne.science.properties.transition import Transition
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
 
 @style.styled

@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.importing.blocks import Located, number_blocks
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.frame import BadFrameError, check_frame

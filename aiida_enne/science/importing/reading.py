@@ -13,8 +13,8 @@ from ase import Atoms
 from ase.io.formats import UnknownFileTypeError, filetype, iread, open_with_compression
 
 from aiida_enne.science import npz
-from aiida_enne.science.configurations import Configurations
-from aiida_enne.science.frames import to_atoms
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.frames import to_atoms
 from aiida_enne.science.importing.choices import ImportChoices, readable_formats
 from aiida_enne.science.importing.problems import BrokenFileError
 from aiida_enne.science.importing.xyz import scan_xyz

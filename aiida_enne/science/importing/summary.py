@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.data.configurations import Configurations
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from aiida_enne.science.configurations import Configurations
-from aiida_enne.science.frames import from_atoms
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.frames import from_atoms
 from aiida_enne.science.structures.defects import point_defect
 from aiida_enne.science.structures.lattice import diamond_supercell
 from aiida_enne.science.structures.liquids import liquid_start

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_enne.codes import schedulers
+from aiida_enne.machines import schedulers
 
 #: Property of a computer: queue, account, qos and GPUs of its jobs.
 PROPERTY = 'aiida_enne'

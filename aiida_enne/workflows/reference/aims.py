@@ -12,7 +12,7 @@ from aiida_enne.calculations.aims import AimsCalculation as Aims
 from aiida_enne.calculations.references import collect_reference
 from aiida_enne.codes.aims import checks, tasks
 from aiida_enne.codes.aims.control import k_grid
-from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.species import find_species
 from aiida_enne.workflows import protocols

@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.common.exceptions import EntryPointError
 from aiida.engine import PortNamespace, ProcessBuilder, ProcessSpec, WorkChain
 
-from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 

@@ -20,8 +20,8 @@ from aiida_enne.calculations.functions import build_configurations, merge_datase
 from aiida_enne.calculations.liquid import analyse_liquid, take_last_frame
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science import melts
-from aiida_enne.science.liquid import MeltCriteria
+from aiida_enne.science.plans import melts
+from aiida_enne.science.properties.liquid import MeltCriteria
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.chosen import (

@@ -10,9 +10,9 @@ from ase.data import atomic_masses
 
 from aiida_enne.calculations.quantumespresso import collect_pw, extract_structures
 from aiida_enne.codes import qe
-from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
-from aiida_enne.science.configurations import Configurations
+from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain

@@ -11,7 +11,7 @@ from aiida.common.exceptions import MissingEntryPointError, NotExistent
 from aiida.engine import PortNamespace
 
 from aiida_enne.codes import qe
-from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.codes.ase import complete_task
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.engine import validate_inputs
 

@@ -8,8 +8,8 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ProcessBuilder, ProcessSpec
 
-from aiida_enne.science import relaxations
-from aiida_enne.science.relaxations import Part
+from aiida_enne.science.plans import relaxations
+from aiida_enne.science.plans.relaxations import Part
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.chosen import load_protocol
 from aiida_enne.workflows.study.relaxation import RelaxationWorkChain

@@ -12,8 +12,9 @@ from aiida_enne.calculations.functions import build_configurations
 from aiida_enne.calculations.relaxations import fit_equilibrium, take_relaxed
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science import eos, relaxations
-from aiida_enne.science.relaxations import Part
+from aiida_enne.science.plans import relaxations
+from aiida_enne.science.plans.relaxations import Part
+from aiida_enne.science.properties import eos
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.chosen import load_protocol
 from aiida_enne.workflows.study.relaxation import RelaxationWorkChain

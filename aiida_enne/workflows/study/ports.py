@@ -8,9 +8,9 @@ from typing import Any
 from aiida import orm
 from aiida.engine import PortNamespace, ProcessSpec
 
-from aiida_enne.codes.ase_run import ENSEMBLE
-from aiida_enne.science.relaxations import ANY_LATTICE_CONSTANT
-from aiida_enne.science.scan_plans import DRAW_SEED, Base, plan_scan
+from aiida_enne.codes.ase import ENSEMBLE
+from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT
+from aiida_enne.science.plans.scans import DRAW_SEED, Base, plan_scan
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.protocols import machine

@@ -13,7 +13,7 @@ from aiida_enne.calculations.functions import merge_datasets
 from aiida_enne.calculations.relaxations import build_at_lattice_constant, list_failures
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science.relaxations import ANY_LATTICE_CONSTANT, Part, at_lattice_constant
+from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT, Part, at_lattice_constant
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.workflows.reference.chosen import (
     define_engine,

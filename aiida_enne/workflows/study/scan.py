@@ -21,14 +21,14 @@ from aiida_enne.calculations.nequip_predict import NequipPredictCalculation as P
 from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.calculations.scans import summarise_scan
 from aiida_enne.calculations.study import thin_training
-from aiida_enne.codes import nequip
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science import training_sets
-from aiida_enne.science.scan_plans import PLANNERS, TRAINING
+from aiida_enne.families.nequip import training
+from aiida_enne.science.plans import training_sets
+from aiida_enne.science.plans.scans import PLANNERS, TRAINING
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import validate_count
@@ -67,7 +67,7 @@ def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | No
             except (TypeError, ValueError) as exception:
                 return f'{label}: {exception}'
         parameters = inputs['ensemble']['training']['train']['parameters'].get_dict()
-        if why := nequip.check_parameters(protocols.merge(parameters, point['parameters'])):
+        if why := training.check_parameters(protocols.merge(parameters, point['parameters'])):
             return f'{label}: {why}'
     return None
 

@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.scan_plans import DRAW_SEED, TRAINING, Base, plan_scan, roles_of
+from aiida_enne.science.plans.scans import DRAW_SEED, TRAINING, Base, plan_scan, roles_of
 
 #: Inputs of an ensemble that differ between the points of a scan, or are the scan's own.
 OWNED = ('dataset', 'split', 'seeds')

@@ -13,7 +13,7 @@ from aiida_enne.calculations.relaxations import take_lattice_constant
 from aiida_enne.calculations.study import map_split, take_production, thin_training
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science import studies
+from aiida_enne.science.plans import studies
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw

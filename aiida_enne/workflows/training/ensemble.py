@@ -20,10 +20,10 @@ from aiida.manage.caching import get_use_cache
 
 from aiida_enne.calculations.ensemble import summarise_ensemble
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
-from aiida_enne.codes import nequip
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
+from aiida_enne.families.nequip import training
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.training import validation
@@ -190,7 +190,7 @@ class EnsembleWorkChain(WorkChain):
             self.inputs.dataset,
             self.split_of(label),
         )
-        identity = nequip.identity(
+        identity = training.identity(
             train.parameters.get_dict(),
             seed=seed,
             elements=dataset.elements,

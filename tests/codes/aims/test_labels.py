@@ -11,7 +11,7 @@ from aiida_enne.codes.aims.labels import (
 )
 from aiida_enne.codes.aims.output import read_output
 from aiida_enne.codes.aims.settings import ControlSettings
-from aiida_enne.science.frames import from_atoms
+from aiida_enne.science.data.frames import from_atoms
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from aiida_enne.codes.aims.tasks import plan, seed_of
-from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.codes.ase import complete_task
 
 SETTINGS = {'xc': 'pw91_gga'}
 

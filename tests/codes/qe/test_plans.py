@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aiida_enne.codes.ase_run import complete_task
+from aiida_enne.codes.ase import complete_task
 from aiida_enne.codes.qe import check_task, complete_options, halve, plan
 from aiida_enne.codes.qe.dynamics import FORCE, TIME, VELOCITY
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from aiida_enne.science import figures
-from aiida_enne.science.alignment import reference_offset
-from aiida_enne.science.audit import audit
-from aiida_enne.science.options import AuditOptions
+from aiida_enne.science.uncertainty.alignment import reference_offset
+from aiida_enne.science.uncertainty.audit import audit
+from aiida_enne.science.uncertainty.options import AuditOptions
 
 LIQUID = 'liquid 2000 K, 2.57 g/cm3'
 DRAWN = [

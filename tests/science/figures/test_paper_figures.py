@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from aiida_enne.science import figures
-from aiida_enne.science.cross import correlate, density_groups
-from aiida_enne.science.curves import curves
-from aiida_enne.science.eos import fit_curve
 from aiida_enne.science.figures import style
-from aiida_enne.science.formation import formations, size_series
-from aiida_enne.science.growth import grow
-from aiida_enne.science.paths import volume_path
-from aiida_enne.science.radial import radial_curves
-from aiida_enne.science.scans import compare, row
-from aiida_enne.science.scatter import join, of_energies, of_formations
-from aiida_enne.science.transition import find_transition
+from aiida_enne.science.properties.curves import curves
+from aiida_enne.science.properties.eos import fit_curve
+from aiida_enne.science.properties.formation import formations, size_series
+from aiida_enne.science.properties.paths import volume_path
+from aiida_enne.science.properties.radial import radial_curves
+from aiida_enne.science.properties.scatter import join, of_energies, of_formations
+from aiida_enne.science.properties.transition import find_transition
+from aiida_enne.science.uncertainty.cross import correlate, density_groups
+from aiida_enne.science.uncertainty.growth import grow
+from aiida_enne.science.uncertainty.scans import compare, row
 from tests.science import paper
 
 TRAINED = [f'liquid {density:g} g/cm³, 2000 K' for density in paper.DENSITIES]

@@ -11,8 +11,8 @@ from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_enne.science import npz
-from aiida_enne.science.configurations import Configurations
-from aiida_enne.science.frames import from_atoms, to_extxyz
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.frames import from_atoms, to_extxyz
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.gather import import_files
 from aiida_enne.science.importing.problems import ImportRefusedError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aiida_enne.science import npz
-from aiida_enne.science.frames import from_atoms, to_extxyz
+from aiida_enne.science.data.frames import from_atoms, to_extxyz
 from aiida_enne.science.importing.problems import ImportRefusedError
 
 

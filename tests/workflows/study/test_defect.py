@@ -5,7 +5,7 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 
-from aiida_enne.science.relaxations import fixed_atoms
+from aiida_enne.science.plans.relaxations import fixed_atoms
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.surface import SurfaceWorkChain

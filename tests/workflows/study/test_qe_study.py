@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from aiida_enne.cli.main import main
 from aiida_enne.data.configurations import ConfigurationsData
-from aiida_enne.science.formation import formation
+from aiida_enne.science.properties.formation import formation
 from aiida_enne.science.structures.lattice import diamond_supercell
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.reference.engine import load_engine

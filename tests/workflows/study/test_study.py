@@ -7,7 +7,7 @@ from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 
 from aiida_enne import provenance
-from aiida_enne.science.domains import parse
+from aiida_enne.science.structures.domains import parse
 from aiida_enne.workflows.study.study import StudyWorkChain
 
 pytestmark = [pytest.mark.slow, pytest.mark.nequip, pytest.mark.lammps]

@@ -10,7 +10,7 @@ from aiida.manage.caching import enable_caching
 from aiida_enne.calculations.ensemble import summarise_ensemble
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.splits import Split
+from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 

@@ -1,0 +1,66 @@
+"""The files of one job of the ASE script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from aiida_enne.codes.ase.calculators import complete_calculator, is_ensemble
+from aiida_enne.codes.tasks import complete_task
+
+JOB, CONFIGURATIONS, RESULTS, UNITS = 'job.json', 'configurations.npz', 'results.json', 'units'
+
+#: The first one is run, the others are its modules.
+SCRIPTS = ('ase_run.py', 'ase_calculators.py', 'ase_dynamics.py', 'ase_tasks.py', 'ase_units.py')
+
+#: Added where the calculator is an ensemble; checkpoints are `members/<label>.ckpt`.
+ENSEMBLE_SCRIPTS = ('ase_ensemble.py', 'nequip_members.py', 'nequip_frames.py', 'nequip_trust.py')
+MEMBERS = 'members'
+
+
+def render(
+    calculator: Mapping[str, Any], task: Mapping[str, Any], seed: int | None
+) -> dict[str, str]:
+    """Return the text of every file that the job needs, by name, but for the configurations.
+
+    Args:
+        calculator: See `complete_calculator`.
+        task: See `complete_task`.
+        seed: Seed of velocities and thermostats; trajectory i draws from the stream (seed, i).
+
+    Raises:
+        ValueError: If the calculator or the task is none, or dynamics lack their seed.
+    """
+    chosen, complete = complete_calculator(calculator), complete_task(task)
+    if complete['kind'] == 'md' and seed is None:
+        raise ValueError('molecular dynamics needs a `seed`')
+    if seed is not None and seed < 0:
+        raise ValueError(f'`seed` must not be negative, got {seed}')
+    content = {
+        'calculator': {
+            'import_path': chosen.import_path,
+            'keywords': dict(chosen.keywords),
+            'reuse': chosen.reuse,
+        },
+        'packages': list(chosen.packages),
+        'task': complete,
+        'seed': seed,
+    }
+    remote = files('aiida_enne.remote')
+    names = SCRIPTS + ENSEMBLE_SCRIPTS * is_ensemble(calculator)
+    scripts = {name: (remote / name).read_text() for name in names}
+    return {JOB: json.dumps(content, indent=1) + '\n', **chosen.files, **scripts}
+
+
+def arguments(processes: int, checkpoint: float, seconds: int | None) -> list[str]:
+    """Return the command line: what does not change the result.
+
+    Args:
+        processes: Units worked on at a time.
+        checkpoint: Seconds between two checkpoints.
+        seconds: Time after which the scheduler kills the job; None if it does not.
+    """
+    limit = [] if seconds is None else ['--seconds', str(seconds)]
+    return [SCRIPTS[0], '--processes', str(processes), '--checkpoint', str(checkpoint), *limit]

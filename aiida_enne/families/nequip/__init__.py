@@ -1,0 +1,1 @@
+"""NequIP: its parameters, and what its jobs read and write."""

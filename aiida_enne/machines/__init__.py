@@ -1,0 +1,1 @@
+"""Computers and codes: setup files, schedulers, and what a Python there has."""

@@ -1,0 +1,169 @@
+"""Figures of the crystals: equations of state (F4), path with volume (F5), transition (S5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from aiida_enne.paper.figure import DDOF, Figure, Result
+from aiida_enne.paper.material import Material, missing
+from aiida_enne.provenance import Rows
+from aiida_enne.science import figures
+from aiida_enne.science.properties.curves import Curve, curves, shift_at_minimum
+from aiida_enne.science.properties.eos import FORMS, CurveFits, fit_curve
+from aiida_enne.science.properties.paths import volume_path
+from aiida_enne.science.properties.transition import find_transition
+
+MEV = 1000.0
+#: Whose lowest energy is the zero of the paper.
+ZERO = 'diamond'
+COMMON_ZERO, OWN_ZERO = 'common', 'own'
+
+
+def phase_rows(material: Material) -> Rows:
+    """Return the rows of all crystal phases."""
+    return material.pick(
+        lambda one: one.family == 'phase', 'crystal phases over their volume', 'enne.eos'
+    )
+
+
+def phase_curves(material: Material) -> dict[str, Curve]:
+    """Return E(V) of every phase."""
+
+    def make() -> dict[str, Curve]:
+        rows = phase_rows(material)
+        return curves(rows.configurations, rows.energies)
+
+    return material.once('curves', make)
+
+
+def phase_fits(material: Material, form: str) -> dict[str, CurveFits]:
+    """Return the equations of state of every phase.
+
+    Raises:
+        ValueError: If the form is unknown.
+    """
+    check_form(form)
+    found = phase_curves(material)
+    return material.once(
+        ('fits', form), lambda: {name: fit_curve(curve, form) for name, curve in found.items()}
+    )
+
+
+def check_form(form: str) -> None:
+    """Require a known equation of state."""
+    if form not in FORMS:
+        raise ValueError(f'`form` must be one of {list(FORMS)}, got {form!r}')
+
+
+def check_zero(zero: str) -> None:
+    """Require one of the two zeros of energy."""
+    if zero not in (COMMON_ZERO, OWN_ZERO):
+        raise ValueError(f'`zero` must be {COMMON_ZERO!r} or {OWN_ZERO!r}, got {zero!r}')
+
+
+def build_equations(material: Material, *, ddof: int, zero: str, form: str) -> Result:
+    """Return E(V) of all phases and their fits."""
+    check_zero(zero)
+    check_form(form)
+    found = phase_curves(material)
+    measured = ''
+    if ZERO in found:
+        shift = shift_at_minimum(found[ZERO], ddof=ddof)
+        measured = f'shift {shift.mean:+.4f} ± {shift.spread:.4f} eV/atom'
+    title = 'one common zero' if zero == COMMON_ZERO else 'each with its own zero'
+    content = {'curves': found, 'form': form, 'aligned': zero == OWN_ZERO, 'ddof': ddof}
+    return Result(content, measured, material.sources(phase_rows(material)), title)
+
+
+def draw_equations(content: Mapping[str, Any], axes: Axes) -> Axes:
+    """Draw what `build_equations` returned."""
+    options = dict(content)
+    return figures.draw_equations_of_state(options.pop('curves'), axes, **options)
+
+
+def build_path(material: Material, *, ddof: int, phase: str, zero: str) -> Result:
+    """Return σ and ε of one phase over its volume."""
+    check_zero(zero)
+    found = phase_curves(material)
+    if phase not in found:
+        raise missing(f'E(V) of {phase}', 'enne.eos')
+    curve = found[phase].own_zeros() if zero == OWN_ZERO else found[phase]
+    path = volume_path(curve, ddof=ddof)
+    measured = f'{"" if path.monotonic else "not "}monotonic; |ε| < σ in {path.share_inside:.0%} '
+    measured += 'of the volumes'
+    title = f'{phase}, {"own zeros" if zero == OWN_ZERO else "raw"}'
+    rows = phase_rows(material)
+    own = [i for i, name in enumerate(rows.configurations.domains.tolist()) if name == phase]
+    return Result(path, measured, material.sources(rows.select(own)), title)
+
+
+def build_transition(material: Material, *, ddof: int, low: str, high: str, form: str) -> Result:
+    """Return the pressure at which one phase gives way to another, member by member."""
+    fits = phase_fits(material, form)
+    for phase in (low, high):
+        if phase not in fits:
+            raise missing(f'E(V) of {phase}', 'enne.eos')
+    found = find_transition(fits[low], fits[high])
+    if found.reference is None and found.mean is None:
+        why = '; '.join(sorted(set(found.reasons.values())))
+        raise ValueError(f'{low} gives way to {high} neither by the reference nor a member: {why}')
+    spread, reference = found.spread(ddof=ddof), found.reference
+    mean = 'no member has one' if found.mean is None else f'{found.mean:.1f}'
+    mean += '' if spread is None else f' ± {spread:.1f}'
+    mean += '' if found.mean is None else ' GPa'
+    told = 'none' if reference is None else f'{reference:.1f} GPa'
+    rows = phase_rows(material)
+    own = [i for i, d in enumerate(rows.configurations.domains.tolist()) if d in (low, high)]
+    title = f'{low} to {high}'
+    sources = material.sources(rows.select(own))
+    content = {'transition': found, 'ddof': ddof}
+    return Result(content, f'{mean} (reference {told})', sources, title)
+
+
+def draw_transition(content: Mapping[str, Any], axes: Axes) -> Axes:
+    """Draw what `build_transition` returned."""
+    return figures.draw_transition(content['transition'], axes, ddof=content['ddof'])
+
+
+FIGURES = (
+    Figure(
+        'F4',
+        'Energy over volume of the crystal phases',
+        'Mean of the ensemble and spread beside the reference. Left in the paper: zero at the '
+        "reference's lowest energy of cubic diamond; right: each one with its own zero.",
+        'shift 0.115 eV/atom at the diamond minimum',
+        'enne.eos, enne.study',
+        build_equations,
+        draw_equations,
+        {**DDOF, 'zero': COMMON_ZERO, 'form': FORMS[0]},
+        lambda _: [{}, {'zero': OWN_ZERO}],
+        (7.4, 4.8),
+    ),
+    Figure(
+        'F5',
+        'Path of σ and ε with the volume',
+        'Spread and error of cubic diamond as it is compressed and stretched; in the cone the '
+        'ensemble would be honest.',
+        'not monotonic; |ε| < σ only in a small interval',
+        'enne.eos, enne.study',
+        build_path,
+        figures.draw_volume_path,
+        {**DDOF, 'phase': ZERO, 'zero': COMMON_ZERO},
+        lambda _: [{}, {'zero': OWN_ZERO}],
+        (6.4, 4.8),
+    ),
+    Figure(
+        'S5',
+        'Transition pressure',
+        'Pressure at which both phases have the same enthalpy, from the equations of state of '
+        'every member.',
+        '12.0 ± 3.1 GPa (reference 10.4)',
+        'enne.eos, enne.study',
+        build_transition,
+        draw_transition,
+        {**DDOF, 'low': ZERO, 'high': 'beta-tin', 'form': FORMS[0]},
+    ),
+)

@@ -1,0 +1,225 @@
+"""Figures of scans: training choices (S1, S2, S4), data size (S9), correlations (S10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from aiida_enne import provenance
+from aiida_enne.paper.figure import DDOF, Figure, Result
+from aiida_enne.paper.material import Material, Missing, force_errors, missing, thin
+from aiida_enne.paper.scans import (
+    MAKERS,
+    find_scan,
+    scan_force_errors,
+    scan_forms,
+    scan_rows,
+    scan_sources,
+    scan_table,
+)
+from aiida_enne.provenance import Rows, Scan
+from aiida_enne.science import figures
+from aiida_enne.science.fields import Floats
+from aiida_enne.science.properties.scatter import Scatter, agreement, of_energies
+from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.uncertainty.cross import correlate, density_groups
+from aiida_enne.science.uncertainty.scans import Row, compare
+
+#: Frames of each domain on which the members of a scan are compared.
+SCAN_FRAMES = 200
+#: What a grid is drawn over; every other value has its own line.
+SIZE = 'n_train'
+
+
+def build_table(
+    material: Material, *, ddof: int, n_frames: int, kind: str, scan: str | None
+) -> Result:
+    """Return the force error over what a scan varies."""
+    chosen = find_scan(material, kind, scan)
+    rows = scan_table(material, chosen, ddof, n_frames)
+    name = varied(rows)
+    found = compare(rows, name)
+    least = min(found, key=lambda one: float(one.member_mae.min()))
+    held = ''.join(f', {key} = {value}' for key, value in least.held.items())
+    measured = f'least force MAE {least.member_mae.min():.4f} eV/Å at {name} = {least.best}{held}'
+    title = f'{chosen.name}{_left_out(chosen, len(rows))}'
+    return Result(found, measured, scan_sources(material, chosen), title)
+
+
+def varied(rows: Sequence[Row]) -> str:
+    """Return what a scan is drawn over: the data size, else the one value that varies.
+
+    Raises:
+        ValueError: If nothing varies.
+    """
+    names = [n for n in rows[0].values if len({item.values.get(n) for item in rows}) > 1]
+    if not names:
+        raise ValueError(f'nothing varies in the points {[item.label for item in rows]}')
+    return SIZE if SIZE in names else names[0]
+
+
+def size_scatters(material: Material, ddof: int) -> dict[int, Scatter]:
+    """Return σ and ε of energies by the number of training configurations.
+
+    Raises:
+        Missing: If no two members predicted something at any size.
+    """
+    scan = find_scan(material, 'sizes')
+    found: dict[int, Scatter] = {}
+    for label, parts in scan_rows(material, scan, lambda domain: not parse(domain).own).items():
+        if len(parts[0].members) > 1:
+            rows = provenance.join_rows(parts)
+            size = int(scan.points[label]['n_train'])
+            found[size] = of_energies(rows.configurations, rows.energies, ddof=ddof)
+    if not found:
+        raise missing('predictions by two or more members at each size', MAKERS)
+    return dict(sorted(found.items()))
+
+
+def build_sizes(material: Material, *, ddof: int) -> Result:
+    """Return σ and ε of energies for every number of training configurations."""
+    scan = find_scan(material, 'sizes')
+    found = size_scatters(material, ddof)
+    ranks = []
+    for scatter in found.values():
+        scalars = agreement(scatter, by='family')
+        ranks += [r for s in scalars.values() if (r := s['rank_correlation']) is not None]
+    measured = ''
+    if ranks:
+        measured = f'Spearman of σ and |ε| {min(ranks):+.2f} to {max(ranks):+.2f} by family and N'
+    content = {f'N = {size}': scatter for size, scatter in found.items()}
+    return Result(content, measured, scan_sources(material, scan), _left_out(scan, len(found)))
+
+
+def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
+    """Return the correlations of members' errors, within ensembles and across them."""
+    if of not in ('force', 'energy'):
+        raise ValueError(f"`of` must be 'force' or 'energy', got {of!r}")
+    try:
+        scan = find_scan(material, 'subsets')
+        errors, domains = _subset_errors(material, scan, n_frames, of)
+        sources = scan_sources(material, scan)
+    except Missing:  # one ensemble alone tells what it is within it
+        errors, domains, sources = _main_errors(material, n_frames, of)
+    found = correlate(errors, density_groups(domains))
+    within = found.centred.all_within
+    measured = f'{within.mean():.3f} ± {within.std():.3f} within one ensemble'
+    if len(found.centred.across):
+        across = found.centred.across
+        measured += f'; {across.mean():.3f} ± {across.std():.3f} across {len(errors)}'
+    return Result(found, measured, sources, 'force components' if of == 'force' else 'energies')
+
+
+def _left_out(scan: Scan, n_points: int) -> str:
+    """Say how many points there are where some are left out for want of predictions."""
+    total = len(scan.points)
+    return '' if n_points == total else f' ({n_points} of {total} points have predictions)'
+
+
+def _subset_errors(
+    material: Material, scan: Scan, n_frames: int, of: str
+) -> tuple[dict[str, Floats], list[str]]:
+    if of == 'force':
+        errors, rows = scan_force_errors(material, scan, n_frames)
+        return errors, _per_component(rows)
+    trained = material.training_domains
+    found = scan_rows(material, scan, lambda domain: domain in trained)
+    joined = {k: thin(provenance.join_rows(parts), n_frames) for k, parts in found.items()}
+    if not joined:
+        raise missing('predictions of held-out frames by the members of the scan', MAKERS)
+    domains = next(iter(joined.values())).configurations.domains.tolist()
+    return {label: _energy_errors(rows) for label, rows in joined.items()}, domains
+
+
+def _main_errors(
+    material: Material, n_frames: int, of: str
+) -> tuple[dict[str, Floats], list[str], dict[str, str]]:
+    trained, rows = material.training_domains, material.rows
+    chosen = np.flatnonzero(np.isin(rows.configurations.domains, trained))
+    if not len(chosen):
+        raise missing('held-out frames of what was trained on', 'enne.audit')
+    rows = thin(rows.select(chosen), n_frames)
+    sources = material.sources(rows)
+    if of == 'force':
+        errors = force_errors(material.record.ensemble, rows)
+        return {'ensemble': errors}, _per_component(rows), sources
+    return {'ensemble': _energy_errors(rows)}, rows.configurations.domains.tolist(), sources
+
+
+def _energy_errors(rows: Rows) -> Floats:
+    frames = rows.configurations
+    errors: Floats = (rows.energies - frames.energies) / frames.n_atoms
+    return errors
+
+
+def _per_component(rows: Rows) -> list[str]:
+    frames = rows.configurations
+    return np.repeat(frames.domains, 3 * frames.n_atoms).tolist()
+
+
+def _table(
+    name: str, title: str, paper: str, kinds: Sequence[str], size: tuple[float, float]
+) -> Figure:
+    return Figure(
+        name,
+        title,
+        'Mean absolute error of force components on held-out frames of the domains trained on: '
+        'mean over seeds, with their standard deviation.',
+        paper,
+        MAKERS,
+        build_table,
+        figures.draw_comparisons,
+        {**DDOF, 'n_frames': SCAN_FRAMES, 'kind': kinds[0], 'scan': None},
+        partial(scan_forms, kinds=kinds),
+        size,
+    )
+
+
+FIGURES = (
+    _table(
+        'S1',
+        'Error over the number of densities',
+        'converged at 5 densities',
+        ['densities'],
+        (5.8, 4.2),
+    ),
+    _table(
+        'S2',
+        'Error over l_max and data size',
+        'l_max 3 best, flat in N',
+        ['grid'],
+        (6.4, 4.4),
+    ),
+    _table(
+        'S4',
+        'Error over feature multiplicity and cutoff',
+        '16 features; 5.0 Å',
+        ['features', 'cutoffs'],
+        (5.8, 4.2),
+    ),
+    Figure(
+        'S9',
+        'Error over spread by data size',
+        'F7 for ensembles trained on N configurations.',
+        'no useful relation at any N',
+        MAKERS,
+        build_sizes,
+        figures.draw_scatter_panels,
+        DDOF,
+        size=(8.4, 6.0),
+    ),
+    Figure(
+        'S10',
+        "Correlation of the members' errors",
+        'Correlation of the error vectors of every pair of members on the same held-out frames, '
+        'within one ensemble and, where there are several, across them.',
+        '0.85 ± 0.04 within, 0.88 ± 0.05 across 8 ensembles',
+        'enne.audit; enne.scan for several ensembles',
+        build_correlations,
+        figures.draw_pair_correlations,
+        {'n_frames': SCAN_FRAMES, 'of': 'force'},
+        lambda _: [{}, {'of': 'energy'}],
+    ),
+)

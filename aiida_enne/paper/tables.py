@@ -1,0 +1,106 @@
+"""Tables of the paper's analyses: equations of state, order of phases, formation energies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from aiida_enne.paper.crystals import phase_curves, phase_fits
+from aiida_enne.paper.formations import study_formations
+from aiida_enne.paper.material import Material, Missing
+from aiida_enne.report.tables import Table, percent, shown
+from aiida_enne.science.properties.eos import FORMS, Summary
+from aiida_enne.science.properties.ranking import rank
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+
+MEV = 1000.0
+#: Pairs of phases that members may get wrong: those closer than this in the reference, eV/atom.
+CLOSE = 0.1
+
+
+def of_paper(material: Material, ddof: int = PAPER_DDOF) -> list[Table]:
+    """Return the tables for which there are data."""
+    makers: tuple[Callable[[Material, int], Iterator[Table]], ...] = (_fits, _order, _formations)
+    found: list[Table] = []
+    for make in makers:
+        try:
+            found += make(material, ddof)
+        except Missing:
+            continue
+    return found
+
+
+def _fits(material: Material, ddof: int) -> Iterator[Table]:
+    rows = []
+    for name, fits in phase_fits(material, FORMS[0]).items():
+        volume, energy, modulus = (
+            fits.summary(key, ddof=ddof) for key in ('volume', 'energy', 'bulk_modulus_gpa')
+        )
+        counts = [str(volume.n), str(fits.n_refused)]
+        cells = [_reference(volume), *_ensemble(volume), _reference(energy), *_ensemble(energy)]
+        rows.append([name, *counts, *cells, _reference(modulus), *_ensemble(modulus)])
+    headers = ['phase', 'members fitted', 'refused']
+    for symbol, unit in (('V0', 'Å³/atom'), ('E0', 'eV/atom'), ('B0', 'GPa')):
+        headers += [f'{symbol} reference ({unit})', f'{symbol} members', 'fit of their mean']
+    title = f'Equations of state, {FORMS[0]}: mean of the fits of members ± σ (ddof {ddof})'
+    yield Table(title, headers, rows)
+
+
+def _order(material: Material, _: int) -> Iterator[Table]:
+    curves = phase_curves(material)
+    if len(curves) < 2:
+        return
+    ranking = rank(curves)
+    rows = [
+        [
+            pair.lower,
+            pair.upper,
+            shown(pair.gap, MEV),
+            shown(pair.mean_gap, MEV) if np.isfinite(pair.mean_gap) else '–',
+            f'{pair.wrong} of {pair.compared}',
+            percent(pair.wrong / pair.compared) if pair.compared else '–',
+        ]
+        for pair in ranking.pairs()
+        if pair.gap < CLOSE or pair.wrong
+    ]
+    headers = ['lower', 'higher', 'gap of the reference (meV/atom)', 'gap of the mean']
+    title = f'Order of phases: pairs within {MEV * CLOSE:.0f} meV/atom, or that a member gets wrong'
+    if rows:
+        yield Table(title, [*headers, 'members that have it the other way', 'share'], rows)
+
+
+def _formations(material: Material, ddof: int) -> Iterator[Table]:
+    rows = []
+    for domain, (_, one) in sorted(study_formations(material, ddof).items()):
+        known = bool(np.isfinite(one.reference[-1]))
+        rows.append(
+            [
+                domain,
+                str(one.n_atoms),
+                str(len(one.steps)),
+                one.unit,
+                shown(float(one.reference[-1])) if known else '–',
+                shown(float(one.mean[-1])),
+                shown(float(one.error[-1])) if known else '–',
+                shown(float(one.spread[-1])),
+                shown(float(one.quadrature[-1])),
+            ]
+        )
+    headers = ['path', 'atoms', 'steps', 'unit', 'reference', 'mean', 'ε', f'σ (ddof {ddof})']
+    if rows:
+        title = 'Formation and surface energies at the end of the relaxation, member by member'
+        yield Table(title, [*headers, 'σ if errors were independent'], rows)
+
+
+def _reference(summary: Summary) -> str:
+    return shown(summary.reference)
+
+
+def _ensemble(summary: Summary) -> list[str]:
+    spread = '' if summary.spread is None else f' ± {shown(summary.spread)}'
+    return [f'{_precise(summary.mean_of_fits)}{spread}', _precise(summary.fit_of_mean)]
+
+
+def _precise(value: float | None) -> str:
+    return '–' if value is None else f'{value:.4g}'

@@ -1,0 +1,124 @@
+"""A verdict on every claim of the paper, from what this study has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from aiida_enne import provenance
+from aiida_enne.paper.claims import Evidence, Verdict, judge
+from aiida_enne.paper.crystals import ZERO, phase_curves, phase_fits
+from aiida_enne.paper.formations import study_formations
+from aiida_enne.paper.material import N_FRAMES, Material, Missing, thin
+from aiida_enne.paper.scanned import SCAN_FRAMES, build_correlations, size_scatters
+from aiida_enne.paper.scans import find_scan, scan_table
+from aiida_enne.paper.scatters import study_growth, study_scatter
+from aiida_enne.report.tables import Table
+from aiida_enne.science.properties.curves import shift_at_minimum
+from aiida_enne.science.properties.eos import FORMS
+from aiida_enne.science.properties.paths import volume_path
+from aiida_enne.science.properties.ranking import rank
+from aiida_enne.science.properties.transition import find_transition
+from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.uncertainty.audit import Audit, AuditOptions, audit
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.scans import Row
+
+R = TypeVar('R')
+#: Kinds of scans that claims are made about.
+KINDS = ('grid', 'densities', 'features', 'cutoffs')
+
+
+def judge_study(material: Material, ddof: int = PAPER_DDOF) -> list[Verdict]:
+    """Return a verdict on every claim; undecided where the study does not have the data."""
+    return judge(find_evidence(material, ddof))
+
+
+def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
+    """Return the results that claims are judged by, as far as there are data."""
+    curves = _had(lambda: phase_curves(material)) or {}
+    diamond = curves.get(ZERO)
+    fits = phase_fits(material, FORMS[0]) if curves else {}
+    both = ZERO in fits and 'beta-tin' in fits
+    joined = _had(lambda: study_audit(material, ddof))
+    correlations = _had(lambda: build_correlations(material, n_frames=SCAN_FRAMES, of='force'))
+    paths = [one for _, one in study_formations(material, ddof).values()]
+    return Evidence(
+        ddof=ddof,
+        training_domains=material.training_domains,
+        domains={} if joined is None else joined.domains,
+        scatter=_had(lambda: study_scatter(material, ddof)),
+        shift=None if diamond is None else shift_at_minimum(diamond, ddof=ddof),
+        ranking=rank(curves) if len(curves) > 1 else None,
+        path=None if diamond is None else volume_path(diamond, ddof=ddof),
+        formations=[
+            one for one in paths if not parse(one.domain).own and np.isfinite(one.reference).all()
+        ],
+        transition=find_transition(fits[ZERO], fits['beta-tin']) if both else None,
+        growth=_had(lambda: study_growth(material, ddof)),
+        cross=None if correlations is None else correlations.content,
+        scans=_scans(material, ddof),
+        scatters_by_size=_had(lambda: size_scatters(material, ddof)) or {},
+    )
+
+
+def study_audit(material: Material, ddof: int) -> Audit:
+    """Return the audit of all rows of all datasets, thinned, by domain."""
+
+    def make() -> Audit:
+        rows = thin(material.rows, N_FRAMES)
+        forces = provenance.gather_forces(material.record.ensemble, rows)
+        known = set(rows.configurations.domains.tolist())
+        trained = tuple(d for d in material.training_domains if d in known)
+        options = AuditOptions(ddof=ddof, training_domains=trained)
+        return audit(rows.configurations, rows.energies, forces, options=options)
+
+    return material.once(('audit', ddof), make)
+
+
+def of_claims(verdicts: list[Verdict]) -> Table:
+    """Return one row per claim."""
+    rows = [
+        [
+            verdict.claim.figure,
+            verdict.claim.text,
+            verdict.outcome,
+            _number(verdict.claim.value, verdict.claim.uncertainty, verdict.claim.unit),
+            _number(verdict.value, verdict.uncertainty, verdict.claim.unit),
+            verdict.sentence,
+            verdict.threshold,
+        ]
+        for verdict in verdicts
+    ]
+    decided = [verdict for verdict in verdicts if verdict.outcome != 'undecided']
+    held = sum(verdict.outcome == 'holds' for verdict in decided)
+    headers = ['figure', 'claim', 'verdict', 'paper', 'here', 'what was found', 'judged by']
+    title = f'{held} of {len(decided)} claims hold here; {len(verdicts) - len(decided)} undecided'
+    return Table(title, headers, rows)
+
+
+def _scans(material: Material, ddof: int) -> dict[str, list[Row]]:
+    found = {
+        kind: _had(
+            lambda kind=kind: scan_table(material, find_scan(material, kind), ddof, SCAN_FRAMES)
+        )
+        for kind in KINDS
+    }
+    return {kind: rows for kind, rows in found.items() if rows}
+
+
+def _had(make: Callable[[], R]) -> R | None:
+    """Return what the study has, or None where it has no data for it."""
+    try:
+        return make()
+    except Missing:
+        return None
+
+
+def _number(value: float | None, uncertainty: float | None, unit: str) -> str:
+    if value is None:
+        return '–'
+    text = f'{value:.3g}' + ('' if uncertainty is None else f' ± {uncertainty:.2g}')
+    return f'{text} {unit}'.rstrip()

@@ -1,0 +1,1 @@
+"""Configurations, splits of them, and how they are cut for labelling."""

@@ -1,0 +1,236 @@
+"""A split is indices into a dataset, never copies of it; each recipe says what it keeps apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.fields import Integers, Strings
+
+PARTS = ('train', 'validation', 'test')
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Indices of the training, validation and test configurations, each in increasing order.
+
+    Raises:
+        ValueError: If training or validation is empty, an index repeats or stands in two parts.
+    """
+
+    train: Integers
+    validation: Integers
+    test: Integers
+
+    def __post_init__(self) -> None:
+        for part in PARTS:
+            object.__setattr__(self, part, np.sort(np.asarray(getattr(self, part), dtype=np.int64)))
+        for part in PARTS[:2]:
+            if not len(getattr(self, part)):
+                raise ValueError(f'the part `{part}` of the split is empty')
+        together = np.concatenate([self.train, self.validation, self.test])
+        if together.min() < 0:
+            raise ValueError(f'indices must not be negative, got {together.min()}')
+        values, counts = np.unique(together, return_counts=True)
+        if (counts > 1).any():
+            raise ValueError(
+                f'configurations {values[counts > 1][:5].tolist()} stand in more than one place '
+                'of the split: the parts must be disjoint'
+            )
+
+    def as_arrays(self) -> dict[str, Integers]:
+        """Return the parts by name."""
+        return {part: getattr(self, part) for part in PARTS}
+
+
+def split_by_domain(domains: Strings, parts: Mapping[str, Sequence[str]]) -> Split:
+    """Give whole domains to the parts, e.g. `{'train': ['liquid'], 'test': ['bcc', 'fcc']}`.
+
+    Raises:
+        ValueError: If a domain does not exist, is given twice, or a needed part is empty.
+    """
+    known = set(np.unique(domains).tolist())
+    given = [label for labels in parts.values() for label in labels]
+    if unknown := sorted(set(given) - known):
+        raise ValueError(f'no configurations in the domains {unknown}; there are {sorted(known)}')
+    if twice := sorted({label for label in given if given.count(label) > 1}):
+        raise ValueError(f'the domains {twice} are given to more than one part')
+    return Split(*(np.flatnonzero(np.isin(domains, list(parts.get(p, ())))) for p in PARTS))
+
+
+def split_random(n: int, sizes: Sequence[int], *, seed: int) -> Split:
+    """Draw the parts at random, whatever their blocks: relatives may fall on both sides.
+
+    Args:
+        n: Number of configurations to draw from.
+        sizes: Sizes of training, validation and test.
+        seed: The same arguments always give the same split.
+
+    Raises:
+        ValueError: If more configurations are asked for than there are.
+    """
+    _check_sizes(n, sizes)
+    order = np.random.default_rng(seed).permutation(n)
+    return _cut(order, sizes)
+
+
+def split_by_blocks(
+    domains: Strings, blocks: Integers, fractions: Sequence[float], *, gap: int
+) -> Split:
+    """Cut every trajectory into three contiguous stretches, `gap` configurations left out between.
+
+    Frames a femtosecond apart are nearly copies of each other: only distance in time keeps the
+    test honest (the first pitfall of every such study).
+
+    Args:
+        domains: Domain per configuration, shape (n,).
+        blocks: Trajectory block per configuration, shape (n,); frames in order of time.
+        fractions: Shares of training, validation and test, summing to at most 1.
+        gap: Configurations dropped at each of the two cuts.
+
+    Raises:
+        ValueError: If a trajectory is too short for three stretches and two gaps.
+    """
+    shares = _check_fractions(fractions)
+    if gap < 0:
+        raise ValueError(f'`gap` must not be negative, got {gap}')
+    parts: list[list[NDArray[np.int64]]] = [[], [], []]
+    for frames in _groups(domains, blocks):
+        usable = len(frames) - gap * (sum(share > 0 for share in shares) - 1)
+        counts = [int(share * usable) for share in shares]
+        if any(share > 0 and not count for share, count in zip(shares, counts, strict=True)):
+            raise ValueError(
+                f'a block of {len(frames)} configurations cannot be cut by {list(fractions)} '
+                f'with a gap of {gap}'
+            )
+        start = 0
+        for part, count in zip(parts, counts, strict=True):
+            part.append(frames[start : start + count])
+            start += count + gap * bool(count)
+    return Split(*(np.concatenate(part) for part in parts))
+
+
+def split_per_domain(domains: Strings, sizes: Sequence[int], *, seed: int) -> Split:
+    """Draw the same number from every domain: the paper's split (D3), a density being a domain.
+
+    Args:
+        domains: Domain per configuration, shape (n,).
+        sizes: Sizes of training, validation and test over all domains, each a multiple of
+            their number.
+        seed: The same arguments always give the same split.
+
+    Raises:
+        ValueError: If a size is no multiple of the number of domains or a domain is too small.
+    """
+    labels = np.unique(domains)
+    if any(size % len(labels) for size in sizes):
+        raise ValueError(f'sizes {list(sizes)} must be multiples of the {len(labels)} domains')
+    each = [size // len(labels) for size in sizes]
+    rng = np.random.default_rng(seed)
+    cuts = []
+    for label in labels:
+        members = np.flatnonzero(domains == label)
+        _check_sizes(len(members), each, f'domain {label!s}: ')
+        cuts.append(_cut(rng.permutation(members), each))
+    return Split(*(np.concatenate([getattr(cut, part) for cut in cuts]) for part in PARTS))
+
+
+def resample_training(
+    domains: Strings, split: Split, size: int, *, seed: int, k: int
+) -> list[Split]:
+    """Draw k random training sets from one pool, validation and test untouched (D3, S10).
+
+    Args:
+        domains: Domain per configuration, shape (n,).
+        split: Its `train` is the pool.
+        size: Size of each training set, the same number from every domain of the pool.
+        seed: Set i of one seed is always the same, however many are drawn.
+        k: Number of training sets.
+
+    Raises:
+        ValueError: If the pool is too small or `size` no multiple of the number of domains.
+    """
+    labels = np.unique(domains[split.train])
+    if size % len(labels):
+        raise ValueError(f'size {size} must be a multiple of the {len(labels)} domains')
+    splits = []
+    for index in range(k):
+        rng = np.random.default_rng([seed, index])
+        drawn = []
+        for label in labels:
+            members = split.train[domains[split.train] == label]
+            _check_sizes(len(members), [size // len(labels)], f'domain {label!s}: ')
+            drawn.append(rng.permutation(members)[: size // len(labels)])
+        splits.append(Split(np.concatenate(drawn), split.validation, split.test))
+    return splits
+
+
+def draw(configurations: Configurations, *, method: str, **options: Any) -> Split:
+    """Split by a method's name: 'domain', 'blocks', 'random' or 'per_domain'.
+
+    Args:
+        configurations: What is split.
+        method: Which of the functions of this module draws.
+        **options: Its `seed`, `sizes`, `fractions`, `gap` or `parts`; `within` restricts every
+            method to the domains that it lists, and `rest_to_test` tests on all others.
+
+    Raises:
+        ValueError: If the method or an option is unknown, or the method refuses.
+    """
+    within, rest = options.pop('within', None), bool(options.pop('rest_to_test', False))
+    pool = np.arange(len(configurations))
+    if within is not None:
+        pool = np.flatnonzero(np.isin(configurations.domains, list(within)))
+        if missing := sorted(set(within) - set(configurations.domains.tolist())):
+            raise ValueError(f'no configurations in the domains {missing}')
+    domains, blocks = configurations.domains[pool], configurations.blocks[pool]
+    methods: dict[str, Callable[..., Split]] = {
+        'domain': partial(split_by_domain, domains),
+        'blocks': partial(split_by_blocks, domains, blocks),
+        'random': partial(split_random, len(pool)),
+        'per_domain': partial(split_per_domain, domains),
+    }
+    if method not in methods:
+        raise ValueError(f'no method `{method}` to split by; choose from {sorted(methods)}')
+    try:
+        split = methods[method](**options)
+    except TypeError as exception:
+        raise ValueError(
+            f'options {options} do not fit the method `{method}`: {exception}'
+        ) from None
+    train, validation, test = (pool[getattr(split, part)] for part in PARTS)
+    others = np.setdiff1d(np.arange(len(configurations)), pool)
+    return Split(train, validation, np.concatenate([test, others]) if rest else test)
+
+
+def shared_blocks(split: Split, blocks: Integers) -> list[int]:
+    """Return the trajectory blocks that have configurations in more than one part."""
+    parts = [set(blocks[getattr(split, part)].tolist()) for part in PARTS]
+    return sorted((parts[0] & parts[1]) | (parts[0] & parts[2]) | (parts[1] & parts[2]))
+
+
+def _groups(domains: Strings, blocks: Integers) -> list[NDArray[np.int64]]:
+    pairs = np.unique(np.stack([domains, blocks.astype(str)], axis=1), axis=0)
+    return [np.flatnonzero((domains == d) & (blocks.astype(str) == b)) for d, b in pairs]
+
+
+def _cut(order: NDArray[np.int64], sizes: Sequence[int]) -> Split:
+    bounds = np.cumsum(sizes)
+    return Split(order[: bounds[0]], order[bounds[0] : bounds[1]], order[bounds[1] : bounds[2]])
+
+
+def _check_sizes(n: int, sizes: Sequence[int], where: str = '') -> None:
+    if min(sizes) < 0 or sum(sizes) > n:
+        raise ValueError(f'{where}cannot draw {list(sizes)} from {n} configurations')
+
+
+def _check_fractions(fractions: Sequence[float]) -> Sequence[float]:
+    if len(fractions) != len(PARTS) or min(fractions) < 0 or sum(fractions) > 1 + 1e-12:
+        raise ValueError(f'expected three shares that sum to at most 1, got {list(fractions)}')
+    return fractions

@@ -1,0 +1,1 @@
+"""What a study runs, before anything runs: tasks, stages, scans, training sets and their cost."""

@@ -1,0 +1,206 @@
+"""The cost of a study, part by part, from the plain values of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida_enne.science.plans import melts, studies
+from aiida_enne.science.plans.costs import (
+    Assumptions,
+    Frames,
+    Part,
+    engine_part,
+    prediction_part,
+    total,
+    training_part,
+)
+from aiida_enne.science.plans.relaxations import defect_label, port, slab_label
+from aiida_enne.science.plans.scans import Base, plan_scan, roles_of
+from aiida_enne.science.structures.defects import EXTRA_ATOMS
+from aiida_enne.science.structures.phases import find_phase
+from aiida_enne.science.structures.surfaces import slab_100
+
+Inputs = Mapping[str, Any]
+Work = list[tuple[int, int, int]]
+
+
+def estimate(study: Inputs, assumptions: Assumptions) -> list[Part]:
+    """Return what a study costs, part by part; nothing that may be known already is taken off.
+
+    Args:
+        study: Inputs of `StudyWorkChain` as plain values: `liquid`, `split`, `draw`, `ensemble`,
+            `scans` and, where they are part of it, `eos`, `defect`, `surface` and `own`.
+        assumptions: Of the engine.
+
+    Raises:
+        ValueError: If an input cannot be used.
+    """
+    roles = {}
+    parts = [engine_part('liquids', _liquids(study['liquid']), assumptions, md=True)]
+    training, roles['liquid'], roles['training'] = _split(study)
+    relaxed = {
+        'eos': _phases(study, assumptions),
+        'defect': _defects(study, assumptions),
+        'surface': _surfaces(study, assumptions),
+    }
+    for kind, works in relaxed.items():
+        if works:
+            every = [work for some in works.values() for work in some]
+            parts.append(engine_part(_NAMES[kind], every, assumptions))
+        for label, some in works.items():
+            roles[studies.role(kind, label)] = _kept(some)
+    ensemble = study['ensemble']
+    gpu = _on_gpu(ensemble)
+    model, epochs, seeds, per_job = _ensemble(ensemble)
+    main = [(model, training, epochs) for _ in seeds]
+    jobs = jobs_for(len(main), per_job)
+    parts.append(training_part('ensemble', main, jobs, assumptions, gpu=gpu))
+    if 'own' in study:
+        moved = [
+            (n, steps)
+            for kind in ('defect', 'surface')
+            for works in relaxed[kind].values()
+            for n, steps, _ in works
+        ]
+        asked = [(model, Frames(steps, n * steps)) for n, steps in moved for _ in seeds]
+        parts.append(prediction_part('own relaxations', asked, len(moved), assumptions, gpu=gpu))
+    asked = [(model, frames) for frames in roles.values() for _ in seeds]
+    jobs = len(roles) * jobs_for(len(seeds), PER_PREDICTION)
+    parts.append(prediction_part('audit', asked, jobs, assumptions, gpu=gpu))
+    parts += _scans(study, training, roles, assumptions, gpu=gpu)
+    return parts
+
+
+#: Members that share a job of predictions.
+PER_PREDICTION = 30
+_NAMES = {'eos': 'equations of state', 'defect': 'defects', 'surface': 'surfaces'}
+
+
+def _liquids(liquid: Inputs) -> Work:
+    n_atoms = 8 * liquid['repeats'] ** 3
+    work = []
+    for one in _trajectories(liquid).values():
+        stages = one['task']['stages']
+        kept = sum(s['steps'] // s['record_every'] for s in stages if s.get('record_every'))
+        work.append((n_atoms, sum(stage['steps'] for stage in stages), kept))
+    return work
+
+
+def _trajectories(liquid: Inputs) -> dict[str, dict[str, Any]]:
+    densities = liquid['densities']
+    return melts.plan(
+        liquid['stages'],
+        densities,
+        liquid.get('temperatures', []),
+        liquid.get('temperature_density', densities[0]),
+        liquid['seed'],
+    )
+
+
+def _split(study: Inputs) -> tuple[int, Frames, Frames]:
+    """Return the size of the training set, and what is predicted of liquid and training."""
+    liquid, split = study['liquid'], study['split']
+    production = liquid['stages']['production']
+    each = production['steps'] // production['record_every']
+    n_densities, n_others = len(liquid['densities']), len(liquid.get('temperatures', []))
+    if 'sizes' in split:
+        pool, _, test = split['sizes']
+    elif 'fractions' in split:
+        usable = each - 2 * split.get('gap', 0)
+        pool, _, test = (int(share * usable) * n_densities for share in split['fractions'])
+    else:
+        raise ValueError(f'the sizes of a split by {split.get("method")} are not known beforehand')
+    n_atoms = 8 * liquid['repeats'] ** 3
+    held_out, others = test * n_atoms, each * n_others
+    size = study.get('draw', {}).get('size', pool)
+    return size, Frames(test + others, held_out + others * n_atoms), Frames(test, held_out)
+
+
+def _phases(study: Inputs, assumptions: Assumptions) -> dict[str, Work]:
+    steps = assumptions.cell_steps
+    return {
+        port(name): [(find_phase(name).n_atoms, len(volumes) * steps, len(volumes))]
+        for name, volumes in study.get('eos', {}).get('volumes', {}).items()
+    }
+
+
+def _defects(study: Inputs, assumptions: Assumptions) -> dict[str, Work]:
+    chosen = study.get('defect', {'repeats': [], 'defects': []})
+    works: dict[str, Work] = {}
+    for repeats in chosen['repeats']:
+        for index, name in enumerate(chosen['defects']):
+            n, steps = 8 * repeats**3, assumptions.relax_steps
+            works[defect_label(name, repeats)] = [(n + EXTRA_ATOMS[name], steps, steps)]
+            if not index:  # the perfect crystal is labelled once for each size
+                works[defect_label(name, repeats)].append((n, 1, 1))
+    return works
+
+
+def _surfaces(study: Inputs, assumptions: Assumptions) -> dict[str, Work]:
+    chosen = study.get('surface', {'layers': [], 'slab': {}})
+    slab = dict(chosen['slab'])
+    kind, steps = slab.pop('surface', 'tilted'), assumptions.relax_steps
+    return {
+        slab_label(layers): [(len(slab_100(layers, 5.43, kind, **slab)), steps, steps)]
+        for layers in chosen['layers']
+    }
+
+
+def _kept(works: Work) -> Frames:
+    return Frames(sum(kept for *_, kept in works), sum(n * kept for n, _, kept in works))
+
+
+def _ensemble(ensemble: Inputs) -> tuple[Mapping[str, Any], int, list[int], int]:
+    parameters = ensemble['training']['train']['parameters']
+    module, trainer = parameters['training_module'], parameters['trainer']
+    per_job = int(ensemble.get('members_per_job', 1))
+    return module['model'], trainer['max_epochs'], ensemble['seeds'], per_job
+
+
+def _on_gpu(ensemble: Inputs) -> bool:
+    trainer = ensemble['training']['train']['parameters']['trainer']
+    return trainer.get('accelerator', 'cpu') not in ('cpu', 'auto')
+
+
+def _scans(
+    study: Inputs, size: int, roles: dict[str, Frames], assumptions: Assumptions, *, gpu: bool
+) -> list[Part]:
+    """Return training and predictions of each scan; what scans share is counted once."""
+    model, epochs, seeds, per_job = _ensemble(study['ensemble'])
+    planned = _trajectories(study['liquid']).values()
+    domains = tuple(one['domain'] for one in planned if one['start'] == 'crystal')
+    seed = study.get('draw', {}).get('seed', 1)
+    base = Base(size, tuple(seeds), domains, epochs, seed)
+    known = {_identity(None, model, epochs, one) for one in seeds}
+    parts = []
+    for name, scan in study.get('scans', {}).items():
+        members: list[tuple[Mapping[str, Any], int, int]] = []
+        jobs = 0
+        for point in plan_scan(scan, base).values():
+            changed = {**model, **point['parameters'].get('training_module', {}).get('model', {})}
+            n = size if point['draw'] is None else point['draw']['size']
+            longest = point['parameters'].get('trainer', {}).get('max_epochs', epochs)
+            new = []
+            for one in point['seeds']:
+                if (key := _identity(point['draw'], changed, longest, one)) not in known:
+                    known.add(key)
+                    new.append((changed, n, longest))
+            members += new
+            jobs += jobs_for(len(new), per_job)
+        named = roles_of(scan, list(roles))
+        asked = [(changed, roles[role]) for changed, _, _ in members for role in named]
+        n_predictions = len(named) * jobs_for(len(members), PER_PREDICTION)
+        trained = training_part('', members, jobs, assumptions, gpu=gpu)
+        predicted = prediction_part('', asked, n_predictions, assumptions, gpu=gpu)
+        parts.append(total([trained, predicted], f'scan {name}'))
+    return parts
+
+
+def jobs_for(n: int, per_job: int) -> int:
+    """Return how many jobs n members need."""
+    return -(-n // per_job)
+
+
+def _identity(draw: Any, model: Mapping[str, Any], epochs: int, seed: int) -> str:
+    return repr((draw, sorted(model.items(), key=str), epochs, seed))

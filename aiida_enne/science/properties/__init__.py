@@ -1,0 +1,1 @@
+"""What follows from energies and forces: curves, transitions, formation energies, liquids."""

@@ -1,0 +1,158 @@
+"""Energy over volume of the crystal phases: the reference's curve and one of every member."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.fields import Floats
+from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+
+#: Volumes closer than this share of their mean are the same.
+SAME_VOLUME = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """E(V) of one phase on the geometries of the reference.
+
+    Attributes:
+        name: The phase.
+        volumes: Volumes in Å³/atom, rising, shape (n,).
+        reference: Energies of the reference in eV/atom, shape (n,).
+        members: Energies of the members in eV/atom, shape (M, n).
+    """
+
+    name: str
+    volumes: Floats
+    reference: Floats
+    members: Floats
+
+    @property
+    def errors(self) -> Floats:
+        """Errors of the members in eV/atom, shape (M, n)."""
+        errors: Floats = self.members - self.reference
+        return errors
+
+    def own_zeros(self) -> Curve:
+        """Return the curve with each one's own lowest energy at 0."""
+        return Curve(
+            self.name,
+            self.volumes,
+            self.reference - self.reference.min(),
+            self.members - self.members.min(axis=1, keepdims=True),
+        )
+
+    def shifted(self, reference: float, members: Floats | float) -> Curve:
+        """Return the curve less a zero of the reference and of the members, eV/atom.
+
+        Args:
+            reference: Zero of the reference.
+            members: Zeros of the members, shape (M,), or one for all.
+        """
+        zeros = np.broadcast_to(members, (len(self.members),))[:, None]
+        return Curve(self.name, self.volumes, self.reference - reference, self.members - zeros)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What the members are off where the reference has its lowest energy, the paper's alignment.
+
+    Attributes:
+        name: The phase, cubic diamond in the paper.
+        volume: Where the reference is lowest, Å³/atom.
+        energy: Energy of the reference there, eV/atom.
+        errors: Errors of the members there, eV/atom, shape (M,).
+        ddof: See `ensemble.spread`.
+    """
+
+    name: str
+    volume: float
+    energy: float
+    errors: Floats
+    ddof: int
+
+    @property
+    def mean(self) -> float:
+        """The shift ε of the mean, eV/atom: 0.115 in the paper."""
+        return float(self.errors.mean())
+
+    @property
+    def spread(self) -> float:
+        """σ of the members there, eV/atom."""
+        return float(ensemble.spread(self.errors, ddof=self.ddof))
+
+
+def curve(configurations: Configurations, energies: Floats, domain: str) -> Curve:
+    """Return E(V) of one domain.
+
+    Args:
+        configurations: Labelled configurations, n of them.
+        energies: Total energies of the M members in eV, shape (M, n).
+        domain: One with a configuration per volume.
+
+    Raises:
+        ValueError: If labels are missing, shapes disagree, there is no such domain, or two of its
+            configurations have the same volume per atom.
+    """
+    check_energies(configurations, energies)
+    if configurations.energies is None:
+        raise ValueError('E(V) needs labelled configurations')
+    chosen = np.flatnonzero(configurations.domains == domain)
+    if not chosen.size:
+        known = sorted(set(configurations.domains.tolist()))
+        raise ValueError(f'no configurations in the domain {domain!r}; there are {known}')
+    counts = configurations.n_atoms[chosen]
+    volumes = configurations.volumes[chosen] / counts
+    order = np.argsort(volumes, kind='stable')
+    chosen, counts, volumes = chosen[order], counts[order], volumes[order]
+    gaps = np.diff(volumes)
+    if (gaps <= SAME_VOLUME * volumes.mean()).any():
+        twice = float(volumes[int(np.argmin(gaps))])
+        raise ValueError(
+            f'E(V) of {domain} needs one configuration per volume, got several at '
+            f'{twice:.4f} Å³/atom'
+        )
+    members = energies[:, chosen].astype(np.float64) / counts
+    return Curve(domain, volumes, configurations.energies[chosen] / counts, members)
+
+
+def curves(configurations: Configurations, energies: Floats) -> dict[str, Curve]:
+    """Return E(V) of every crystal phase in the geometries of the reference, by phase.
+
+    Raises:
+        ValueError: As `curve` does, for any of the phases.
+    """
+    names = sorted(set(configurations.domains.tolist()))
+    parsed = {name: parse(name) for name in names}
+    phases = [name for name, domain in parsed.items() if domain.family == 'phase']
+    return {name: curve(configurations, energies, name) for name in phases if not parsed[name].own}
+
+
+def shift_at_minimum(curve: Curve, *, ddof: int = PAPER_DDOF) -> Shift:
+    """Return the members' errors where the reference has its lowest energy."""
+    lowest = int(curve.reference.argmin())
+    return Shift(
+        curve.name,
+        float(curve.volumes[lowest]),
+        float(curve.reference[lowest]),
+        curve.errors[:, lowest],
+        ddof,
+    )
+
+
+def check_energies(configurations: Configurations, energies: Floats) -> None:
+    """Refuse energies that are not those of an ensemble on these configurations.
+
+    Raises:
+        ValueError: If the shape is not (M, n), M is less than 2, or a value is not finite.
+    """
+    if energies.ndim != 2 or energies.shape[1] != len(configurations):
+        raise ValueError(
+            f'`energies` must have the shape (M, {len(configurations)}), got {energies.shape}'
+        )
+    ensemble.check_members(energies, 'energies')

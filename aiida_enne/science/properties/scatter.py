@@ -1,0 +1,226 @@
+"""Points of error over spread from any number of datasets (F7, S9) and what they say by domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.fields import Floats, Strings
+from aiida_enne.science.properties.curves import check_energies
+from aiida_enne.science.properties.formation import Formation
+from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.uncertainty import calibration, ensemble
+from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.summary import Scalars, finite
+from aiida_enne.science.uncertainty.thresholds import flag_errors
+
+#: Unit of energies of whole configurations.
+PER_ATOM = 'eV/atom'
+
+#: What a scatter holds of every point.
+_ARRAYS = ('spread', 'error', 'domain', 'unit', 'marked')
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Spread and error of n energies.
+
+    Attributes:
+        spread: σ, shape (n,).
+        error: ε, signed, shape (n,).
+        domain: Domain of each point, shape (n,).
+        unit: Unit of each point, shape (n,): 'eV/atom', 'eV' or 'eV per surface atom'.
+        marked: Where the ensemble has the lowest energy of a phase, shape (n,).
+        n_members: M.
+        ddof: See `ensemble.spread`.
+    """
+
+    spread: Floats
+    error: Floats
+    domain: Strings
+    unit: Strings
+    marked: NDArray[np.bool_]
+    n_members: int
+    ddof: int
+
+    def __len__(self) -> int:
+        return len(self.spread)
+
+    @property
+    def families(self) -> Strings:
+        """Family of each point's domain; the domain itself where it has none, shape (n,)."""
+        names, index = np.unique(self.domain, return_inverse=True)
+        known = [parse(name) for name in names.tolist()]
+        labels = [d.name if d.family == 'other' else d.family for d in known]
+        return np.array(labels, dtype=np.str_)[index]
+
+    def select(self, chosen: NDArray[np.bool_]) -> Scatter:
+        """Return the chosen points, `chosen` of shape (n,)."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _ARRAYS})
+
+    def of(self, families: Sequence[str]) -> Scatter:
+        """Return the points of some families, e.g. ('liquid',) for F7a."""
+        return self.select(np.isin(self.families, families))
+
+
+def of_energies(
+    configurations: Configurations,
+    energies: Floats,
+    *,
+    ddof: int = PAPER_DDOF,
+    offsets: Offsets | None = None,
+) -> Scatter:
+    """Return one point per labelled configuration: energies per atom.
+
+    Args:
+        configurations: Labelled configurations, n of them.
+        energies: Total energies of the M members in eV, shape (M, n).
+        ddof: See `ensemble.spread`.
+        offsets: Own zeros of the reference and the members, taken off where given.
+
+    Raises:
+        ValueError: If labels are missing or shapes disagree.
+    """
+    check_energies(configurations, energies)
+    if configurations.energies is None:
+        raise ValueError('errors need labelled configurations')
+    reference = configurations.energies / configurations.n_atoms
+    members = energies.astype(np.float64) / configurations.n_atoms
+    if offsets is not None:
+        reference = reference - offsets.reference
+        members = members - offsets.members[:, None]
+    mean = ensemble.mean(members)
+    marked = np.zeros(len(mean), dtype=bool)
+    for name in set(configurations.domains.tolist()):
+        if parse(name).family == 'phase':
+            own = np.flatnonzero(configurations.domains == name)
+            marked[own[int(mean[own].argmin())]] = True
+    return Scatter(
+        ensemble.spread(members, ddof=ddof),
+        mean - reference,
+        configurations.domains,
+        np.full(len(mean), PER_ATOM),
+        marked,
+        len(energies),
+        ddof,
+    )
+
+
+def of_formations(formations: Iterable[Formation]) -> Scatter:
+    """Return one point per step of every path that has a reference.
+
+    Raises:
+        ValueError: If there is no such path, or members or `ddof` differ.
+    """
+    points = [
+        Scatter(
+            item.spread,
+            item.error,
+            np.full(len(item.steps), item.domain),
+            np.full(len(item.steps), item.unit),
+            np.zeros(len(item.steps), dtype=bool),
+            len(item.members),
+            item.ddof,
+        )
+        for item in formations
+        if np.isfinite(item.reference).all()
+    ]
+    return join(points)
+
+
+def join(scatters: Sequence[Scatter]) -> Scatter:
+    """Put the points of several datasets together.
+
+    Raises:
+        ValueError: If there is nothing to join, or the numbers of members or `ddof` differ.
+    """
+    kinds = {(one.n_members, one.ddof) for one in scatters}
+    if len(kinds) != 1:
+        raise ValueError(f'points of one ensemble with one `ddof` can be joined, got {kinds}')
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(one, name) for one in scatters]) for name in _ARRAYS
+    }
+    return replace(scatters[0], **arrays)
+
+
+def agreement(
+    scatter: Scatter, *, by: Literal['domain', 'family'] = 'domain', seed: int = 0
+) -> dict[str, Scalars]:
+    """Return how well σ tells |ε|, by domain or by family of domains.
+
+    Args:
+        scatter: Points.
+        by: What to group by.
+        seed: Of the simulated references.
+
+    Returns:
+        Of each group: `n`, `mae`, `rmse`, `error_max` (of |ε|), `spread_rms`, `spread_max`,
+        `rmse_over_spread`, `ratio_max` (largest |ε|/σ), `cone_coverage`, `rank_correlation`, and
+        what a perfectly calibrated σ would reach: `expected_rank_correlation` with `_low` and
+        `_high`, the middle 90 % of its chance values; None where undefined.
+
+    Raises:
+        ValueError: If points of different units fall into one group.
+    """
+    labels = scatter.domain if by == 'domain' else scatter.families
+    return {
+        name: _agreement(scatter.select(labels == name), seed)
+        for name in sorted(set(labels.tolist()))
+    }
+
+
+def flags(scatter: Scatter, training_domains: Sequence[str]) -> dict[str, Scalars]:
+    """Apply the threshold rule of 'Disc' to energies per atom, by domain.
+
+    Args:
+        scatter: Points of the training domains and of all others, in eV/atom.
+        training_domains: Those whose largest σ is the threshold.
+
+    Returns:
+        What `thresholds.flag` returns and the number of points `n`, by domain.
+
+    Raises:
+        ValueError: If a point is no energy per atom, or none is of the training domains.
+    """
+    if (scatter.unit != PER_ATOM).any():
+        raise ValueError(f'the threshold rule compares energies in {PER_ATOM} only')
+    known = np.isin(scatter.domain, training_domains)
+    if not known.any():
+        raise ValueError(f'no point of the training domains {list(training_domains)}')
+    found: dict[str, Scalars] = {}
+    for name in sorted(set(scatter.domain.tolist())):
+        inside = scatter.domain == name
+        found[name] = flag_errors(scatter.error, scatter.spread, inside, known)
+        found[name]['n'] = int(inside.sum())
+    return found
+
+
+def _agreement(points: Scatter, seed: int) -> Scalars:
+    if len(units := set(points.unit.tolist())) > 1:
+        raise ValueError(f'{sorted(set(points.domain.tolist()))} mix the units {sorted(units)}')
+    error, spread = points.error, points.spread
+    rmse, rms_spread = (float(np.sqrt(np.mean(values**2))) for values in (error, spread))
+    known = spread > 0
+    expected, low, high = calibration.simulated_rank_correlation(spread, seed=seed)
+    values: Scalars = {
+        'n': len(points),
+        'mae': float(np.abs(error).mean()),
+        'rmse': rmse,
+        'error_max': float(np.abs(error).max()),
+        'spread_rms': rms_spread,
+        'spread_max': float(spread.max()),
+        'rmse_over_spread': rmse / rms_spread if rms_spread > 0 else None,
+        'ratio_max': float((np.abs(error[known]) / spread[known]).max()) if known.any() else None,
+        'cone_coverage': calibration.cone_coverage(error, spread),
+        'rank_correlation': calibration.rank_correlation(error, spread),
+        'expected_rank_correlation': expected,
+        'expected_rank_correlation_low': low,
+        'expected_rank_correlation_high': high,
+    }
+    return {name: finite(value) for name, value in values.items()}

@@ -1,0 +1,200 @@
+"""The audit: what an ensemble claims to know, beside what it knows, domain by domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.fields import Floats
+from aiida_enne.science.npz import Arrays
+from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.correlations import correlation_matrix
+from aiida_enne.science.uncertainty.histograms import force_histograms
+from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.samples import Samples, gather
+from aiida_enne.science.uncertainty.summary import (
+    Scalars,
+    expectations,
+    spread_growth,
+    summarise,
+    undefined,
+)
+from aiida_enne.science.uncertainty.thresholds import flag
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Result of an audit of M members on n configurations in D domains.
+
+    Names begin with `energy_` for energies per atom (eV/atom), `aligned_` for the same less each
+    one's own zero, `force_` for force components (eV/Å).
+
+    Attributes:
+        domains: Scalars by name, by domain; None where one is not defined.
+        pooled: The same over all domains together: to be read beside the others only.
+        arrays: What figures draw. `domain_names` (D,), in the order of every axis D.
+            Per configuration: `domain_index`, `volume_per_atom` (Å³), and for `energy_` and
+            `aligned_`: `reference`, `mean`, `spread`, each (n,). For each of the three prefixes:
+            `spread_by_size` and `spread_by_size_std` (D, M - 1) over `spread_sizes` with the
+            null `spread_null`; `correlations` and `correlations_uncentred` (D, M, M);
+            `member_mae` (D, M). Force histograms: see `histograms.force_histograms`.
+        parameters: All choices, fit for JSON.
+    """
+
+    domains: dict[str, Scalars]
+    pooled: Scalars
+    arrays: Arrays
+    parameters: dict[str, Any]
+
+
+def audit(
+    configurations: Configurations,
+    energies: Floats,
+    forces: Floats,
+    *,
+    options: AuditOptions | None = None,
+    offsets: Offsets | None = None,
+) -> Audit:
+    """Compare the predictions of an ensemble with the reference labels.
+
+    Args:
+        configurations: n labelled configurations of N atoms in all.
+        energies: Total energies of the M members in eV, shape (M, n).
+        forces: Forces of the members in eV/Å, shape (M, N, 3).
+        options: Choices; the paper's by default.
+        offsets: Own zeros of the reference and the members; without them nothing is aligned.
+
+    Raises:
+        ValueError: If labels are missing, shapes disagree, there are fewer than two members, or
+            a member holds values that are not finite.
+    """
+    options = AuditOptions() if options is None else options
+    quantities = gather(configurations, energies, forces, offsets, options)
+    names, domain = np.unique(configurations.domains, return_inverse=True)
+    trained = np.flatnonzero(np.isin(names, options.training_domains))
+    sizes = np.arange(2, len(energies) + 1, dtype=np.int64)
+    arrays: Arrays = {
+        'domain_names': names,
+        'domain_index': domain.astype(np.int64),
+        'volume_per_atom': configurations.volumes / configurations.n_atoms,
+        'spread_sizes': sizes,
+        'spread_null': ensemble.null_spread(sizes, ddof=options.ddof),
+    }
+    arrays |= force_histograms(quantities['force'], len(names), options)
+    scalars: dict[str, Scalars] = {
+        name: _counts(configurations, domain == index, len(energies), options)
+        for index, name in enumerate(names.tolist())
+    }
+    pooled = _counts(configurations, domain >= 0, len(energies), options)
+    for prefix, samples in quantities.items():
+        if prefix != 'force':
+            for name in ('reference', 'mean', 'spread'):
+                arrays[f'{prefix}_{name}'] = getattr(samples, name)
+        drawn: list[Arrays] = []
+        for index, name in enumerate(names.tolist()):
+            inside = samples.domain == index
+            scalars[name] |= _scalars(samples, inside, trained, prefix, options)
+            drawn.append(_drawn(samples, inside & samples.used, prefix, options))
+            if prefix != 'aligned':
+                scalars[name][f'{prefix}_spread_growth'] = spread_growth(
+                    drawn[-1][f'{prefix}_spread_by_size'], sizes
+                )
+        pooled |= _scalars(samples, samples.domain >= 0, trained, prefix, options)
+        arrays |= {key: np.array([one[key] for one in drawn]) for key in drawn[0]}
+    parameters = options.as_dict() | {
+        'aligned_domain': None if offsets is None else offsets.domain,
+        'aligned_by': None if offsets is None else offsets.by,
+    }
+    return Audit(scalars, pooled, arrays, parameters)
+
+
+#: What `_drawn` returns, by its name less the prefix.
+_DRAWN = (
+    'spread_by_size',
+    'spread_by_size_std',
+    'correlations',
+    'correlations_uncentred',
+    'member_mae',
+)
+
+
+def _counts(
+    configurations: Configurations,
+    chosen: NDArray[np.bool_],
+    n_members: int,
+    options: AuditOptions,
+) -> Scalars:
+    pairs = zip(configurations.domains[chosen], configurations.blocks[chosen], strict=True)
+    counts: Scalars = {
+        'n_members': n_members,
+        'n_configurations': int(chosen.sum()),
+        'n_blocks': len(set(pairs)),
+    }
+    return counts | expectations(n_members, options.ddof)
+
+
+def _scalars(
+    samples: Samples,
+    inside: NDArray[np.bool_],
+    trained: NDArray[Any],
+    prefix: str,
+    options: AuditOptions,
+) -> Scalars:
+    """Return the scalars of the samples inside, with the prefix in front."""
+    counted, is_force = inside & samples.used, prefix == 'force'
+    found = (
+        summarise(samples.errors(counted), samples.block[counted], options)
+        if counted.any()
+        else undefined()
+    )
+    found |= flag(samples, counted, np.isin(samples.domain, trained) & samples.used)
+    named = {f'{prefix}_{name}': value for name, value in found.items()}
+    return named | _force_scale(samples, inside, counted, found['mae']) if is_force else named
+
+
+def _force_scale(
+    samples: Samples,
+    inside: NDArray[np.bool_],
+    counted: NDArray[np.bool_],
+    mae: float | None,
+) -> Scalars:
+    used = int(counted.sum())
+    rms = float(np.sqrt(np.mean(samples.reference[counted] ** 2))) if used else 0.0
+    return {
+        'n_force_components': used,
+        'force_n_masked': int(inside.sum()) - used,
+        'force_reference_rms': rms if used else None,
+        'force_relative_mae': mae / rms if rms > 0 and mae is not None else None,
+    }
+
+
+def _drawn(
+    samples: Samples, chosen: NDArray[np.bool_], prefix: str, options: AuditOptions
+) -> Arrays:
+    """Return curves and matrices of the chosen samples; NaN where there are none."""
+    m = len(samples.members)
+    if not chosen.any():
+        shapes: tuple[tuple[int, ...], ...] = ((m - 1,), (m - 1,), (m, m), (m, m), (m,))
+        empty = [np.full(shape, np.nan) for shape in shapes]
+        return {f'{prefix}_{key}': value for key, value in zip(_DRAWN, empty, strict=True)}
+    errors = samples.errors(chosen)
+    some, limit = errors, options.n_force_samples
+    if prefix == 'force' and errors.shape[1] > limit:
+        rng = np.random.default_rng(options.seed)
+        some = errors[:, rng.choice(errors.shape[1], limit, replace=False)]
+    curve = ensemble.spread_by_size(
+        some, n_subsets=options.n_subsets, seed=options.seed, ddof=options.ddof
+    )
+    values = (
+        curve.means,
+        curve.stds,
+        correlation_matrix(errors, centred=True),
+        correlation_matrix(errors, centred=False),
+        np.abs(errors).mean(axis=1),
+    )
+    return {f'{prefix}_{key}': value for key, value in zip(_DRAWN, values, strict=True)}

@@ -1,0 +1,187 @@
+"""How well the spread of an ensemble tells its error, and what a perfect one would score."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from aiida_enne.science.fields import Floats
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Terms of the bias–variance–covariance identity, in squared units of the errors.
+
+    Attributes:
+        bias: b̄, mean error of all members.
+        variance: v, mean over members of the variance of their errors over the samples.
+        covariance: ρ̄ v, mean over pairs of members of the covariance of their errors.
+        bias_variance: Var_m(b_m), population variance of the members' mean errors.
+        n_members: M.
+    """
+
+    bias: float
+    variance: float
+    covariance: float
+    bias_variance: float
+    n_members: int
+
+    @property
+    def correlation(self) -> float:
+        """ρ̄ = mean pair covariance / v; NaN where errors do not vary."""
+        return self.covariance / self.variance if self.variance > 0 else float('nan')
+
+    @property
+    def mean_squared_error(self) -> float:
+        """⟨ε²⟩ = b̄² + v [ρ̄ + (1 - ρ̄)/M]."""
+        independent = (self.variance - self.covariance) / self.n_members
+        return self.bias**2 + self.covariance + independent
+
+    @property
+    def mean_squared_spread(self) -> float:
+        """⟨σ²⟩ = Var_m(b_m) + v (1 - ρ̄)(1 - 1/M), `ddof` 0."""
+        own = self.variance - self.covariance
+        return self.bias_variance + own * (1 - 1 / self.n_members)
+
+
+def decompose(errors: Floats) -> Identity:
+    """Split error and spread into what members share and what is their own.
+
+    Args:
+        errors: Errors of the members, shape (M, n).
+    """
+    n_members, n = errors.shape
+    biases = errors.mean(axis=1)
+    centred = errors - biases[:, None]
+    variance = float(np.einsum('mi,mi->', centred, centred)) / (n * n_members)
+    # the sum of all covariances is the variance of the sum: no M x M matrix is needed
+    shared = float(np.mean(centred.mean(axis=0) ** 2))
+    covariance = (n_members * shared - variance) / (n_members - 1)
+    return Identity(float(biases.mean()), variance, covariance, float(np.var(biases)), n_members)
+
+
+def rmse_over_spread_from_correlation(
+    correlation: float, n_members: int, *, ddof: int = PAPER_DDOF
+) -> float:
+    """Return RMSE/σ that the identity predicts for members without bias.
+
+    √{[ρ̄ + (1 - ρ̄)/M] / [(1 - ρ̄)(1 - 1/M)]}: 2.43 at ρ̄ = 0.85 and M = 30. NaN where ρ̄ is 1 or
+    below -1/(M - 1), which no errors have.
+    """
+    shared = correlation + (1 - correlation) / n_members
+    own = (1 - correlation) * (n_members - 1) / (n_members - ddof)
+    return float(np.sqrt(shared / own)) if own > 0 and shared >= 0 else float('nan')
+
+
+def cone_coverage(error: Floats, spread: Floats) -> float:
+    """Return P(|ε| ≤ σ), the share of samples inside the cone of figure F7."""
+    return float(np.mean(np.abs(error) <= spread))
+
+
+def expected_cone_coverage(n_members: int, *, ddof: int = PAPER_DDOF) -> float:
+    """Return P(|ε| ≤ σ) for a truth exchangeable with M Gaussian members.
+
+    ε/(s √(1 + 1/M)) follows Student's t with M - 1 degrees of freedom: 0.659 at M = 30, 0.505 at
+    M = 4 (`ddof` 0), 0.683 only for infinitely many.
+    """
+    half_width = np.sqrt((n_members - 1) / (n_members - ddof) * n_members / (n_members + 1))
+    return float(2 * stats.t.cdf(half_width, n_members - 1) - 1)
+
+
+def expected_rmse_over_spread(n_members: int, *, ddof: int = PAPER_DDOF) -> float:
+    """Return RMSE/rms σ for a truth exchangeable with M members, Gaussian or not.
+
+    √[(M + 1)(M - ddof)/(M (M - 1))]: 1.034 at M = 30, 1.134 at M = 8 (`ddof` 0), not 1.
+    """
+    return float(np.sqrt((n_members + 1) * (n_members - ddof) / (n_members * (n_members - 1))))
+
+
+def rank_correlation(error: Floats, spread: Floats) -> float:
+    """Return Spearman's correlation of |ε| with σ; NaN where either does not vary."""
+    size = np.abs(error)
+    if len(size) < 2 or np.ptp(size) == 0 or np.ptp(spread) == 0:
+        return float('nan')
+    return float(stats.spearmanr(size, spread).statistic)
+
+
+def expected_rank_correlation(spread: Floats, *, seed: int) -> float:
+    """Return Spearman's correlation that a perfectly calibrated σ would reach.
+
+    It is no constant: it depends on how much σ varies. Errors are drawn from N(0, σ²), as often
+    as it takes for some 20 000 of them, and the correlations averaged.
+
+    Args:
+        spread: σ, shape (n,).
+        seed: The same arguments always give the same number.
+    """
+    repeats = int(np.clip(20_000 // max(1, len(spread)), 1, 200))
+    return float(np.mean(_simulate(spread, seed, repeats)))
+
+
+def simulated_rank_correlation(
+    spread: Floats, *, seed: int, level: float = 0.9
+) -> tuple[float, float, float]:
+    """Return the mean of Spearman's correlations of a perfectly calibrated σ, and their range.
+
+    Args:
+        spread: σ, shape (n,).
+        seed: The same arguments always give the same numbers.
+        level: Share of the correlations that chance puts into the range.
+
+    Returns:
+        Mean, lower and upper end; NaN where it is not defined.
+    """
+    repeats = int(np.clip(200_000 // max(1, len(spread)), 20, 200))
+    drawn = _simulate(spread, seed, repeats)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(np.mean(drawn)), float(low), float(high)
+
+
+def _simulate(spread: Floats, seed: int, repeats: int) -> Floats:
+    """Return Spearman's correlations of |ε| with σ for repeated draws of ε from N(0, σ²)."""
+    if len(spread) < 2 or np.ptp(spread) == 0:
+        return np.full(repeats, np.nan)
+    rng = np.random.default_rng(seed)
+    sizes = np.abs(rng.normal(0, spread, size=(repeats, len(spread))))
+    # it is Pearson's of the ranks, of which those of σ are always the same
+    first, second = (stats.rankdata(values, axis=-1) for values in (spread, sizes))
+    first, second = first - first.mean(), second - second.mean(axis=1, keepdims=True)
+    norms: Floats = np.sqrt((first**2).sum() * (second**2).sum(axis=1))
+    correlations: Floats = second @ first / norms
+    return correlations
+
+
+def interval_coverage(
+    error: Floats, spread: Floats, n_members: int, *, level: float, ddof: int = PAPER_DDOF
+) -> float:
+    """Return the share of samples inside the finite-M interval of a nominal level.
+
+    P̄ ± t_{M-1} s √((M + 1)/M), s the standard deviation with `ddof` 1.
+
+    Args:
+        error: ε, shape (n,).
+        spread: σ with the given `ddof`, shape (n,).
+        n_members: M.
+        level: Nominal probability, between 0 and 1.
+        ddof: That of `spread`; the result does not depend on it.
+    """
+    quantile = stats.t.ppf(0.5 + level / 2, n_members - 1)
+    scale = np.sqrt((n_members - ddof) / (n_members - 1) * (n_members + 1) / n_members)
+    return float(np.mean(np.abs(error) <= quantile * scale * spread))
+
+
+def mean_squared_z(error: Floats, spread: Floats) -> float:
+    """Return ⟨ε²/σ²⟩ over the samples with σ > 0; NaN where there are none."""
+    known = spread > 0
+    return float(np.mean((error[known] / spread[known]) ** 2)) if known.any() else float('nan')
+
+
+def expected_mean_squared_z(n_members: int, *, ddof: int = PAPER_DDOF) -> float:
+    """Return ⟨ε²/σ²⟩ for a truth exchangeable with M Gaussian members; infinite for M ≤ 3.
+
+    (M + 1)(M - ddof)/[M (M - 3)], i.e. (M + 1)/(M - 3) at `ddof` 0: 1.148 at M = 30.
+    """
+    if n_members <= 3:
+        return float('inf')
+    return (n_members + 1) * (n_members - ddof) / (n_members * (n_members - 3))

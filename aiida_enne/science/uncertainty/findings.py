@@ -1,0 +1,261 @@
+"""Findings: plain sentences that say no more than the numbers in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiida_enne.science.uncertainty.summary import SMALL_ENSEMBLE, Scalars
+
+#: Unit of each quantity in a sentence, factor from that of the data, and what it is called.
+QUANTITIES = {
+    'energy': ('meV/atom', 1000.0, 'energy'),
+    'aligned': ('meV/atom', 1000.0, 'energy (own zeros)'),
+    'force': ('eV/Å', 1.0, 'force'),
+}
+
+#: With fewer configurations than this nothing is said of correlations: chance alone makes some.
+MIN_SAMPLES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence.
+
+    Attributes:
+        topic: 'accuracy', 'overconfidence', 'threshold', 'correlation', 'ranking', 'members' or
+            'caution'.
+        text: The sentence, with numbers and units.
+    """
+
+    topic: str
+    text: str
+
+
+def find(domains: Mapping[str, Scalars], parameters: Mapping[str, Any]) -> list[Finding]:
+    """Return what an audit found, the most important first.
+
+    Args:
+        domains: Scalars by name, by domain; values may be None or missing.
+        parameters: Choices of the audit.
+
+    Returns:
+        Sentences; only those whose numbers exist.
+    """
+    trained = [name for name in parameters.get('training_domains', ()) if name in domains]
+    new = [name for name in domains if name not in trained]
+    ddof = parameters.get('ddof', 0)
+    prefixes = [p for p in QUANTITIES if any(f'{p}_rmse' in s for s in domains.values())]
+    found = [Finding('accuracy', text) for text in _accuracy(domains, trained)]
+    for prefix in prefixes:
+        where = 'Outside the training domains the' if trained else 'The'
+        found += _overconfidence(domains, new, prefix, ddof, where)
+    for prefix in prefixes:
+        found += _overconfidence(domains, trained, prefix, ddof, 'In the training domains the')
+    for prefix in prefixes[:2]:
+        found += _threshold(domains, new, prefix, ddof)
+    for prefix in prefixes:
+        if prefix != 'aligned':
+            found += _correlation(domains, trained or list(domains), prefix)
+    found += _ranking(domains, prefixes)
+    found += _members(domains, trained or list(domains), ddof)
+    found += _cautions(domains)
+    # the first of every kind before the second of any
+    seen: dict[str, int] = {}
+    ranks = []
+    for finding in found:
+        ranks.append(seen.get(finding.topic, 0))
+        seen[finding.topic] = ranks[-1] + 1
+    order = sorted(range(len(found)), key=lambda index: (ranks[index], index))
+    return [found[index] for index in order]
+
+
+def verdict(scalars: Scalars, prefix: str) -> str:
+    """Say in a word whether σ tells the size of the error in one domain.
+
+    Args:
+        scalars: Scalars of the domain.
+        prefix: 'energy', 'aligned' or 'force'.
+
+    Returns:
+        'overconfident' or 'underconfident' if the bootstrap interval of RMSE/rms σ lies above or
+        below what an honest ensemble of this size would have, 'consistent' if it holds it,
+        'undecided' where there are too few blocks for an interval.
+    """
+    low, high = (scalars.get(f'{prefix}_rmse_over_spread_{end}') for end in ('low', 'high'))
+    expected = scalars.get('expected_rmse_over_spread')
+    if low is None or high is None or expected is None:
+        return 'undecided'
+    if low > expected:
+        return 'overconfident'
+    return 'underconfident' if high < expected else 'consistent'
+
+
+def _accuracy(domains: Mapping[str, Scalars], trained: Sequence[str]) -> list[str]:
+    sentences = []
+    best = _extreme(domains, list(domains), 'force_mae', min)
+    for name in trained or ([] if best is None else [best]):
+        scalars = domains[name]
+        force, energy = _amount(scalars, 'force', 'mae'), _amount(scalars, 'energy', 'mae')
+        if energy is None:
+            continue
+        role = 'trained on' if trained else 'the most accurate domain'
+        text = f'In {name} ({role}, {_plural(scalars["n_configurations"], "configuration")}) the '
+        text += f'mean of {scalars["n_members"]} members has an energy MAE of {energy}'
+        if force is not None:
+            share = scalars.get('force_relative_mae')
+            text += f' and a force MAE of {force}'
+            text += f', {share:.1%} of the force RMS' if share is not None else ''
+        sentences.append(text + '.')
+    return sentences
+
+
+def _overconfidence(
+    domains: Mapping[str, Scalars], names: Sequence[str], prefix: str, ddof: int, where: str
+) -> list[Finding]:
+    ratios = {n: r for n in names if (r := domains[n].get(f'{prefix}_rmse_over_spread'))}
+    if not ratios:
+        return []
+    worst = max(ratios, key=lambda name: ratios[name])
+    scalars = domains[worst]
+    verdicts = [verdict(domains[name], prefix) for name in ratios]
+    larger = sum(r > (domains[n].get('expected_rmse_over_spread') or 1) for n, r in ratios.items())
+    text = f'{where} {QUANTITIES[prefix][2]} error exceeds what σ tells in {larger} of '
+    text += f'{_plural(len(ratios), "domain")}'
+    text += f' (in {verdicts.count("overconfident")} with the whole bootstrap interval)'
+    text += f'; the largest ratio is in {worst}: RMSE {_amount(scalars, prefix, "rmse")} against '
+    text += f'an rms σ (ddof {ddof}) of {_amount(scalars, prefix, "spread_rms")}, '
+    text += f'{number(ratios[worst])} times'
+    coverage, expected = (
+        scalars.get(f'{prefix}_cone_coverage'),
+        scalars.get('expected_cone_coverage'),
+    )
+    if coverage is not None and expected is not None:
+        text += f', with |ε| ≤ σ in {coverage:.0%} of the samples where an honest ensemble of '
+        text += f'{scalars["n_members"]} would have {expected:.0%}'
+    return [Finding('overconfidence', text + '.')]
+
+
+def _threshold(
+    domains: Mapping[str, Scalars], names: Sequence[str], prefix: str, ddof: int
+) -> list[Finding]:
+    shares = {n: s for n in names if (s := domains[n].get(f'{prefix}_flagged')) is not None}
+    if not shares:
+        return []
+    limit = _amount(domains[next(iter(shares))], prefix, 'spread_threshold')
+    wholly = [name for name, share in shares.items() if share == 1]
+    partly = [name for name, share in shares.items() if 0 < share < 1]
+    text = f'The rule "flag what has σ of the {QUANTITIES[prefix][2]} (ddof {ddof}) above the '
+    text += f'largest of the training domains, {limit}" flags all of '
+    text += f'{len(wholly)}, some of {len(partly)} and none of '
+    text += f'{len(shares) - len(wholly) - len(partly)} other domains'
+    accurate = flagged = 0.0
+    for name, share in shares.items():
+        count = share * float(domains[name]['n_configurations'] or 0)
+        flagged += count
+        accurate += count * float(domains[name].get(f'{prefix}_flagged_accurate') or 0)
+    if flagged:
+        tolerated = _amount(domains[next(iter(shares))], prefix, 'error_threshold')
+        text += f'; {round(accurate)} of the {round(flagged)} flagged configurations err no more '
+        text += f'than the worst one of the training domains ({tolerated})'
+    return [Finding('threshold', text + '.')]
+
+
+def _correlation(
+    domains: Mapping[str, Scalars], names: Sequence[str], prefix: str
+) -> list[Finding]:
+    enough = [n for n in names if (domains[n].get('n_configurations') or 0) >= MIN_SAMPLES]
+    name = _extreme(domains, enough, f'{prefix}_member_correlation_mean', max)
+    if name is None:
+        return []
+    scalars = domains[name]
+    mean, std = (scalars.get(f'{prefix}_member_correlation_{end}') for end in ('mean', 'std'))
+    pooled, predicted, seen = (
+        scalars.get(f'{prefix}_{key}')
+        for key in (
+            'identity_correlation',
+            'rmse_over_spread_from_correlation',
+            'rmse_over_spread',
+        )
+    )
+    text = f"In {name} the members' {QUANTITIES[prefix][2]} errors are correlated by "
+    text += f'{mean:.3f} ± {std:.3f} over {_plural(_pairs(scalars), "pair")}'
+    if pooled is not None and predicted is not None and seen is not None:
+        text += f'; what they share (ρ̄ = {pooled:.2f}) cannot show in σ and alone makes RMSE/σ '
+        text += f'{predicted:.2f}, where {seen:.2f} is found'
+    return [Finding('correlation', text + '.')]
+
+
+def _ranking(domains: Mapping[str, Scalars], prefixes: Sequence[str]) -> list[Finding]:
+    found = []
+    for prefix in prefixes:
+        pairs = {
+            name: (own, best)
+            for name, scalars in domains.items()
+            if (scalars.get('n_configurations') or 0) >= MIN_SAMPLES
+            and (own := scalars.get(f'{prefix}_rank_correlation')) is not None
+            and (best := scalars.get(f'{prefix}_expected_rank_correlation')) is not None
+        }
+        if not pairs:
+            continue
+        least = min(pairs, key=lambda name: pairs[name][0] - pairs[name][1])
+        below = sum(own < best for own, best in pairs.values())
+        text = f'σ ranks the {QUANTITIES[prefix][2]} errors worse than a calibrated σ would in '
+        text += f'{below} of {_plural(len(pairs), "domain")}'
+        if below:
+            text += f'; the largest gap is in {least}: Spearman {pairs[least][0]:.2f} instead of '
+            text += f'{pairs[least][1]:.2f}'
+        found.append(Finding('ranking', text + '.'))
+    return found
+
+
+def _members(domains: Mapping[str, Scalars], names: Sequence[str], ddof: int) -> list[Finding]:
+    name = _extreme(domains, names, 'force_spread_growth', max)
+    expected = None if name is None else domains[name].get('expected_spread_growth')
+    if name is None or expected is None:
+        return []
+    growth = domains[name]['force_spread_growth']
+    text = f'From {SMALL_ENSEMBLE} to {domains[name]["n_members"]} members σ of the forces (ddof '
+    text += f'{ddof}) grows {growth:.2f}-fold in {name}; independent Gaussian members would make '
+    return [Finding('members', text + f'it {expected:.2f}-fold.')]
+
+
+def _cautions(domains: Mapping[str, Scalars]) -> list[Finding]:
+    found = []
+    few = [name for name, s in domains.items() if s.get('energy_rmse_low') is None]
+    if few:
+        text = f'No bootstrap interval in {len(few)} of {_plural(len(domains), "domain")}: too few '
+        found.append(Finding('caution', text + f'trajectory blocks ({", ".join(few)}).'))
+    masked = sum(int(s.get('force_n_masked') or 0) for s in domains.values())
+    if masked:
+        text = f'{_plural(masked, "force component")} that symmetry makes zero are left out.'
+        found.append(Finding('caution', text))
+    return found
+
+
+def _extreme(
+    domains: Mapping[str, Scalars], names: Sequence[str], key: str, choose: Any
+) -> str | None:
+    known = {name: v for name in names if (v := domains[name].get(key)) is not None}
+    return str(choose(known, key=lambda name: known[name])) if known else None
+
+
+def _amount(scalars: Scalars, prefix: str, name: str) -> str | None:
+    value = scalars.get(f'{prefix}_{name}')
+    unit, factor, _ = QUANTITIES[prefix]
+    return None if value is None else f'{number(factor * value)} {unit}'
+
+
+def _pairs(scalars: Scalars) -> int:
+    members = int(scalars['n_members'] or 0)
+    return members * (members - 1) // 2
+
+
+def _plural(count: float | None, noun: str) -> str:
+    return f'{count:,} {noun}' + ('' if count == 1 else 's')
+
+
+def number(value: float) -> str:
+    """Write three significant digits, and thousands in full rather than with an exponent."""
+    return f'{value:.0f}' if abs(value) >= 1000 else f'{value:.3g}'

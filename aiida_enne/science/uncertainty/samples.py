@@ -1,0 +1,122 @@
+"""What an audit compares: reference and members, one column per sample, for each quantity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.options import AuditOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """One quantity, one column per sample.
+
+    Attributes:
+        reference: Reference values, shape (n,).
+        members: Predictions of the members, shape (M, n).
+        mean: Mean over members, shape (n,).
+        spread: σ over members, shape (n,).
+        used: Which samples count, shape (n,).
+        domain: Number of the domain of each sample, shape (n,).
+        block: Number of the trajectory block of each sample, shape (n,).
+    """
+
+    reference: Floats
+    members: Floats
+    mean: Floats
+    spread: Floats
+    used: NDArray[np.bool_]
+    domain: Integers
+    block: Integers
+
+    def errors(self, chosen: NDArray[np.bool_]) -> Floats:
+        """Return the errors of the members for the chosen samples, shape (M, chosen)."""
+        errors = self.members[:, chosen]
+        errors -= self.reference[chosen]
+        return errors
+
+
+def gather(
+    configurations: Configurations,
+    energies: Floats,
+    forces: Floats,
+    offsets: Offsets | None,
+    options: AuditOptions,
+) -> dict[str, Samples]:
+    """Return the samples of `energy` and `aligned` (eV/atom) and of `force` (eV/Å).
+
+    `aligned` is there only with offsets: energies per atom less each one's own zero. Force
+    components that symmetry makes zero, in the reference and in all members, do not count.
+
+    Args:
+        configurations: n labelled configurations of N atoms in all.
+        energies: Total energies of the M members in eV, shape (M, n).
+        forces: Forces of the members in eV/Å, shape (M, N, 3).
+        offsets: Own zeros of the reference and the members.
+        options: Choices of the audit.
+
+    Raises:
+        ValueError: If labels are missing, shapes disagree, there are fewer than two members, or
+            a member holds values that are not finite.
+    """
+    n, total = len(configurations), len(configurations.numbers)
+    if configurations.energies is None or configurations.forces is None:
+        raise ValueError('an audit needs labelled configurations')
+    if not n:
+        raise ValueError('there are no configurations to audit')
+    shapes = (energies.shape, forces.shape)
+    expected = ((len(energies), n), (len(energies), total, 3))
+    if shapes != expected:
+        raise ValueError(
+            f'`energies` and `forces` must have the shapes {expected[0]} and {expected[1]}, '
+            f'got {shapes[0]} and {shapes[1]}'
+        )
+    if offsets is not None and offsets.members.shape != (len(energies),):
+        raise ValueError(f'{len(offsets.members)} offsets do not fit {len(energies)} members')
+    ensemble.check_members(energies, 'energies', ddof=options.ddof)
+    ensemble.check_members(forces, 'forces', ddof=options.ddof)
+    domain = np.unique(configurations.domains, return_inverse=True)[1].astype(np.int64)
+    pairs = np.stack([domain, configurations.blocks])
+    block = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    reference = configurations.energies / configurations.n_atoms
+    members = energies.astype(np.float64) / configurations.n_atoms
+    every = np.ones(n, dtype=bool)
+    samples = {'energy': _samples(reference, members, every, domain, block, options.ddof)}
+    if offsets is not None:
+        own = members - offsets.members[:, None]
+        zero = reference - offsets.reference
+        samples['aligned'] = _samples(zero, own, every, domain, block, options.ddof)
+    components = 3 * configurations.n_atoms
+    flat = forces.reshape(len(forces), -1).astype(np.float64, copy=False)
+    labels = configurations.forces.reshape(-1)
+    used = np.abs(labels) >= options.zero_force_tolerance
+    for member in flat:
+        used |= np.abs(member) >= options.zero_force_tolerance
+    samples['force'] = _samples(
+        labels,
+        flat,
+        used,
+        np.repeat(domain, components),
+        np.repeat(block, components),
+        options.ddof,
+    )
+    return samples
+
+
+def _samples(
+    reference: Floats,
+    members: Floats,
+    used: NDArray[np.bool_],
+    domain: Integers,
+    block: Integers,
+    ddof: int,
+) -> Samples:
+    spread = ensemble.spread(members, ddof=ddof)
+    return Samples(reference, members, ensemble.mean(members), spread, used, domain, block)

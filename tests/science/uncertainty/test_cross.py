@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from aiida_enne.science.uncertainty.cross import correlate, density_groups
+
+
+def ensembles(rng, within, across, k=3, members=5, n=40_000):
+    """Return errors of unit variance, correlated by what all and what each ensemble shares."""
+    everyone = np.sqrt(across) * rng.normal(size=n)
+    made = {}
+    for index in range(k):
+        shared = everyone + np.sqrt(within - across) * rng.normal(size=n)
+        made[f'set {index}'] = shared + np.sqrt(1 - within) * rng.normal(size=(members, n))
+    return made
+
+
+def test_the_correlations_put_in_are_found(rng):
+    found = correlate(ensembles(rng, 0.85, 0.6))
+    assert set(found.centred.within) == {'set 0', 'set 1', 'set 2'}
+    for pairs in found.centred.within.values():
+        assert len(pairs) == 10
+        assert pairs.mean() == pytest.approx(0.85, abs=0.01)
+    assert len(found.centred.all_within) == 30
+    assert len(found.centred.across) == 3 * 25
+    assert found.centred.across.mean() == pytest.approx(0.6, abs=0.01)
+    assert found.uncentred.across == pytest.approx(found.centred.across, abs=0.01)
+    assert (found.n_samples, found.n_members) == (40_000, dict.fromkeys(found.n_members, 5))
+    assert found.within_groups is None
+
+
+def test_numbers_of_pairs_are_the_papers(rng):
+    one = correlate({'one': rng.normal(size=(30, 50))})
+    assert len(one.centred.within['one']) == 435
+    assert one.centred.across.size == 0
+    eight = correlate({str(k): rng.normal(size=(30, 50)) for k in range(8)})
+    assert len(eight.centred.all_within) + len(eight.centred.across) == 240 * 239 // 2
+
+
+def test_pearson_removes_a_bias_and_groups_remove_what_differs_between_them(rng):
+    errors = {name: 3 + rng.normal(size=(4, 2000)) for name in 'ab'}
+    found = correlate(errors)
+    assert abs(found.centred.across.mean()) < 0.05
+    assert found.uncentred.across.mean() > 0.8
+    groups = np.repeat([0, 1], 1000)
+    mixed = {name: np.where(groups, 5.0, -5.0) + rng.normal(size=(4, 2000)) for name in 'ab'}
+    found = correlate(mixed, groups)
+    assert found.centred.across.mean() > 0.9
+    assert abs(found.within_groups.across.mean()) < 0.05
+    assert abs(found.within_groups.all_within.mean()) < 0.05
+
+
+def test_it_is_pearsons_whatever_the_order(rng):
+    errors = {name: rng.normal(size=(3, 20)) for name in 'ab'}
+    found = correlate(errors).centred
+    matrix = np.corrcoef(np.concatenate(list(errors.values())))
+    assert found.within['b'] == pytest.approx(matrix[3:, 3:][np.triu_indices(3, 1)])
+    assert sorted(found.across) == pytest.approx(sorted(matrix[:3, 3:].ravel()))
+    turned = correlate({'b': errors['b'], 'a': errors['a'][::-1]}).centred
+    assert sorted(turned.across) == pytest.approx(sorted(found.across))
+    assert sorted(turned.within['a']) == pytest.approx(sorted(found.within['a']))
+
+
+def test_members_whose_errors_do_not_vary_are_left_out(rng):
+    errors = rng.normal(size=(4, 20))
+    errors[1] = 0.5
+    assert len(correlate({'a': errors}).centred.within['a']) == 3
+
+
+def test_groups_are_densities():
+    domains = [
+        'liquid 2.57 g/cm³, 2000 K',
+        'liquid 1.89 g/cm³, 2000 K',
+        'liquid 2.57 g/cm³, 1600 K',
+        'diamond',
+    ]
+    groups = density_groups(domains)
+    assert groups[0] == groups[2]
+    assert len(set(groups.tolist())) == 3
+
+
+@pytest.mark.parametrize(
+    ('shapes', 'groups', 'message'),
+    [
+        ([], None, 'the same samples'),
+        ([(3, 10), (3, 9)], None, 'the same samples'),
+        ([(3, 10), (1, 10)], None, 'two or more members'),
+        ([(3, 10)], np.zeros(9, dtype=int), '9 groups do not fit 10 samples'),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(shapes, groups, message):
+    errors = {str(k): np.zeros(shape) for k, shape in enumerate(shapes)}
+    with pytest.raises(ValueError, match=message):
+        correlate(errors, groups)
+
+
+def test_failed_members_must_be_left_out():
+    with pytest.raises(ValueError, match='finite'):
+        correlate({'a': np.full((2, 3), np.nan)})
