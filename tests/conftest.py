@@ -17,6 +17,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.data.frames import from_atoms
+from tests.aims_runs import run_of
 from tests.audited import store_audit
 
 pytest_plugins = [
@@ -35,6 +36,23 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f'the real data are not here: no folder {folder.parent.name}/{folder.name}')
     return folder
+
+
+@pytest.fixture(scope='session')
+def aims_text(request):
+    """Return a function: the text of a run of `tests.aims_runs` by its name.
+
+    The text of a real output of others by `real` and how the name of its file begins.
+    """
+
+    def read(name):
+        if not name.startswith('real '):
+            return run_of(name).text
+        folder = request.getfixturevalue('shared_data') / 'aims'
+        (path,) = folder.glob(f'{name.removeprefix("real ")}*.out')
+        return path.read_bytes().decode(errors='replace')
+
+    return read
 
 
 @pytest.fixture(scope='session')

@@ -1,7 +1,7 @@
 """A stand-in for FHI-aims that replays outputs by the hash of control.in and geometry.in.
 
 Nothing here runs the licensed binary: what is tested is what goes in, and what becomes of outputs
-that others published.
+in its format.
 """
 
 import hashlib
@@ -15,19 +15,14 @@ from ase import Atoms
 
 from aiida_enne.codes.aims.control import render_control
 from aiida_enne.codes.aims.geometry import render_geometry
-from aiida_enne.codes.aims.output import read_output
 from aiida_enne.codes.aims.settings import ControlSettings
 from aiida_enne.data.species import SpeciesData
+from tests.aims_runs import run_of
+from tests.aims_writer import species_texts
 
 BEGIN = 'Begin self-consistency loop'
 OUT_OF_TIME = 'slurmstepd: error: *** JOB 1 CANCELLED AT 2026-01-01 DUE TO TIME LIMIT ***\n'
 UNCONVERGED = ' *** scf_solver: SCF cycle not converged.\n'
-SPECIES = """\
-# An invented species for tests: not a default of FHI-aims, and no basis to compute with.
-  species        {element}
-    nucleus      {charge}
-    valence      3 s 2.
-"""
 SCRIPT = """\
 #!{python}
 import hashlib, json, pathlib, sys
@@ -51,15 +46,10 @@ sys.stderr.write(one['errors'])
 """
 
 
-def species_text(element, charge):
-    """Return the text of an invented species."""
-    return SPECIES.format(element=element, charge=charge)
-
-
 def species_nodes(atoms, level='light'):
     """Return a species node for every element."""
-    pairs = set(zip(atoms.get_chemical_symbols(), atoms.numbers.tolist(), strict=True))
-    return {name: SpeciesData.from_text(species_text(name, z), level=level) for name, z in pairs}
+    texts = species_texts(atoms)
+    return {name: SpeciesData.from_text(text, level=level) for name, text in texts.items()}
 
 
 class Replay:
@@ -73,9 +63,7 @@ class Replay:
 
     def record(self, settings, atoms, output, *, errors='', files=None, needs=(), **geometry):
         """Say what is printed to which input; several to one input are replayed in turn."""
-        pairs = set(zip(atoms.get_chemical_symbols(), atoms.numbers.tolist(), strict=True))
-        texts = {name: species_text(name, charge) for name, charge in pairs}
-        control = render_control(ControlSettings.from_dict(settings), texts)
+        control = render_control(ControlSettings.from_dict(settings), species_texts(atoms))
         place = render_geometry(
             atoms.cell.array,
             atoms.pbc.tolist(),
@@ -107,17 +95,10 @@ def replay_code(aiida_profile_clean, aiida_code_installed, replay):
     )
 
 
-@pytest.fixture
-def real_aims(shared_data):
-    """Return a function: text and first geometry of a real output by how its name begins."""
-
-    def read(name):
-        (path,) = (shared_data / 'aims').glob(f'{name}*.out')
-        text = path.read_bytes().decode(errors='replace')
-        frame = read_output(text).frames[0]
-        return text, atoms_of(frame)
-
-    return read
+def recorded(name):
+    """Return the text of a run of `tests.aims_runs`, and the atoms that it begins with."""
+    run = run_of(name)
+    return run.text, atoms_of(run.frames[0])
 
 
 def atoms_of(frame):
@@ -147,6 +128,11 @@ def pieces_of(text):
             pieces.append('')
         pieces[-1] += line
     return pieces
+
+
+def unconverged(text, n=1):
+    """Return an output that ends in the cycle of its step n, before that has converged."""
+    return first_steps(text, n).rpartition('  Self-consistency cycle converged')[0]
 
 
 def options(**more):

@@ -9,7 +9,8 @@ from ase.build import bulk
 from aiida_enne.codes.aims.geometry import read_geometry
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.species import SpeciesData
-from tests.replay import as_array, options, species_nodes, species_text
+from tests.aims_writer import species_text
+from tests.replay import as_array, options, species_nodes
 
 SETTINGS = {'xc': 'pw91_gga', 'k_grid': [2, 2, 2], 'sc_accuracy_rho': 1e-5}
 MD = {'ensemble': 'NVT_parrinello', 'time': 1.0, 'time_step': 0.001, 'temperature': 300.0}

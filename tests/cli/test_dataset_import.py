@@ -11,6 +11,7 @@ from aiida_enne.cli.dataset_import import ENERGY_NAMES, LENGTH_NAMES, STRESS_NAM
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.fields import ENERGY_UNITS, LENGTH_UNITS
 from aiida_enne.science.importing.choices import STRESS_UNITS
+from tests.foreign import write_foreign
 
 
 def count_nodes():
@@ -37,20 +38,26 @@ def test_the_command_offers_exactly_the_units_there_are():
     assert set(STRESS_NAMES.values()) == set(STRESS_UNITS)
 
 
-def test_real_data(invoke, shared_data):
+@pytest.mark.parametrize('published', [False, True])
+def test_data_of_others(invoke, request, tmp_path, published):
+    path, n, known = tmp_path / 'foreign.extxyz', 21, {'melt 2530': 6, 'strained': 5}
+    if published:
+        path = request.getfixturevalue('shared_data') / 'Si_zuo2020_pbe.extxyz'
+        n, known = 239, {'AIMD-NVT 2530': 20, 'Elastic': 61}
+    else:
+        write_foreign(path)
     keys = ['--domain-key', 'group', '--domain-key', 'temperature_K', '--info', 'temperature_K']
-    words = ['dataset', 'import', shared_data / 'Si_zuo2020_pbe.extxyz', *keys]
+    words = ['dataset', 'import', path, *keys]
     result = invoke(*words, '--dry-run', '--level-of-theory', 'VASP PBE')
     assert result.exit_code == 0, result.output
-    assert '239 configurations pass; nothing was stored' in result.output
+    assert f'{n} configurations pass; nothing was stored' in result.output
     assert count_nodes() == 0
-    result = invoke(*words, '--level-of-theory', 'VASP PBE', '--label', 'zuo')
+    result = invoke(*words, '--level-of-theory', 'VASP PBE', '--label', 'foreign')
     assert result.exit_code == 0, result.output
-    node = orm.load_node('zuo')
-    assert f'stored 239 configurations: DatasetData<{node.pk}> {node.uuid}' in result.output
-    assert (node.n_frames, node.elements, node.level_of_theory) == (239, ['Si'], 'VASP PBE')
-    assert node.domains['AIMD-NVT 2530'] == 20
-    assert node.domains['Elastic'] == 61
+    node = orm.load_node('foreign')
+    assert f'stored {n} configurations: DatasetData<{node.pk}> {node.uuid}' in result.output
+    assert (node.n_frames, node.elements, node.level_of_theory) == (n, ['Si'], 'VASP PBE')
+    assert known.items() <= node.domains.items()
 
 
 def test_the_node_says_where_it_came_from_but_not_on_which_machine(invoke, frames, tmp_path):

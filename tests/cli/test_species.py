@@ -1,6 +1,6 @@
 import pytest
 
-from tests.replay import species_text
+from tests.aims_writer import species_text
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from aiida import orm
 from aiida.common.exceptions import ValidationError
 
 from aiida_enne.data.species import SpeciesData, find_species, install_species, list_families
-from tests.replay import species_text
+from tests.aims_writer import species_text
 
 
 @pytest.fixture

@@ -6,24 +6,26 @@ from aiida_enne.calculations.aims import AimsCalculation
 from aiida_enne.codes.aims.output import Verdict, read_output
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.parsers.aims import VERDICTS
-from tests.replay import BEGIN, OUT_OF_TIME, UNCONVERGED, first_steps, species_nodes
+from tests.aims_runs import MD, run_of
+from tests.replay import (
+    OUT_OF_TIME,
+    UNCONVERGED,
+    atoms_of,
+    first_steps,
+    recorded,
+    species_nodes,
+    unconverged,
+)
 
 SETTINGS = {'xc': 'pw91_gga'}
-MD = {
-    'ensemble': 'NVT_nose-hoover',
-    'time': 0.005,
-    'time_step': 0.001,
-    'temperature': 300.0,
-    'parameter': 900.0,
-}
 
 
 @pytest.fixture
-def verdict(parse, real_aims):
-    """Return a function that parses a real output: `outputs, node = verdict(name, ...)`."""
+def verdict(parse):
+    """Return a function that parses an output: `outputs, node = verdict(name, ...)`."""
 
     def run(name, change=lambda text: text, *, settings=None, errors='', status=None):
-        text, atoms = real_aims(name)
+        text, atoms = recorded(name) if isinstance(name, str) else name
         atoms.info = {'domain': 'here', 'block': 7}
         inputs = {
             'configurations': ConfigurationsData.from_atoms([atoms]),
@@ -52,21 +54,18 @@ def test_single_point(verdict):
     dataset = outputs['dataset']
     assert dataset.level_of_theory == 'FHI-aims PW91 light, scalar ZORA'
     found = dataset.get_configurations()
-    assert found.energies.tolist() == [-0.632095651717658e05]
-    assert found.forces[0].tolist() == [
-        -0.110236857200184,
-        0.296663988181081e-07,
-        0.456803094348583e-06,
-    ]
+    (expected,) = run_of('si8_forces').frames
+    assert found.energies.tolist() == [expected.energies.free]
+    np.testing.assert_array_equal(found.forces, expected.forces)
     assert (found.domains.tolist(), found.blocks.tolist()) == (['here'], [7])
     results = outputs['results'].get_dict()
     assert (results['verdict'], results['energy'], results['version']) == (
         *('finished', 'free'),
-        '220309',
+        '260101',
     )
-    assert results['scf_iterations'] == [13]
-    assert len(results['scf_last']) == 13
-    assert results['timings']['Total time'] == 113.271
+    assert results['scf_iterations'] == [len(expected.scf)]
+    assert len(results['scf_last']) == len(expected.scf)
+    assert results['timings']['Total time'] == 113.27
     assert outputs['last_configuration'].n_frames == 1
 
 
@@ -74,9 +73,11 @@ def test_all_three_energies_are_told_apart(verdict):
     outputs, node = verdict('o2_relax', settings={'relaxation': {'max_force': 0.001}})
     assert node.is_finished_ok, node.exit_message
     found = outputs['dataset'].get_configurations()
-    assert found.energies[0] == -0.409212658960438e04
-    assert found.info['energy_uncorrected'][0] == -0.409207017064519e04
-    assert found.info['energy_corrected'][0] == -0.409209838012479e04
+    energies = [frame.energies for frame in run_of('o2_relax').frames]
+    assert found.energies.tolist() == [one.free for one in energies]
+    assert found.info['energy_uncorrected'].tolist() == [one.uncorrected for one in energies]
+    assert found.info['energy_corrected'].tolist() == [one.corrected for one in energies]
+    assert len({energies[0].free, energies[0].uncorrected, energies[0].corrected}) == 3
     assert found.info['converged'].tolist() == [0, 0, 0, 1]
     assert outputs['results']['relaxed'] is True
     assert not found.pbc.any()
@@ -88,10 +89,11 @@ def test_trajectory(verdict):
     found = outputs['dataset'].get_configurations()
     assert found.info['step'].tolist() == [0, 1, 2, 3, 4]
     assert found.info['time'].tolist() == [0.0, 0.001, 0.002, 0.003, 0.004]
-    assert found.info['temperature'][1] == 328.872938481944
+    frames = run_of('h2o_md').frames
+    assert found.info['temperature'].tolist() == [frame.temperature for frame in frames]
     assert outputs['dataset'].level_of_theory == 'FHI-aims PW91 light, non-relativistic'
     velocities = outputs['last_velocities'].get_array('velocities')
-    assert velocities[2].tolist() == [-0.18777088, -0.82245910, 1.51204451]
+    np.testing.assert_array_equal(velocities, frames[-1].velocities)
 
 
 def test_a_trajectory_that_is_none_is_no_success(verdict):
@@ -104,27 +106,24 @@ def test_a_trajectory_that_is_none_is_no_success(verdict):
 
 def test_stress(verdict):
     outputs, _ = verdict('si_forces_stress')
-    assert outputs['dataset'].get_configurations().stresses[0, 0, 0] == -0.000258
+    found = outputs['dataset'].get_configurations().stresses
+    np.testing.assert_array_equal(found[0], run_of('si_forces_stress').frames[0].stress)
 
 
 def header(text):
     return first_steps(text, 0)
 
 
-def cut(text):
-    return text[: text.index(BEGIN) + 2000]
-
-
 BAD = {
     'not_started': (lambda text: 'slurm said hello\n', ''),
-    'truncated': (cut, ''),
+    'truncated': (unconverged, ''),
     'wrong_architecture': (lambda text: '', 'aims.x: Illegal instruction\n'),
     'species_missing': (header, '* Species Si is not defined\n'),
     'atoms_too_close': (header, '* check_for_close_encounters: atoms 1 and 2\n'),
-    'out_of_walltime': (cut, OUT_OF_TIME),
-    'killed': (cut, 'srun: error: task 0: Killed by signal 9\n'),
-    'out_of_memory': (cut, 'slurmstepd: error: Detected 1 oom-kill event(s)\n'),
-    'scf_not_converged': (lambda text: cut(text) + '\n' + UNCONVERGED, ''),
+    'out_of_walltime': (unconverged, OUT_OF_TIME),
+    'killed': (unconverged, 'srun: error: task 0: Killed by signal 9\n'),
+    'out_of_memory': (unconverged, 'slurmstepd: error: Detected 1 oom-kill event(s)\n'),
+    'scf_not_converged': (lambda text: unconverged(text) + UNCONVERGED, ''),
 }
 
 
@@ -160,7 +159,7 @@ def test_all_verdicts_are_covered():
 )
 def test_what_the_scheduler_says_counts_first(verdict, status, label):
     errors = 'srun: error: task 0: Killed by signal 9\n'
-    outputs, node = verdict('si8_forces', cut, errors=errors, status=status)
+    outputs, node = verdict('si8_forces', unconverged, errors=errors, status=status)
     assert node.exit_status == status_of(label)
     assert outputs['results']['verdict'] == label.removeprefix('ERROR_').lower()
 
@@ -169,15 +168,26 @@ def test_a_finished_run_is_finished_whatever_the_scheduler_says(verdict):
     assert verdict('si8_forces', status=120)[1].is_finished_ok
 
 
-def test_real_broken_outputs(verdict):
-    _, node = verdict('killed_mpi')
-    assert node.exit_status == status_of('ERROR_KILLED')
-    _, node = verdict('si_fcc_stubmpi')
-    assert node.exit_status == status_of('ERROR_WRONG_ARCHITECTURE')
+@pytest.mark.parametrize(
+    ('name', 'label'), [('killed', 'ERROR_KILLED'), ('stub_mpi', 'ERROR_WRONG_ARCHITECTURE')]
+)
+def test_broken_outputs(verdict, name, label):
+    assert verdict(name)[1].exit_status == status_of(label)
 
 
-def test_a_file_that_is_absent_is_no_exception(parse, real_aims):
-    _, atoms = real_aims('si8_forces')
+@pytest.mark.parametrize(
+    ('name', 'status'),
+    [('si8_forces', None), ('killed_mpi', 'KILLED'), ('si_fcc_stub', 'WRONG_ARCHITECTURE')],
+)
+def test_outputs_of_others(verdict, aims_text, name, status):
+    text = aims_text(f'real {name}')
+    outputs, node = verdict((text, atoms_of(read_output(text).frames[0])))
+    assert node.exit_status == (status_of(f'ERROR_{status}') if status else 0)
+    assert ('dataset' in outputs) == (status is None)
+
+
+def test_a_file_that_is_absent_is_no_exception(parse):
+    _, atoms = recorded('si8_forces')
     inputs = {
         'configurations': ConfigurationsData.from_atoms([atoms]).store(),
         'index': orm.Int(0).store(),
@@ -187,8 +197,8 @@ def test_a_file_that_is_absent_is_no_exception(parse, real_aims):
     assert node.exit_status == status_of('ERROR_NOT_STARTED')
 
 
-def test_cut_anywhere_it_keeps_the_whole_steps(verdict, real_aims):
-    text, _ = real_aims('h2o_md')
+def test_cut_anywhere_it_keeps_the_whole_steps(verdict):
+    text, _ = recorded('h2o_md')
     lines = text.splitlines(keepends=True)
     for n in np.linspace(0, len(lines) - 20, 6).astype(int).tolist():
         prefix = ''.join(lines[:n])

@@ -4,11 +4,11 @@ import json
 
 import pytest
 from aiida import orm
-from tests.codes.ase.test_results import SUMMARY, unit
 
 from aiida_enne.calculations.ase_run import AseRunCalculation
 from aiida_enne.codes.ase import RESULTS, UNITS
 from aiida_enne.data.configurations import ConfigurationsData
+from tests.codes.ase.test_results import SUMMARY, unit
 
 BOTH = {'dataset', 'results'}
 

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 from aiida import orm
-from tests.codes.ase.test_results import SUMMARY, unit
 
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import ModelData
 from aiida_enne.science import npz
+from tests.codes.ase.test_results import SUMMARY, unit
 from tests.parsers.test_nequip_train import left
-from tests.replay import species_nodes
+from tests.replay import recorded, species_nodes
 
 DAMAGES = {
     'missing': lambda data: None,
@@ -67,9 +67,9 @@ def ase_run(configurations):
 
 
 @pytest.fixture
-def aims(real_aims):
+def aims():
     """Return the inputs and the files of a single point of FHI-aims."""
-    text, atoms = real_aims('si8_forces')
+    text, atoms = recorded('si8_forces')
     inputs = {
         'configurations': ConfigurationsData.from_atoms([atoms]),
         'index': orm.Int(0),

@@ -94,14 +94,3 @@ def slab():
 def job(request):
     """Return name, settings, atoms and what else belongs into the geometry of one job."""
     return request.param.__name__, *request.param()
-
-
-@pytest.fixture(scope='session')
-def aims_text(shared_data):
-    """Return a function that gives the text of a real output by the beginning of its name."""
-
-    def read(name):
-        (path,) = (shared_data / 'aims').glob(f'{name}*.out')
-        return path.read_bytes().decode(errors='replace')
-
-    return read

@@ -1,3 +1,4 @@
+import dataclasses
 import warnings
 
 import ase.io
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_enne.codes.aims.output import Verdict, read_output
+from tests.aims_runs import ACCELERATION, RUNS, run_of
 
 #: What each real output shows: version, functional, element of every atom, seconds, and for each
 #: step the electronic free energy, the iterations of its cycle and the force on the first atom.
@@ -130,10 +132,36 @@ REAL = {
 BROKEN = {'killed_mpi': Verdict.KILLED, 'si_fcc_stubmpi': Verdict.WRONG_ARCHITECTURE}
 
 
+OURS = {'killed': Verdict.KILLED, 'stub_mpi': Verdict.WRONG_ARCHITECTURE}
+
+
+def whole(names, broken):
+    """Return the names of outputs that ended in order."""
+    return [name for name in names if name not in broken]
+
+
+@pytest.mark.parametrize('name', RUNS)
+def test_what_was_written_is_read_to_the_digit(name):
+    run = run_of(name)
+    output = read_output(run.text)
+    assert output.verdict == OURS.get(name, Verdict.FINISHED)
+    assert output.unfinished is None
+    assert (output.version, output.xc) == ('260101', run.settings['xc'].split()[0])
+    assert output.relaxed is (True if 'relax' in name else None)
+    assert len(output.frames) == len(run.frames)
+    for frame, expected in zip(output.frames, run.frames, strict=True):
+        for field in dataclasses.fields(expected):
+            found, known = getattr(frame, field.name), getattr(expected, field.name)
+            if isinstance(known, np.ndarray):
+                np.testing.assert_array_equal(found, known, field.name)
+            else:
+                assert found == known, field.name
+
+
 @pytest.mark.parametrize('name', REAL)
 def test_every_real_output_shows_its_numbers(name, aims_text):
     version, xc, elements, seconds, steps = REAL[name]
-    output = read_output(aims_text(name))
+    output = read_output(aims_text(f'real {name}'))
     assert output.verdict == BROKEN.get(name, Verdict.FINISHED)
     assert output.unfinished is None
     assert (output.version, output.xc, output.wall_time) == (version, xc, seconds)
@@ -150,24 +178,24 @@ def test_every_real_output_shows_its_numbers(name, aims_text):
 
 
 def test_the_three_energies_differ_where_electrons_have_entropy(aims_text):
-    energies = read_output(aims_text('o2_relax')).frames[0].energies
+    energies = read_output(aims_text('real o2_relax')).frames[0].energies
     assert energies.uncorrected == -0.409207017064519e04
     assert energies.corrected == -0.409209838012479e04
     assert energies.free == -0.409212658960438e04
 
 
-def test_stress(aims_text):
-    (frame,) = read_output(aims_text('si_forces_stress')).frames
+def test_stress_of_a_real_output(aims_text):
+    (frame,) = read_output(aims_text('real si_forces_stress')).frames
     expected = [[-0.000258, 0, 0], [0, -0.00024997, -0.00000264], [0, -0.00000264, -0.00025519]]
     assert frame.stress.tolist() == expected
     # the pressure that the output prints has the other sign
     assert -np.trace(frame.stress) / 3 == pytest.approx(0.00025439, abs=5e-9)
-    pressures = [f.stress[0, 0] for f in read_output(aims_text('si_relax_cell')).frames]
+    pressures = [f.stress[0, 0] for f in read_output(aims_text('real si_relax_cell')).frames]
     assert pressures == [-0.06472442, -0.04036154, -0.0064262, -0.00080786, -0.00001699]
 
 
-def test_md_frames_have_the_positions_of_their_energies(aims_text):
-    frames = read_output(aims_text('h2o_md')).frames
+def test_md_frames_of_a_real_output_have_the_positions_of_their_energies(aims_text):
+    frames = read_output(aims_text('real h2o_md')).frames
     assert [frame.time for frame in frames] == [0.0, 0.001, 0.002, 0.003, 0.004]
     temperatures = [300.0, 328.872938481944, 374.130708782034, 339.815893902375, 201.054481758081]
     assert [frame.temperature for frame in frames] == temperatures
@@ -180,26 +208,32 @@ def test_md_frames_have_the_positions_of_their_energies(aims_text):
         np.testing.assert_array_equal(frame.cell, 4 * np.eye(3))
 
 
-def test_md_velocities_move_the_atoms(aims_text):
-    first, second = read_output(aims_text('h2o_md')).frames[:2]
-    masses = np.array([[1.00794], [1.00794], [15.9994]])
-    acceleration = first.forces / masses * 9648.53321  # eV/Å/u in Å/ps²
+@pytest.mark.parametrize(
+    ('name', 'hydrogen', 'oxygen'), [('h2o_md', 1.008, 15.999), ('real h2o_md', 1.00794, 15.9994)]
+)
+def test_md_velocities_move_the_atoms(name, hydrogen, oxygen, aims_text):
+    first, second = read_output(aims_text(name)).frames[:2]
+    masses = np.array([[hydrogen], [hydrogen], [oxygen]])
+    acceleration = first.forces / masses * ACCELERATION
     moved = first.positions + 0.001 * first.velocities + 0.5e-6 * acceleration
     np.testing.assert_allclose(moved, second.positions, atol=2e-8)
 
 
-def test_relaxed_geometries_are_those_before_their_cycle(aims_text):
-    frames = read_output(aims_text('si_relax_cell')).frames
+def test_relaxed_geometries_of_real_outputs_are_those_before_their_cycle(aims_text):
+    frames = read_output(aims_text('real si_relax_cell')).frames
     assert frames[0].cell.tolist() == [[0, 2.715, 2.715], [2.715, 0, 2.715], [2.715, 2.715, 0]]
     assert frames[1].cell[0].tolist() == [0.00000002, 2.74664715, 2.74664715]
     assert frames[1].positions[1].tolist() == [1.37332356, 1.37332357, 1.37332357]
     assert frames[4].cell[1].tolist() == [2.81517609, -0.00000004, 2.81517614]
-    heights = [f.positions[0, 2] for f in read_output(aims_text('o2_relax')).frames]
+    heights = [f.positions[0, 2] for f in read_output(aims_text('real o2_relax')).frames]
     assert heights[:2] + heights[3:] == [0.622978, 0.61665612, 0.61383570]
 
 
 def test_input_positions_keep_all_their_digits(aims_text):
-    (frame,) = read_output(aims_text('si_forces_stress')).frames
+    run = run_of('si_forces_stress')
+    np.testing.assert_array_equal(read_output(run.text).frames[0].positions, run.atoms.positions)
+    assert np.abs(run.atoms.positions - run.atoms.positions.round(8)).max() > 0
+    (frame,) = read_output(aims_text('real si_forces_stress')).frames
     assert frame.positions[1].tolist() == [
         1.9335450000000003,
         1.1163327262402549,
@@ -208,18 +242,21 @@ def test_input_positions_keep_all_their_digits(aims_text):
     assert frame.cell[1].tolist() == [1.9335450000000005, 3.3489981787207648, 0.0]
 
 
-def test_self_consistency_history(aims_text):
-    normal = read_output(aims_text('si_forces_stress')).frames[0].scf[-1]
+def test_self_consistency_history_of_real_outputs(aims_text):
+    normal = read_output(aims_text('real si_forces_stress')).frames[0].scf[-1]
     assert (normal.density, normal.eigenvalues) == (0.9573e-07, -0.9065e-05)
     assert (normal.energy, normal.forces) == (0.0, 0.4611e-04)
-    light = read_output(aims_text('h2o_md')).frames[0].scf
+    light = read_output(aims_text('real h2o_md')).frames[0].scf
     assert (light[0].density, light[0].eigenvalues, light[0].energy) == (0.3, 16.0, 1.1)
     assert light[0].forces is None
     assert (light[-1].density, light[-1].forces) == (0.19e-06, 0.17e-04)
 
 
 def test_timings(aims_text):
-    timings = read_output(aims_text('h2o_md')).timings
+    output = read_output(aims_text('si_forces_stress'))
+    expected = {'Total time': 54.25, 'Preparation time': 0.153, 'Total time for density': 11.5}
+    assert (output.timings, output.wall_time) == (expected, 54.25)
+    timings = read_output(aims_text('real h2o_md')).timings
     assert len(timings) == 13
     assert timings['Preparation time'] == 0.153
     assert timings['Total time for Hartree multipole sum'] == 47.68
@@ -227,18 +264,22 @@ def test_timings(aims_text):
 
 def test_warnings_are_paragraphs_and_each_is_given_once(aims_text):
     assert read_output(aims_text('si_forces_stress')).warnings == (
+        'WARNING: a flag was set that needs care. It is not set by default.',
+        'The moments of geometry.in are ignored.',
+    )
+    assert read_output(aims_text('real si_forces_stress')).warnings == (
         'WARNING: If you use this flag, you should really know what you are doing. '
         'DO NOT keep this flag set by default in all your control.in files.',
         'Initial moment specified in geometry.in, but spin-unpolarized calculation requested. '
         'Ignoring initial moment. Initial moment specified in geometry.in, but spin-unpolarized '
         'calculation requested. Ignoring initial moment.',
     )
-    killed = read_output(aims_text('killed_mpi')).warnings
+    killed = read_output(aims_text('real killed_mpi')).warnings
     assert sum('band gap may exist' in warning for warning in killed) == 1
     assert not any('STARTING SECOND' in warning for warning in killed)
 
 
-@pytest.mark.parametrize('name', [name for name in REAL if name not in BROKEN])
+@pytest.mark.parametrize('name', whole(RUNS, OURS) + [f'real {n}' for n in whole(REAL, BROKEN)])
 def test_agrees_with_ase(name, aims_text, tmp_path):
     (tmp_path / 'aims.out').write_text(aims_text(name))
     with warnings.catch_warnings():
@@ -258,17 +299,20 @@ def test_agrees_with_ase(name, aims_text, tmp_path):
         if frame.stress is not None:
             np.testing.assert_array_equal(image.get_stress(voigt=False), frame.stress)
         # ASE gives the last frame of molecular dynamics the first positions, the others no cell
-        if name != 'h2o_md' or index < len(frames) - 1:
+        if 'h2o_md' not in name or index < len(frames) - 1:
             np.testing.assert_allclose(image.positions, frame.positions, rtol=0, atol=1e-8)
-        if name != 'h2o_md' and frame.cell is not None:
+        if 'h2o_md' not in name and frame.cell is not None:
             np.testing.assert_allclose(image.cell.array, frame.cell, rtol=0, atol=1e-8)
 
 
 # pyfhiaims does not read outputs of before 2020
-@pytest.mark.parametrize('name', [name for name in REAL if REAL[name][0] > '200000'])
-def test_agrees_with_pyfhiaims(name, shared_data, aims_text):
+@pytest.mark.parametrize(
+    'name', [*RUNS, *(f'real {name}' for name in REAL if REAL[name][0] > '200000')]
+)
+def test_agrees_with_pyfhiaims(name, aims_text, tmp_path):
     stdout = pytest.importorskip('pyfhiaims.outputs.stdout')
-    (path,) = (shared_data / 'aims').glob(f'{name}*.out')
+    path = tmp_path / 'aims.out'
+    path.write_text(aims_text(name))
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         images = list(stdout.AimsStdout(path))

@@ -16,8 +16,14 @@ from aiida_enne.science.data.frames import from_atoms, to_extxyz
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.gather import import_files
 from aiida_enne.science.importing.problems import ImportRefusedError
+from tests.foreign import DOMAINS, write_foreign
 
 GROUPS = ('group', 'temperature_K')
+#: Domains of the published set that lies beside the checkout, where it does.
+PUBLISHED = {
+    **{f'AIMD-NVT {t}': 20 for t in (300, 843, 1518, 2530, 3374)},
+    **{'Elastic': 61, 'Surface': 14, 'Vacancy 300': 32, 'Vacancy 3374': 32},
+}
 
 
 def digest(configurations):
@@ -30,15 +36,20 @@ def refusal(read, *paths, **choices):
     return str(caught.value)
 
 
-def test_real_data_are_read_to_the_digit(shared_data, read):
-    path = shared_data / 'Si_zuo2020_pbe.extxyz'
+@pytest.fixture(params=['made here', 'published'])
+def foreign(request, tmp_path):
+    """A set of labels in words of its own, and how many frames each domain has."""
+    if request.param == 'made here':
+        return write_foreign(tmp_path / 'foreign.extxyz'), DOMAINS
+    return request.getfixturevalue('shared_data') / 'Si_zuo2020_pbe.extxyz', PUBLISHED
+
+
+def test_data_of_others_are_read_to_the_digit(foreign, read):
+    path, domains = foreign
     data = read(path, domain_keys=GROUPS, info=('temperature_K',))
-    assert len(data) == 239
+    assert len(data) == sum(domains.values())
     labels, counts = np.unique(data.domains, return_counts=True)
-    assert dict(zip(labels.tolist(), counts.tolist(), strict=True)) == {
-        **{f'AIMD-NVT {t}': 20 for t in (300, 843, 1518, 2530, 3374)},
-        **{'Elastic': 61, 'Surface': 14, 'Vacancy 300': 32, 'Vacancy 3374': 32},
-    }
+    assert dict(zip(labels.tolist(), counts.tolist(), strict=True)) == domains
     lines = path.read_text().splitlines()
     comments = [line for line in lines if 'energy=' in line]
     written = [float(line.split(' energy=')[1].split()[0]) for line in comments]
@@ -48,12 +59,12 @@ def test_real_data_are_read_to_the_digit(shared_data, read):
     assert np.array_equal(data.forces, np.array([row[4:7] for row in rows], dtype=float))
     cells = [line.split('"')[1].split() for line in comments]
     assert np.array_equal(data.cells.reshape(-1, 9), np.array(cells, dtype=float))
-    assert len(np.unique(data.blocks)) == 9
+    assert len(np.unique(data.blocks)) == len(domains)
 
 
 @pytest.mark.parametrize('suffix', ['.extxyz', '.npz'])
-def test_export_and_import_lose_nothing(shared_data, read, tmp_path, suffix):
-    path = shared_data / 'Si_zuo2020_pbe.extxyz'
+def test_export_and_import_lose_nothing(foreign, read, tmp_path, suffix):
+    path, _ = foreign
     data = read(path, domain_keys=GROUPS, info=('temperature_K',), block_size=7)
     copy = tmp_path / f'copy{suffix}'
     if suffix == '.npz':

@@ -84,20 +84,30 @@ def test_damage_anywhere_never_raises_anything_else(make_frames, read, tmp_path,
         outcome(read, path)
 
 
-def test_outputs_of_fhi_aims(shared_data, read):
+@pytest.fixture(params=['', 'real '], ids=['made here', 'published'])
+def aims_file(request, aims_text, tmp_path):
+    """Return a function that writes an output of FHI-aims: `path = aims_file(name)`."""
+
+    def write(name):
+        path = tmp_path / f'{name}.out'
+        path.write_text(aims_text(request.param + name))
+        return path
+
+    return write
+
+
+def test_outputs_of_fhi_aims(aims_file, read):
     """Killed runs lack their end; molecular dynamics is misread by ASE (its last frame)."""
-    folder = shared_data / 'aims'
-    killed = folder / 'killed_mpi_221103.out'
+    killed = aims_file('killed')
     assert "lacks its regular end ('Have a nice day')" in outcome(read, killed)
-    dynamics = folder / 'h2o_md_nosehoover_151211.out'
-    text = outcome(read, dynamics, allow_molecules=True, elements=('H', 'O'))
+    text = outcome(read, aims_file('h2o_md'), allow_molecules=True, elements=('H', 'O'))
     assert 'molecular dynamics of FHI-aims' in text
-    assert outcome(read, folder / 'si8_forces_220309.out') == 1
-    assert 'has no forces' in outcome(read, folder / 'si_static_230813.out')
+    assert outcome(read, aims_file('si8_forces')) == 1
+    assert 'has no forces' in outcome(read, aims_file('si_static'))
 
 
-def test_output_without_its_end_can_be_allowed(shared_data, read, tmp_path):
-    text = (shared_data / 'aims' / 'si_relax_cell_230813.out').read_text()
+def test_output_without_its_end_can_be_allowed(aims_file, read, tmp_path):
+    text = aims_file('si_relax_cell').read_text()
     path = tmp_path / 'aims.out'
     path.write_text(text)
     assert outcome(read, path) == 5

@@ -14,7 +14,8 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.species import install_species
 from aiida_enne.workflows.reference.aims import AimsReferenceWorkChain
 from aiida_enne.workflows.reference.engine import load_engine
-from tests.replay import atoms_of, first_steps, options, species_nodes, species_text
+from tests.aims_writer import species_text
+from tests.replay import atoms_of, first_steps, options, recorded, species_nodes
 
 SETTINGS = {'xc': 'pw91_gga'}
 
@@ -49,9 +50,9 @@ def test_the_engine_is_registered():
     assert load_engine('aims') is AimsReferenceWorkChain
 
 
-def test_a_label_that_fails_is_listed_and_the_others_are_handed_out(launch, replay, real_aims):
-    names = ('si_forces_stress', 'si8_forces', 'diamond64')
-    texts, frames = zip(*map(real_aims, names), strict=True)
+def test_a_label_that_fails_is_listed_and_the_others_are_handed_out(launch, replay):
+    names = ('si_forces_stress', 'si8_forces', 'c64_forces')
+    texts, frames = zip(*map(recorded, names), strict=True)
     for index, atoms in enumerate(frames):
         atoms.info = {'domain': names[index], 'block': 2 * index}
     oom = {'errors': 'slurmstepd: error: Detected 1 oom-kill event(s)\n'}
@@ -69,7 +70,7 @@ def test_a_label_that_fails_is_listed_and_the_others_are_handed_out(launch, repl
     assert (failure['configuration'], failure['status']) == (1, 'failed')
     dataset = node.outputs.dataset
     found = dataset.get_configurations()
-    assert found.domains.tolist() == ['si_forces_stress', 'diamond64']
+    assert found.domains.tolist() == ['si_forces_stress', 'c64_forces']
     assert found.blocks.tolist() == [0, 4]
     assert found.info['configuration'].tolist() == [0, 2]
     expected = [read_output(texts[index]).frames[0] for index in (0, 2)]
@@ -84,8 +85,8 @@ def test_a_label_that_fails_is_listed_and_the_others_are_handed_out(launch, repl
     assert times[2][0] > max(end for _, end in times[:2])
 
 
-def test_stages_follow_each_other(launch, replay, real_aims):
-    text, atoms = real_aims('h2o_md')
+def test_stages_follow_each_other(launch, replay):
+    text, atoms = recorded('h2o_md')
     atoms.info = {'domain': 'water', 'block': 5}
     last = read_output(text).frames[-1]
     md = {'time': 0.005, 'time_step': 0.001, 'ensemble': 'NVT_parrinello', 'temperature': 300.0}
@@ -116,8 +117,8 @@ def test_stages_follow_each_other(launch, replay, real_aims):
     assert any('NVT_parrinello stands for the thermostat langevin' in text for text in reports)
 
 
-def test_where_all_fail_there_is_no_dataset(launch, replay, real_aims):
-    text, atoms = real_aims('si8_forces')
+def test_where_all_fail_there_is_no_dataset(launch, replay):
+    text, atoms = recorded('si8_forces')
     errors = 'slurmstepd: error: Detected 1 oom-kill event(s)\n'
     replay.record(SETTINGS, atoms, first_steps(text, 0), errors=errors)
     node = launch([atoms], {'kind': 'label'})
@@ -126,16 +127,16 @@ def test_where_all_fail_there_is_no_dataset(launch, replay, real_aims):
     assert node.outputs.results['counts'] == {'failed': 1}
 
 
-def test_a_trajectory_that_is_too_hot_is_ended(launch, replay, real_aims):
-    text, atoms = real_aims('h2o_md')
+def test_a_trajectory_that_is_too_hot_is_ended(launch, replay):
+    text, atoms = recorded('h2o_md')
     md = {'time': 0.005, 'time_step': 0.001, 'ensemble': 'NVE', 'initial_temperature': 300.0}
     replay.record(SETTINGS | {'md': md | {'seed': seed_of(4, 0, 0)}}, atoms, text)
     stage = {'thermostat': 'nve', 'temperature': 300, 'steps': 4, 'record_every': 1}
-    task = {'kind': 'md', 'stages': [stage, stage], 'max_temperature': 350.0}
+    task = {'kind': 'md', 'stages': [stage, stage], 'max_temperature': 300.0}
     node = launch([atoms], task, seed=4)
     assert node.exit_status == AimsReferenceWorkChain.exit_codes.ERROR_ALL_FAILED.status
     (failure,) = node.outputs.results['failures']
-    assert (failure['status'], failure['message']) == ('exploded', '374 K were reached')
+    assert (failure['status'], failure['message']) == ('exploded', '315 K were reached')
     assert node.outputs.dataset.n_frames == 4
 
 

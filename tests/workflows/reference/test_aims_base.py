@@ -18,7 +18,9 @@ from tests.replay import (
     first_steps,
     options,
     pieces_of,
+    recorded,
     species_nodes,
+    unconverged,
     without_steps,
 )
 
@@ -68,8 +70,8 @@ def mixed(settings, share, length, iterations):
     return settings | mixing | {'sc_iter_limit': iterations}
 
 
-def test_a_trajectory_goes_on_from_its_restart_file(launch, replay, real_aims):
-    text, atoms = real_aims('h2o_md')
+def test_a_trajectory_goes_on_from_its_restart_file(launch, replay):
+    text, atoms = recorded('h2o_md')
     first, again = (SETTINGS | {'md': MD | more} for more in ({'initial_temperature': 300.0}, {}))
     again['md'] = again['md'] | {'restart': True}
     replay.record(first, atoms, first_steps(text, 2), errors=OUT_OF_TIME, files=RESTART)
@@ -88,9 +90,9 @@ def test_a_trajectory_goes_on_from_its_restart_file(launch, replay, real_aims):
     np.testing.assert_array_equal(found.forces[-3:], expected[-1].forces)
 
 
-def test_a_trajectory_whose_process_was_lost_goes_on(launch, replay, real_aims, monkeypatch):
+def test_a_trajectory_whose_process_was_lost_goes_on(launch, replay, monkeypatch):
     """The job was cut short besides: its steps count, and the next attempt begins after them."""
-    text, atoms = real_aims('h2o_md')
+    text, atoms = recorded('h2o_md')
     first, again = (SETTINGS | {'md': MD | more} for more in ({'initial_temperature': 300.0}, {}))
     again['md'] = again['md'] | {'restart': True}
     replay.record(first, atoms, first_steps(text, 2), errors=OUT_OF_TIME, files=RESTART)
@@ -104,8 +106,8 @@ def test_a_trajectory_whose_process_was_lost_goes_on(launch, replay, real_aims, 
     assert steps.tolist() == list(range(len(expected)))
 
 
-def test_a_trajectory_gives_up_without_progress(launch, replay, real_aims):
-    text, atoms = real_aims('h2o_md')
+def test_a_trajectory_gives_up_without_progress(launch, replay):
+    text, atoms = recorded('h2o_md')
     settings = SETTINGS | {'md': MD | {'initial_temperature': 300.0}}
     again = SETTINGS | {'md': MD | {'restart': True}}
     replay.record(settings, atoms, first_steps(text, 2), errors=OUT_OF_TIME, files=RESTART)
@@ -119,18 +121,18 @@ def test_a_trajectory_gives_up_without_progress(launch, replay, real_aims):
 def moved(text, before, after):
     """Return an output of a relaxation that begins at the height `after`."""
     pieces = pieces_of(text)
-    pieces[0] = pieces[0].replace(f'{before:.16f}', f'{after:.16f}')
+    pieces[0] = pieces[0].replace(repr(before), repr(after))
     pieces[0] = pieces[0].replace(f'{before:.8f}', f'{after:.8f}')
     pieces[1] = pieces[1].replace('Re-initialization', 'Initialization')
     return ''.join(pieces)
 
 
-def test_a_relaxation_goes_on_from_its_last_geometry(launch, replay, real_aims):
-    text, atoms = real_aims('o2_relax')
+def test_a_relaxation_goes_on_from_its_last_geometry(launch, replay):
+    text, atoms = recorded('o2_relax')
     settings = SETTINGS | {'relaxation': {'max_force': 0.001, 'max_steps': 9}}
     replay.record(settings, atoms, first_steps(text, 2), errors=OUT_OF_TIME)
     third = read_output(text).frames[2]
-    heights = atoms.positions[0, 2], third.positions[0, 2]
+    heights = float(atoms.positions[0, 2]), float(third.positions[0, 2])
     rest = moved(without_steps(text, 2), *heights)
     left = SETTINGS | {'relaxation': {'max_force': 0.001, 'max_steps': 7}}
     replay.record(left, atoms_of(third), rest)
@@ -145,8 +147,8 @@ def test_a_relaxation_goes_on_from_its_last_geometry(launch, replay, real_aims):
     assert found.info['converged'].tolist() == [0, 0, 0, 1]
 
 
-def test_a_relaxation_ends_when_its_steps_are_used_up(launch, replay, real_aims):
-    text, atoms = real_aims('o2_relax')
+def test_a_relaxation_ends_when_its_steps_are_used_up(launch, replay):
+    text, atoms = recorded('o2_relax')
     settings = SETTINGS | {'relaxation': {'max_force': 0.001, 'max_steps': 4}}
     unrelaxed = text.replace('Present geometry is converged', 'Present geometry is not')
     replay.record(settings, atoms, unrelaxed)
@@ -156,10 +158,10 @@ def test_a_relaxation_ends_when_its_steps_are_used_up(launch, replay, real_aims)
     assert node.outputs.dataset.n_frames == 4
 
 
-def test_other_mixings_are_tried_in_turn(launch, replay, real_aims):
-    text, atoms = real_aims('si8_forces')
+def test_other_mixings_are_tried_in_turn(launch, replay):
+    text, atoms = recorded('si8_forces')
     settings = SETTINGS | {'charge_mix_param': 0.4}
-    failed = first_steps(text, 0) + pieces_of(text)[1][:3000] + '\n' + UNCONVERGED
+    failed = unconverged(text) + UNCONVERGED
     replay.record(settings, atoms, failed)
     replay.record(mixed(settings, 0.2, 12, 2000), atoms, failed)
     replay.record(mixed(settings, 0.1, 16, 4000), atoms, text)
@@ -170,9 +172,9 @@ def test_other_mixings_are_tried_in_turn(launch, replay, real_aims):
     assert node.outputs.dataset.n_frames == 1
 
 
-def test_two_other_mixings_and_no_more(launch, replay, real_aims):
-    text, atoms = real_aims('si8_forces')
-    failed = first_steps(text, 0) + pieces_of(text)[1][:3000] + '\n' + UNCONVERGED
+def test_two_other_mixings_and_no_more(launch, replay):
+    text, atoms = recorded('si8_forces')
+    failed = unconverged(text) + UNCONVERGED
     replay.record(SETTINGS, atoms, failed)
     replay.record(mixed(SETTINGS, 0.1, 12, 2000), atoms, failed)
     replay.record(mixed(SETTINGS, 0.05, 16, 4000), atoms, failed)
@@ -182,9 +184,9 @@ def test_two_other_mixings_and_no_more(launch, replay, real_aims):
     assert node.outputs.results['verdict'] == 'scf_not_converged'
 
 
-def test_a_single_point_out_of_time_mixes_differently(launch, replay, real_aims):
-    text, atoms = real_aims('si8_forces')
-    late = first_steps(text, 0) + pieces_of(text)[1][:3000] + '\n'
+def test_a_single_point_out_of_time_mixes_differently(launch, replay):
+    text, atoms = recorded('si8_forces')
+    late = unconverged(text)
     replay.record(SETTINGS, atoms, late, errors=OUT_OF_TIME)
     replay.record(mixed(SETTINGS, 0.1, 12, 2000), atoms, text)
     node = launch(atoms, SETTINGS)
@@ -192,10 +194,10 @@ def test_a_single_point_out_of_time_mixes_differently(launch, replay, real_aims)
     assert statuses(node) == codes('ERROR_OUT_OF_WALLTIME', None)
 
 
-def test_a_trajectory_whose_cycle_fails_goes_on_with_other_mixing(launch, replay, real_aims):
-    text, atoms = real_aims('h2o_md')
+def test_a_trajectory_whose_cycle_fails_goes_on_with_other_mixing(launch, replay):
+    text, atoms = recorded('h2o_md')
     settings = SETTINGS | {'md': MD | {'initial_temperature': 300.0}}
-    failed = first_steps(text, 2) + pieces_of(text)[3][:1500] + '\n' + UNCONVERGED
+    failed = unconverged(text, 3) + UNCONVERGED
     replay.record(settings, atoms, failed, files=RESTART)
     again = mixed(SETTINGS | {'md': MD | {'restart': True}}, 0.1, 12, 2000)
     replay.record(again, atoms, without_steps(text, 2), files=RESTART, needs=RESTART)
@@ -205,8 +207,8 @@ def test_a_trajectory_whose_cycle_fails_goes_on_with_other_mixing(launch, replay
     assert node.outputs.dataset.n_frames == 5
 
 
-def test_what_never_began_is_tried_once_more(launch, replay, real_aims):
-    text, atoms = real_aims('si8_forces')
+def test_what_never_began_is_tried_once_more(launch, replay):
+    text, atoms = recorded('si8_forces')
     replay.record(SETTINGS, atoms, '')
     replay.record(SETTINGS, atoms, text)
     node = launch(atoms, SETTINGS)
@@ -214,16 +216,16 @@ def test_what_never_began_is_tried_once_more(launch, replay, real_aims):
     assert statuses(node) == codes('ERROR_NOT_STARTED', None)
 
 
-def test_what_never_begins_is_given_up(launch, replay, real_aims):
-    _, atoms = real_aims('si8_forces')
+def test_what_never_begins_is_given_up(launch, replay):
+    _, atoms = recorded('si8_forces')
     replay.record(SETTINGS, atoms, '')
     node = launch(atoms, SETTINGS)
     assert statuses(node) == 2 * codes('ERROR_NOT_STARTED')
     assert node.exit_status == codes('ERROR_NOT_STARTED')[0]
 
 
-def test_out_of_memory_is_not_repeated(launch, replay, real_aims):
-    text, atoms = real_aims('si8_forces')
+def test_out_of_memory_is_not_repeated(launch, replay):
+    text, atoms = recorded('si8_forces')
     errors = 'slurmstepd: error: Detected 1 oom-kill event(s)\n'
     replay.record(SETTINGS, atoms, first_steps(text, 0), errors=errors)
     node = launch(atoms, SETTINGS)

@@ -9,7 +9,7 @@ from aiida.engine import run_get_node
 
 from aiida_enne.data.species import install_species
 from aiida_enne.workflows.reference.liquid import LiquidWorkChain
-from tests.replay import species_text
+from tests.aims_writer import species_text
 
 COLD = {
     'temperatures': [400.0],

@@ -7,7 +7,7 @@ from aiida_enne.data.species import install_species
 from aiida_enne.science.structures.phases import PHASES
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.study.study import StudyWorkChain
-from tests.replay import species_text
+from tests.aims_writer import species_text
 
 
 @pytest.fixture
