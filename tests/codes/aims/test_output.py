@@ -177,7 +177,7 @@ def test_every_real_output_shows_its_numbers(name, aims_text):
             assert frame.forces[0].tolist() == force
 
 
-def test_the_three_energies_differ_where_electrons_have_entropy(aims_text):
+def test_the_three_energies_of_a_real_output_differ_where_electrons_have_entropy(aims_text):
     energies = read_output(aims_text('real o2_relax')).frames[0].energies
     assert energies.uncorrected == -0.409207017064519e04
     assert energies.corrected == -0.409209838012479e04
@@ -229,10 +229,13 @@ def test_relaxed_geometries_of_real_outputs_are_those_before_their_cycle(aims_te
     assert heights[:2] + heights[3:] == [0.622978, 0.61665612, 0.61383570]
 
 
-def test_input_positions_keep_all_their_digits(aims_text):
+def test_input_positions_keep_all_their_digits():
     run = run_of('si_forces_stress')
     np.testing.assert_array_equal(read_output(run.text).frames[0].positions, run.atoms.positions)
     assert np.abs(run.atoms.positions - run.atoms.positions.round(8)).max() > 0
+
+
+def test_input_positions_of_a_real_output_keep_all_their_digits(aims_text):
     (frame,) = read_output(aims_text('real si_forces_stress')).frames
     assert frame.positions[1].tolist() == [
         1.9335450000000003,
@@ -252,21 +255,27 @@ def test_self_consistency_history_of_real_outputs(aims_text):
     assert (light[-1].density, light[-1].forces) == (0.19e-06, 0.17e-04)
 
 
-def test_timings(aims_text):
-    output = read_output(aims_text('si_forces_stress'))
+def test_timings():
+    output = read_output(run_of('si_forces_stress').text)
     expected = {'Total time': 54.25, 'Preparation time': 0.153, 'Total time for density': 11.5}
     assert (output.timings, output.wall_time) == (expected, 54.25)
+
+
+def test_timings_of_a_real_output(aims_text):
     timings = read_output(aims_text('real h2o_md')).timings
     assert len(timings) == 13
     assert timings['Preparation time'] == 0.153
     assert timings['Total time for Hartree multipole sum'] == 47.68
 
 
-def test_warnings_are_paragraphs_and_each_is_given_once(aims_text):
-    assert read_output(aims_text('si_forces_stress')).warnings == (
+def test_warnings_are_paragraphs_and_each_is_given_once():
+    assert read_output(run_of('si_forces_stress').text).warnings == (
         'WARNING: a flag was set that needs care. It is not set by default.',
         'The moments of geometry.in are ignored.',
     )
+
+
+def test_warnings_of_real_outputs(aims_text):
     assert read_output(aims_text('real si_forces_stress')).warnings == (
         'WARNING: If you use this flag, you should really know what you are doing. '
         'DO NOT keep this flag set by default in all your control.in files.',
