@@ -3,10 +3,10 @@
 from typing import Any
 
 from aiida import orm
-from aiida.common.datastructures import CalcJobState
+from aiida.common import CalcJobState
 from aiida.engine import CalcJob, CalcJobProcessSpec
-from aiida.engine.processes.calcjobs.tasks import UPDATE_COMMAND
-from plumpy.process_states import Wait
+
+from aiida_enne.aiida_private import waiting
 
 #: What may be the key of a node: the column of the database has 32 bits.
 KEYS = range(1, 2**31)
@@ -63,7 +63,7 @@ class FollowingCalcJob(CalcJob):
         self.node.set_job_id(lost.get_job_id())
         self.node.set_state(CalcJobState.WITHSCHEDULER)
         self.out('remote_folder', self._work_folder(lost))
-        return Wait(msg=f'Waiting for the job of {lost}', data=UPDATE_COMMAND)
+        return waiting(f'Waiting for the job of {lost}')
 
     def _work_folder(self, lost: orm.CalcJobNode) -> orm.RemoteData:
         """Return the output that may be there already, where a worker was killed in `run`."""

@@ -109,7 +109,7 @@ class NodeParam(click.ParamType):
             return value
         load_profile(ctx)
         from aiida.common.exceptions import MultipleObjectsError, NotExistent
-        from aiida.orm.utils.loaders import NodeEntityLoader
+        from aiida.orm import NodeEntityLoader
         from aiida.plugins import DataFactory
 
         classes = tuple(DataFactory(name) for name in self.entry_points)

@@ -72,9 +72,9 @@ def check_broker(profile: Any) -> Iterator[Verdict]:
 
 def check_daemon(profile: Any) -> Iterator[Verdict]:
     """Count the workers; who waits for a daemon that does not run waits for ever."""
-    from aiida.cmdline.utils.daemon import validate_daemon_env
-    from aiida.engine.daemon.client import DaemonException
     from aiida.manage import get_manager
+
+    from aiida_enne.aiida_private import DaemonException, validate_daemon_env
 
     if profile.process_control_backend is None:
         return
@@ -143,7 +143,7 @@ def check_settings() -> Iterator[Verdict]:
 
 def check_disk() -> Verdict:
     """Look at the space where the nodes are kept."""
-    from aiida.manage.configuration.settings import AiiDAConfigDir
+    from aiida.manage import AiiDAConfigDir
 
     folder = AiiDAConfigDir.get()
     free = shutil.disk_usage(folder).free

@@ -194,7 +194,7 @@ def check_daemon() -> None:
     Raises:
         click.ClickException: If the profile has no broker or its daemon does not run.
     """
-    from aiida.engine.daemon.client import get_daemon_client
+    from aiida.engine import get_daemon_client
     from aiida.manage import get_manager
 
     if get_manager().get_broker() is None:

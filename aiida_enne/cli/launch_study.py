@@ -36,6 +36,7 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
 
     `--dry-run` prints what it costs, part by part, and the assumptions behind that.
     """
+    from aiida_enne.aiida_private import inputs_of
     from aiida_enne.cli.plan import describe_costs, plain
     from aiida_enne.science.plans.costs import Assumptions
     from aiida_enne.science.plans.study_costs import estimate
@@ -50,7 +51,7 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
         overrides=read_overrides(options['overrides']),
     )
     if options['dry_run']:
-        parts = estimate(plain(builder._inputs(prune=True)), assumptions)
+        parts = estimate(plain(inputs_of(builder)), assumptions)
         click.echo(describe_costs(parts, assumptions))
     hint_at_caching()
     start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from aiida_enne.aiida_private import inputs_of
 from aiida_enne.cli.common import table
 
 
 def describe(builder: Any) -> str:
     """Say which process would run, with which inputs, on which computer."""
     lines = [f'Would run {builder.process_class.__name__} with']
-    lines += [f'  {name}: {text}' for name, text in _flat(builder._inputs(prune=True))]
+    lines += [f'  {name}: {text}' for name, text in _flat(inputs_of(builder))]
     return '\n'.join(lines)
 
 

@@ -67,8 +67,9 @@ def run_probe(
 def job_script(code: Any, scheduler: Any, *, gpus: int) -> str:
     """Return the script that AiiDA would write for a job of this code."""
     from aiida.common.datastructures import CodeRunMode
-    from aiida.schedulers.datastructures import JobTemplate, JobTemplateCodeInfo
+    from aiida.schedulers import JobTemplate
 
+    from aiida_enne.aiida_private import JobTemplateCodeInfo
     from aiida_enne.machines import schedulers
     from aiida_enne.workflows.protocols.machine import job_options
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from aiida import orm
 from aiida.manage import get_manager
-from aiida.tools.archive import create_archive
-from aiida.tools.graph.graph_traversers import get_nodes_export
+from aiida.tools import create_archive
+
+from aiida_enne.aiida_private import get_nodes_export
 
 #: Floating-point numbers barely compress: level 6 takes seven times as long for eight percent.
 COMPRESSION = 1

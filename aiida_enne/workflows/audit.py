@@ -14,6 +14,7 @@ from aiida.engine import (
     WorkChain,
 )
 
+from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.calculations.functions import audit_ensemble
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.statistics import StatisticsData
@@ -107,9 +108,7 @@ class AuditWorkChain(WorkChain):
         predict = PredictionWorkChain.get_builder_from_protocol(
             code, models, datasets, protocol=protocol, overrides=chosen.get('predict')
         )
-        builder._update(
-            {**predict._inputs(prune=True), 'audit': orm.Dict(chosen['audit']), **inputs}
-        )
+        fill_builder(builder, {**inputs_of(predict), 'audit': orm.Dict(chosen['audit']), **inputs})
         return builder
 
     def predict(self) -> ToContext:

@@ -16,6 +16,7 @@ from aiida.engine import (
     while_,
 )
 
+from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.nequip_predict import (
     NequipPredictCalculation as Predict,
 )
@@ -157,7 +158,7 @@ class PredictionWorkChain(WorkChain):
         chosen['predict']['code'] = code
         builder = cls.get_builder()
         nodes = {'models': dict(models), 'datasets': dict(datasets)}
-        builder._update({**chosen, **nodes, **inputs})
+        fill_builder(builder, {**chosen, **nodes, **inputs})
         return builder
 
     def list_jobs(self) -> None:

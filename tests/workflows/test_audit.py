@@ -2,6 +2,7 @@
 
 import pytest
 
+from aiida_enne.aiida_private import inputs_of
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.workflows.audit import AuditWorkChain, validate_inputs
 from tests.audited import model
@@ -17,7 +18,7 @@ def build(dataset, aiida_code_installed):
         builder = AuditWorkChain.get_builder_from_protocol(
             code, models, datasets or {'mine': dataset}, protocol='test', overrides=options
         )
-        return builder, validate_inputs(builder._inputs(prune=True), AuditWorkChain.spec().inputs)
+        return builder, validate_inputs(inputs_of(builder), AuditWorkChain.spec().inputs)
 
     return run
 

@@ -9,6 +9,7 @@ from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 
+from aiida_enne.aiida_private import inputs_of
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
@@ -69,7 +70,7 @@ def test_wrong_inputs_are_refused(code, alloy, change, message):
     builder = PredictionWorkChain.get_builder_from_protocol(
         code, models, {'alloy': alloy}, protocol='test'
     )
-    inputs = builder._inputs(prune=True)
+    inputs = inputs_of(builder)
     if 'splits' in change:
         change['splits'] = dict.fromkeys(change['splits'], make_split(alloy))
     if change.get('datasets') == 'other':

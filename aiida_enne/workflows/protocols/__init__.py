@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 from aiida import orm
-from aiida.engine import Process, ProcessBuilder
-from aiida.engine.processes.ports import PortNamespace
+from aiida.engine import PortNamespace, Process, ProcessBuilder
 
+from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.workflows.protocols.machine import queue
 
 
@@ -52,14 +52,14 @@ def fill(process_class: type[Process], inputs: dict[str, Any], code: orm.Abstrac
         code: Put wherever the specification has a required port `code`.
     """
     builder = process_class.get_builder()
-    builder._update(with_code(process_class.spec().inputs, inputs, code))
+    fill_builder(builder, with_code(process_class.spec().inputs, inputs, code))
     return builder
 
 
 def complaint(builder: ProcessBuilder) -> str | None:
     """Return why a process would refuse the inputs of its builder, or None if it takes them."""
     ports = builder.process_class.spec().inputs
-    error = ports.validate(ports.pre_process(builder._inputs(prune=True)))
+    error = ports.validate(ports.pre_process(inputs_of(builder)))
     return None if error is None else str(error)
 
 

@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.common.exceptions import EntryPointError
 from aiida.engine import ProcessBuilder, ProcessSpec
 
+from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.engine import load_engine
 
@@ -65,7 +66,7 @@ def refusal(engine: str, inputs: Mapping[str, Any], **owned: Any) -> str | None:
     process = load_engine(engine)
     builder = process.get_builder()
     try:
-        builder._update({**thaw(inputs), **owned})
+        fill_builder(builder, {**thaw(inputs), **owned})
     except (AttributeError, TypeError, ValueError) as exception:
         return f'the engine `{engine}` refuses `inputs`: {exception}'
     why = protocols.complaint(builder)
@@ -74,7 +75,7 @@ def refusal(engine: str, inputs: Mapping[str, Any], **owned: Any) -> str | None:
 
 def engine_inputs(builder: ProcessBuilder) -> dict[str, Any]:
     """Return what goes into the namespace `inputs`: all of a builder that no workflow sets."""
-    return {key: value for key, value in builder._inputs(prune=True).items() if key not in OWNED}
+    return {key: value for key, value in inputs_of(builder).items() if key not in OWNED}
 
 
 def thaw(inputs: Any) -> Any:

@@ -16,6 +16,7 @@ from aiida.engine import (
     while_,
 )
 
+from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.labelling import cut_configurations, join_labels
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
@@ -110,7 +111,7 @@ class LabelWorkChain(WorkChain):
         )
         builder = cls.get_builder()
         nodes = {'configurations': configurations, 'engine': engine}
-        builder._update({**chosen, **nodes, 'inputs': engine_inputs(inner)})
+        fill_builder(builder, {**chosen, **nodes, 'inputs': engine_inputs(inner)})
         return builder
 
     def cut(self) -> None:

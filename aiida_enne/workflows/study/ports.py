@@ -8,6 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import PortNamespace, ProcessSpec
 
+from aiida_enne.aiida_private import inputs_of
 from aiida_enne.codes.ase import ENSEMBLE
 from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT
 from aiida_enne.science.plans.scans import DRAW_SEED, Base, plan_scan
@@ -168,7 +169,7 @@ def from_protocol(
         builder = process.get_builder_from_protocol(
             code, *position, engine, protocol=names[name], overrides=given
         )
-        filled = builder._inputs(prune=True)
+        filled = inputs_of(builder)
         inputs[name] = {key: value for key, value in filled.items() if key not in owned}
     del chosen['inputs']
     given = chosen.pop('ensemble')

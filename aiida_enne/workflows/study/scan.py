@@ -17,6 +17,7 @@ from aiida.engine import (
 )
 from aiida.manage.caching import get_use_cache
 
+from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.calculations.nequip_predict import NequipPredictCalculation as Predict
 from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.calculations.scans import summarise_scan
@@ -174,7 +175,7 @@ class ScanWorkChain(Branches):
         )
         if why := split.mismatch(dataset):
             raise ValueError(why)
-        given = {'ensemble': ensemble._inputs(prune=True)}
+        given = {'ensemble': inputs_of(ensemble)}
         trained = dataset.get_configurations().domains[split.get_split().train]
         base = scanning.base_of(given, split, np.unique(trained).tolist())
         known = {
@@ -182,9 +183,9 @@ class ScanWorkChain(Branches):
             'splits': {TRAINING: split},
             'pool': split,
         }
-        asked = prediction._inputs(prune=True)
+        asked = inputs_of(prediction)
         builder = cls.get_builder()
-        builder._update(scanning.scan_inputs(scan, base, given['ensemble'], asked, known))
+        fill_builder(builder, scanning.scan_inputs(scan, base, given['ensemble'], asked, known))
         builder.max_concurrent = scan.get('max_concurrent', 1)
         return builder
 

@@ -8,6 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, while_
 
+from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.functions import split_dataset
 from aiida_enne.calculations.relaxations import take_lattice_constant
 from aiida_enne.calculations.study import map_split, take_production, thin_training
@@ -85,7 +86,7 @@ class StudyWorkChain(Branches):
         """
         inputs = ports.from_protocol(code, python or code, engine, protocol, overrides)
         builder = cls.get_builder()
-        builder._update(inputs)
+        fill_builder(builder, inputs)
         return builder
 
     def begin(self) -> None:

@@ -18,6 +18,7 @@ from aiida.engine import (
 )
 from aiida.manage.caching import get_use_cache
 
+from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.ensemble import summarise_ensemble
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
 from aiida_enne.data.dataset import DatasetData
@@ -104,7 +105,7 @@ class EnsembleWorkChain(WorkChain):
         inputs |= {'dataset': dataset}
         inputs |= {'splits': dict(split)} if isinstance(split, Mapping) else {'split': split}
         builder = cls.get_builder()
-        builder._update(inputs)
+        fill_builder(builder, inputs)
         return builder
 
     def find_known(self) -> None:

@@ -9,6 +9,7 @@ from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.plugins import CalculationFactory
 
+from aiida_enne.aiida_private import inputs_of
 from aiida_enne.data.model import ModelData
 from aiida_enne.workflows.demo import DemoWorkChain
 from aiida_enne.workflows.prediction import PredictionWorkChain
@@ -74,7 +75,7 @@ def training(code, dataset, split, protocol='paper', **overrides):
 
 
 def training_script(builder, dataset, split):
-    inputs = builder.training.train._inputs(prune=True)
+    inputs = inputs_of(builder.training.train)
     inputs |= {'dataset': dataset, 'split': split, 'seeds': {'seed_1': orm.Int(1)}}
     return job_script('enne.nequip.train', inputs)
 
@@ -92,7 +93,7 @@ def test_prediction_on_a_gpu(make_code, dataset, file_regression):
         make_code('slurm'), models, {'cu': dataset}, protocol='paper'
     )
     assert builder.predict.device == 'cuda'
-    inputs = builder.predict._inputs(prune=True) | {'dataset': dataset, 'models': models}
+    inputs = inputs_of(builder.predict) | {'dataset': dataset, 'models': models}
     file_regression.check(job_script('enne.nequip.predict', inputs), extension='.sh')
 
 

@@ -7,6 +7,7 @@ from aiida.engine import run_get_node
 from ase import Atoms
 from ase.build import bulk
 
+from aiida_enne.aiida_private import inputs_of
 from aiida_enne.codes.aims.control import k_grid
 from aiida_enne.codes.aims.output import read_output
 from aiida_enne.codes.aims.tasks import seed_of
@@ -184,7 +185,7 @@ def test_protocols(family, replay_code, protocol):
     assert (parameters['xc'], parameters['sc_iter_limit']) == ('pw91_gga', 77)
     assert builder.base.aims.species['Si'].level == 'light'
     assert builder.thermostats.get_dict() == {'langevin': 'NVT_parrinello'}
-    assert AimsReferenceWorkChain.spec().inputs.validate(builder._inputs(prune=True)) is None
+    assert AimsReferenceWorkChain.spec().inputs.validate(inputs_of(builder)) is None
 
 
 def test_a_protocol_without_species_says_what_is_missing(replay_code):

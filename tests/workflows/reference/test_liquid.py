@@ -7,6 +7,7 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 
+from aiida_enne.aiida_private import inputs_of
 from aiida_enne.data.species import install_species
 from aiida_enne.workflows.reference.liquid import LiquidWorkChain
 from tests.aims_writer import species_text
@@ -119,7 +120,7 @@ def test_the_paper(build):
     assert stages['production']['record_every'] == 1
     assert (
         LiquidWorkChain.spec().inputs.validate(
-            LiquidWorkChain.spec().inputs.pre_process(inputs._inputs(prune=True))
+            LiquidWorkChain.spec().inputs.pre_process(inputs_of(inputs))
         )
         is None
     )
@@ -159,10 +160,10 @@ def test_fhi_aims_takes_the_same_series(replay_code, tmp_path, protocol):
     install_species(folder)
     builder = LiquidWorkChain.get_builder_from_protocol(replay_code, 'aims', protocol=protocol)
     ports = LiquidWorkChain.spec().inputs
-    assert ports.validate(ports.pre_process(builder._inputs(prune=True))) is None
+    assert ports.validate(ports.pre_process(inputs_of(builder))) is None
     stages = builder.stages.get_dict()
     stages['melt'] |= {'thermostat': 'npt'}  # FHI-aims has none, and it is said before a job runs
     stages['melt'].pop('friction')
     builder.stages = orm.Dict(stages)
-    error = ports.validate(ports.pre_process(builder._inputs(prune=True)))
+    error = ports.validate(ports.pre_process(inputs_of(builder)))
     assert 'FHI-aims has no thermostat npt' in str(error)

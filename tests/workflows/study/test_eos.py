@@ -5,6 +5,7 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 
+from aiida_enne.aiida_private import inputs_of
 from aiida_enne.science.structures.phases import PHASES
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.study.eos import EquationOfStateWorkChain
@@ -20,7 +21,7 @@ def build(python):
 
 def refused(builder):
     ports = EquationOfStateWorkChain.spec().inputs
-    return ports.validate(ports.pre_process(builder._inputs(prune=True)))
+    return ports.validate(ports.pre_process(inputs_of(builder)))
 
 
 @pytest.mark.lammps

@@ -3,6 +3,7 @@
 import pytest
 from aiida import orm
 
+from aiida_enne.aiida_private import inputs_of
 from aiida_enne.data.species import install_species
 from aiida_enne.science.structures.phases import PHASES
 from aiida_enne.workflows import protocols
@@ -25,7 +26,7 @@ def build(python):
 def refused(builder, **changes):
     ports = StudyWorkChain.spec().inputs
     nodes = {k: v if k == 'max_concurrent' else orm.to_aiida_type(v) for k, v in changes.items()}
-    inputs = builder._inputs(prune=True) | nodes
+    inputs = inputs_of(builder) | nodes
     error = ports.validate(ports.pre_process(inputs))
     return None if error is None else str(error)
 
@@ -65,7 +66,7 @@ def test_the_paper(build, replay_code, tmp_path):
 def test_parts_can_be_left_out(build):
     builder = build(surface=None, own=None, defect=None, scans=None)
     assert refused(builder) is None
-    given = builder._inputs(prune=True)
+    given = inputs_of(builder)
     assert not {'surface', 'own', 'defect'} & set(given)
     assert refused(build(eos=None)) == (
         "Error occurred validating port 'inputs': defect and surface need a lattice constant: give "
