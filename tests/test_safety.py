@@ -224,7 +224,7 @@ def test_a_model_of_an_archive_is_only_bytes(aiida_profile_clean):
     known = {'identity': 'x', 'seed': 1, 'weights_sha256': '0' * 64, 'elements': ['Cu']}
     node = ModelData.from_files(pickle.dumps(Hostile()), {}, **known).store()
     assert node.base.caching.get_hash()
-    assert node.export(Path('a.ckpt')).read_bytes() == pickle.dumps(Hostile())
+    assert node.write_checkpoint(Path('a.ckpt')).read_bytes() == pickle.dumps(Hostile())
     text = b'a: !!python/object/apply:os.system [touch owned]'
     other = ModelData.from_files(b'', {}, **known)
     other.base.repository.put_object_from_bytes(text, 'config.yaml')

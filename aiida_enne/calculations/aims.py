@@ -9,7 +9,7 @@ import numpy as np
 from aiida import orm
 from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJobProcessSpec, PortNamespace
+from aiida.engine import CalcJobProcessSpec
 from ase.data import chemical_symbols
 
 from aiida_enne.calculations.following import FollowingCalcJob
@@ -34,7 +34,7 @@ def validate_parameters(node: orm.Dict, _: Any) -> str | None:
     return None
 
 
-def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check what concerns two inputs: index, species, fixed atoms, velocities, restarts."""
     if not {'configurations', 'index', 'parameters', 'species'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
@@ -110,12 +110,8 @@ class AimsCalculation(FollowingCalcJob):
             help='Work directory with the restart file of a trajectory.',
         )
         spec.inputs.validator = validate_inputs
-        options = spec.inputs['metadata']['options']
-        options['parser_name'].default = 'enne.aims'
-        options['input_filename'].default = aims.CONTROL
-        options['output_filename'].default = aims.OUTPUT
-        options['resources'].default = {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
-        options['withmpi'].default = True
+        files = {'input_filename': aims.CONTROL, 'output_filename': aims.OUTPUT}
+        cls.set_defaults(spec, parser_name='enne.aims', withmpi=True, **files)
         spec.output(
             'dataset',
             valid_type=DatasetData,

@@ -7,7 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJobProcessSpec, PortNamespace
+from aiida.engine import CalcJobProcessSpec
 
 from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.codes import ase
@@ -44,7 +44,7 @@ def validate_checkpoint(seconds: float, _: Any) -> str | None:
     return None if seconds >= 0 else f'`checkpoint_seconds` must not be negative, got {seconds}'
 
 
-def validate_members(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_members(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that members are given where they are the calculator, and only there."""
     if not {'calculator', 'models'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
@@ -60,7 +60,7 @@ def validate_members(inputs: dict[str, Any], ports: PortNamespace) -> str | None
     return None
 
 
-def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check what concerns two inputs: members, the seed of dynamics, the fixed atoms."""
     if reason := validate_members(inputs, ports):
         return reason
@@ -144,12 +144,8 @@ class AseRunCalculation(FollowingCalcJob):
             help='Seconds between two checkpoints; the result does not depend on it.',
         )
         spec.inputs.validator = validate_inputs
-        options = spec.inputs['metadata']['options']
-        options['parser_name'].default = 'enne.ase.run'
-        options['input_filename'].default = ase.JOB
-        options['output_filename'].default = 'aiida.out'
-        options['resources'].default = {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
-        options['withmpi'].default = False
+        files = {'input_filename': ase.JOB, 'output_filename': 'aiida.out'}
+        cls.set_defaults(spec, parser_name='enne.ase.run', **files)
         spec.output('dataset', valid_type=DatasetData, required=False, help='All labelled frames.')
         spec.output('results', valid_type=orm.Dict, help='What became of every configuration.')
         cls.define_exit_codes(spec)

@@ -10,7 +10,7 @@ from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
+from aiida_enne.science.uncertainty.alignment import By, Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit
 
 Predictions = Mapping[str, PredictionData]
@@ -48,7 +48,7 @@ def tabulate(dataset: DatasetData, predictions: Predictions) -> Table:
     return dataset.get_configurations().select(indices), energies, forces
 
 
-def align(tables: Mapping[str, Table], *, domain: str, by: str) -> Offsets:
+def align(tables: Mapping[str, Table], *, domain: str, by: By) -> Offsets:
     """Return the offsets of the reference and of every member on the reference domain.
 
     Raises:

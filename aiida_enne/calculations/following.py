@@ -8,6 +8,8 @@ from aiida.engine import CalcJob, CalcJobProcessSpec
 
 from aiida_enne.aiida_private import waiting
 
+#: Resources of a job that is one process.
+ONE_PROCESS = {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
 #: What may be the key of a node: the column of the database has 32 bits.
 KEYS = range(1, 2**31)
 
@@ -38,6 +40,7 @@ class FollowingCalcJob(CalcJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
+        cls.set_defaults(spec, resources=ONE_PROCESS, withmpi=False)
         # kept nowhere: a restart with other inputs or a copy from the cache must not follow too
         spec.input(
             'follow',
@@ -48,12 +51,19 @@ class FollowingCalcJob(CalcJob):
             help='PK of a job with the same inputs that is to be followed, its process being lost.',
         )
 
+    @staticmethod
+    def set_defaults(spec: CalcJobProcessSpec, **options: Any) -> None:
+        """Set the defaults of options of the job, by name."""
+        ports: Any = spec.inputs
+        for name, value in options.items():
+            ports['metadata']['options'][name].default = value
+
     async def run(self) -> Any:
         """Take the other job over, or run as any job does, from the cache included."""
         pk = self.inputs.get('follow')
         if pk is None or self.node.exit_status is not None or self.inputs.metadata.dry_run:
             return await super().run()
-        lost = orm.load_node(pk)
+        lost: Any = orm.load_node(pk)
         if lost.base.caching.get_hash() != self.node.base.caching.get_hash():
             self.logger.warning(f'{lost} has other inputs and is not followed')
             return await super().run()
@@ -65,7 +75,7 @@ class FollowingCalcJob(CalcJob):
         self.out('remote_folder', self._work_folder(lost))
         return waiting(f'Waiting for the job of {lost}')
 
-    def _work_folder(self, lost: orm.CalcJobNode) -> orm.RemoteData:
+    def _work_folder(self, lost: orm.CalcJobNode) -> orm.Node:
         """Return the output that may be there already, where a worker was killed in `run`."""
         link = self.node.base.links.get_outgoing(link_label_filter='remote_folder').first()
         if link is not None:

@@ -13,7 +13,8 @@ from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.data import splits
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.structures.recipes import build
-from aiida_enne.science.uncertainty.audit import AuditOptions, audit
+from aiida_enne.science.uncertainty.audit import audit
+from aiida_enne.science.uncertainty.options import AuditOptions
 
 
 @calcfunction

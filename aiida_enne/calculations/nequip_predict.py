@@ -7,7 +7,7 @@ import numpy as np
 from aiida import orm
 from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJobProcessSpec, PortNamespace
+from aiida.engine import CalcJobProcessSpec
 
 from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.data.configurations import ConfigurationsData
@@ -41,7 +41,7 @@ def validate_models(models: dict[str, ModelData], _: Any) -> str | None:
     return None if models else '`models` must hold at least one member'
 
 
-def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that split and members fit the dataset."""
     if 'dataset' not in ports or 'models' not in ports:
         return None  # a workflow has excluded them and validates them itself
@@ -122,11 +122,8 @@ class NequipPredictCalculation(FollowingCalcJob):
         )
         cls.define_settings(spec)
         spec.inputs.validator = validate_inputs
-        options = spec.inputs['metadata']['options']
-        options['parser_name'].default = 'enne.nequip.predict'
-        options['output_filename'].default = 'nequip_predict.out'
-        options['withmpi'].default = False
-        options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+        files = {'parser_name': 'enne.nequip.predict', 'output_filename': 'nequip_predict.out'}
+        cls.set_defaults(spec, **files)
 
         spec.output_namespace(
             'predictions', valid_type=PredictionData, dynamic=True, help='By label.'

@@ -9,7 +9,7 @@ import yaml
 from aiida import orm
 from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
-from aiida.engine import CalcJobProcessSpec, PortNamespace
+from aiida.engine import CalcJobProcessSpec
 
 from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.data.dataset import DatasetData
@@ -51,7 +51,7 @@ def validate_natural(number: int, _: Any) -> str | None:
     return None if number >= 0 else f'expected at least 0, got {number}'
 
 
-def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that the split is one of the dataset."""
     if 'dataset' not in ports or 'split' not in ports:
         return None  # a workflow has excluded them and validates by submitting
@@ -116,11 +116,8 @@ class NequipTrainCalculation(FollowingCalcJob):
             help='GPUs of the job that the processes are dealt out to; 0 leaves them alone.',
         )
         spec.inputs.validator = validate_inputs
-        options = spec.inputs['metadata']['options']
-        options['parser_name'].default = 'enne.nequip.train'
-        options['output_filename'].default = 'nequip_train.out'
-        options['withmpi'].default = False
-        options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+        files = {'parser_name': 'enne.nequip.train', 'output_filename': 'nequip_train.out'}
+        cls.set_defaults(spec, **files)
 
         spec.output_namespace('models', valid_type=ModelData, dynamic=True, help='By label.')
         spec.output_namespace('histories', valid_type=orm.ArrayData, dynamic=True, help='By label.')
@@ -179,10 +176,10 @@ class NequipTrainCalculation(FollowingCalcJob):
         job.provenance_exclude_list = [training.TRAIN, training.VALIDATION]
         job.retrieve_list = [options.output_filename]
         for label in inputs.seeds:
-            member = f'{training.MEMBERS}/{label}'
+            place = f'{training.MEMBERS}/{label}'
             names = ('log', training.HISTORY, training.PROGRESS, training.RESULT)
-            job.retrieve_list += [(f'{member}/{name}', '.', 3) for name in names]
-            job.retrieve_list.append((f'{member}/{training.CHECKPOINTS}/{training.BEST}', '.', 4))
+            job.retrieve_list += [(f'{place}/{name}', '.', 3) for name in names]
+            job.retrieve_list.append((f'{place}/{training.CHECKPOINTS}/{training.BEST}', '.', 4))
         if 'parent_folder' in inputs:
             parent = inputs.parent_folder
             job.remote_copy_list = [

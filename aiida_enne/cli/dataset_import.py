@@ -124,4 +124,4 @@ def _store(
 def _progress(frames: Iterable[Any], name: str, total: int | None) -> Iterable[Any]:
     from tqdm import tqdm
 
-    return tqdm(frames, desc=name, total=total, unit=' frames', disable=None, leave=False)
+    yield from tqdm(frames, desc=name, total=total, unit=' frames', disable=None, leave=False)

@@ -94,7 +94,7 @@ def run(builder: Any, code: Any) -> Any:
         if isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.WARNING)
     with watch_code(code, before='reference calculations', after='predicting'):
-        return run_get_node(builder).node
+        return run_get_node(builder)[1]
 
 
 def _verdi(*arguments: str) -> None:

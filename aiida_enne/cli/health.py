@@ -113,7 +113,7 @@ def broker_answers() -> bool:
     broker = get_manager().get_broker()
     for _ in range(PATIENCE):
         with override_log_level():
-            if broker.probe_service_status().get('connected'):
+            if broker is not None and broker.probe_service_status().get('connected'):
                 return True
         time.sleep(1)
     return False

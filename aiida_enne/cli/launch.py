@@ -114,10 +114,11 @@ def audit(
         chosen['alignment'] = {'domain': align_domain, 'by': align_by}
     if training_domain:
         chosen['training_domains'] = list(training_domain)
-    members = provenance.find_ensemble(training).members
+    known = provenance.find_ensemble(training).members
+    members: dict[str, Any] = {member.label: orm.load_node(member.uuid) for member in known}
     builder = AuditWorkChain.get_builder_from_protocol(
         options['code'],
-        {member.label: orm.load_node(member.uuid) for member in members},
+        members,
         {label: dataset},
         protocol=options['protocol'],
         overrides=overrides,
@@ -182,7 +183,7 @@ def start(builder: Any, code: Any, *, daemon: bool, dry_run: bool) -> None:
     from aiida.engine import run_get_node
 
     with watch_code(code):
-        node = run_get_node(builder).node
+        _, node = run_get_node(builder)
     click.echo(f'{node.process_label} <{node.pk}> {node.uuid}')
     if not node.is_finished_ok:
         raise click.ClickException(f'exit status {node.exit_status}: {node.exit_message}')

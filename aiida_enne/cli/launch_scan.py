@@ -28,6 +28,7 @@ EXAMPLE = '{kind: sizes, sizes: [100, 500, 1000]}'
 @click.pass_context
 def scan(
     context: click.Context,
+    /,
     dataset: Any,
     split: Any,
     text: str,

@@ -95,8 +95,8 @@ def find_code(label: str, computer: str) -> Any:
 
 def wanted(machine: Machine) -> dict[str, Any]:
     """Return what the file says of the computer, by name."""
-    names = ('host', 'transport', 'scheduler', 'scratch', 'mpirun', 'cores', 'prepend')
-    names += ('poll_interval', 'safe_interval', 'login_shell', 'defaults')
+    names = ['host', 'transport', 'scheduler', 'scratch', 'mpirun', 'cores', 'prepend']
+    names += ['poll_interval', 'safe_interval', 'login_shell', 'defaults']
     return {name: getattr(machine, name) for name in names}
 
 
@@ -143,7 +143,10 @@ def bring_up(machine: Machine, computer: Any) -> Any:
     computer.set_minimum_job_poll_interval(machine.poll_interval)
     computer.set_property(PROPERTY, machine.defaults)
     computer.store()
-    settings = {'safe_interval': machine.safe_interval, 'use_login_shell': machine.login_shell}
+    settings: dict[str, Any] = {
+        'safe_interval': machine.safe_interval,
+        'use_login_shell': machine.login_shell,
+    }
     if machine.transport == 'core.ssh_async':
         settings |= {'host': machine.host, 'backend': 'asyncssh'}
     computer.configure(**settings)

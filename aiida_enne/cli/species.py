@@ -35,12 +35,12 @@ def list_(elements: bool) -> None:
     if not families:
         click.echo('no species: `aiida-enne species install FOLDER` registers those of a folder')
     elif elements:
-        rows = [
+        nodes = [
             (label, element, node.pk, node.sha256[:12])
             for label, members in families
             for element, node in sorted(members.items())
         ]
-        click.echo(table(rows, ('family', 'element', 'pk', 'sha256')))
+        click.echo(table(nodes, ('family', 'element', 'pk', 'sha256')))
     else:
         rows = [(label, len(members), ' '.join(sorted(members))) for label, members in families]
         click.echo(table(rows, ('family', 'n', 'elements')))

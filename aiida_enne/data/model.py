@@ -39,9 +39,9 @@ class ModelData(orm.Data):
 
     def get_config(self) -> dict[str, Any]:
         """Return the NequIP configuration."""
-        return dict(yaml.safe_load(self.base.repository.get_object_content(CONFIG)))
+        return dict(yaml.safe_load(self.base.repository.get_object_content(CONFIG, 'r')))
 
-    def export(self, path: Path) -> Path:
+    def write_checkpoint(self, path: Path) -> Path:
         """Write the checkpoint, for `nequip-compile`, `nequip-package` or a restart."""
         path.write_bytes(self.base.repository.get_object_content(CHECKPOINT, mode='rb'))
         return path

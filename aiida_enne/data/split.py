@@ -4,6 +4,7 @@ from typing import Self
 
 import numpy as np
 
+from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.npz import NpzData
 from aiida_enne.science.data.configurations import Configurations
@@ -51,7 +52,7 @@ class SplitData(NpzData):
         """Return the indices."""
         return Split(**self.get_arrays())
 
-    def mismatch(self, dataset: DatasetData) -> str | None:
+    def mismatch(self, dataset: ConfigurationsData) -> str | None:
         """Return why this split is not one of the dataset, or None if it is."""
         expected = self.base.attributes.get('dataset_sha256')
         if dataset.sha256 != expected:

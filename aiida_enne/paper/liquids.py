@@ -13,7 +13,8 @@ from aiida_enne.provenance import Rows
 from aiida_enne.science import figures
 from aiida_enne.science.properties.radial import radial_curves
 from aiida_enne.science.structures.domains import parse
-from aiida_enne.science.uncertainty.audit import Audit, AuditOptions, audit
+from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.options import AuditOptions
 
 
 def build_structure(material: Material, *, temperature: float) -> Result:

@@ -22,8 +22,9 @@ from aiida_enne.science.properties.paths import volume_path
 from aiida_enne.science.properties.ranking import rank
 from aiida_enne.science.properties.transition import find_transition
 from aiida_enne.science.structures.domains import parse
-from aiida_enne.science.uncertainty.audit import Audit, AuditOptions, audit
+from aiida_enne.science.uncertainty.audit import Audit, audit
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.scans import Row
 
 R = TypeVar('R')

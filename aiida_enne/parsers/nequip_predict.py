@@ -87,7 +87,7 @@ class NequipPredictParser(Parser):
 
     def tail(self) -> str:
         """Return the last lines of the output, which say why nothing was left."""
-        name = self.node.get_option('output_filename')
+        name = str(self.node.get_option('output_filename'))
         try:
             lines = self.text(name).splitlines()
         except FileNotFoundError:

@@ -153,7 +153,7 @@ class NequipTrainParser(Parser):
 
     def tail(self) -> str:
         """Return the last lines of the output, which say why nothing began."""
-        name = self.node.get_option('output_filename')
+        name = str(self.node.get_option('output_filename'))
         try:
             content = self.retrieved.base.repository.get_object_content(name, mode='rb')
         except FileNotFoundError:

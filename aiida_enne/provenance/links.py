@@ -7,18 +7,19 @@ from aiida.common.links import LinkType
 
 
 def linked(
-    process: orm.ProcessNode, node_class: type[orm.Data], namespace: str, link: LinkType
+    process: orm.Node, node_class: type[orm.Data], namespace: str, link: LinkType
 ) -> list[tuple[str, str, dict[str, Any]]]:
     """Return (label, UUID, attributes) of the nodes in one namespace of ports, by label.
 
     The namespace may be one port, too, whose node then has the port's name as its label.
     """
     direction = 'with_incoming' if link is LinkType.RETURN else 'with_outgoing'
+    joined: dict[str, Any] = {direction: 'process'}
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, filters={'uuid': process.uuid}, tag='process')
     query.append(
         node_class,
-        **{direction: 'process'},
+        **joined,
         edge_filters={
             'type': link.value,
             'or': [{'label': namespace}, {'label': {'like': f'{namespace}\\_\\_%'}}],

@@ -10,7 +10,8 @@ from aiida_enne.calculations.audits import Table, align, tabulate
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.provenance.ensembles import Ensemble
-from aiida_enne.science.uncertainty.audit import Audit, AuditOptions, audit
+from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.options import AuditOptions
 
 
 def find_predictions(
@@ -36,11 +37,8 @@ def find_predictions(
             mine = sizes.setdefault(weights, {})
             mine[size] = max(mine.get(size, ''), uuid)
     common = set.intersection(*(set(mine) for mine in sizes.values())) if sizes else set()
-    return {
-        member.label: mine[max(common or mine)]
-        for member in ensemble.members
-        if (mine := sizes.get(member.weights_sha256))
-    }
+    known = {member.label: sizes.get(member.weights_sha256, {}) for member in ensemble.members}
+    return {label: mine[max(common or mine)] for label, mine in known.items() if mine}
 
 
 def gather(ensemble: Ensemble, dataset: DatasetData) -> Table:
@@ -56,14 +54,15 @@ def gather(ensemble: Ensemble, dataset: DatasetData) -> Table:
     missing = [member.label for member in ensemble.members if member.label not in found]
     if missing:
         raise NotExistent(f'the members {missing} have no prediction on dataset <{dataset.uuid}>')
-    return tabulate(dataset, {label: orm.load_node(uuid) for label, uuid in found.items()})
+    nodes: dict[str, Any] = {label: orm.load_node(uuid) for label, uuid in found.items()}
+    return tabulate(dataset, nodes)
 
 
 def audit_again(
     ensemble: Ensemble,
     datasets: Iterable[DatasetData],
     options: AuditOptions | None = None,
-    alignment: dict[str, str] | None = None,
+    alignment: dict[str, Any] | None = None,
 ) -> dict[str, Audit]:
     """Audit stored predictions anew, e.g. with another ddof; nothing is run or stored.
 

@@ -147,7 +147,7 @@ def predicted_datasets(ensemble: Ensemble) -> list[str]:
     return sorted(dataset for dataset, found in members.items() if found == everyone)
 
 
-def find_scans(process: orm.ProcessNode, datasets: Iterable[str]) -> dict[str, Scan]:
+def find_scans(process: orm.Node, datasets: Iterable[str]) -> dict[str, Scan]:
     """Return the scans that a process returned or, if it returned none, all on its datasets.
 
     Args:
@@ -168,7 +168,7 @@ def find_scans(process: orm.ProcessNode, datasets: Iterable[str]) -> dict[str, S
         )
         known = set(datasets)
         rows = [
-            row
+            (row[0], row[1], row[2])
             for row in sorted(query.iterall(), key=lambda row: row[:2])
             if _is_scan(row[2]) and known & set(row[2]['roles'].values())
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Content:
 
 def inspect(process: orm.ProcessNode) -> Content:
     """Return what an archive of a study holds: everything that it called, used and made."""
-    chosen = get_nodes_export([process.pk], **_rules())['nodes']
+    chosen = get_nodes_export([int(process.pk or 0)], **_rules())['nodes']
     counts: Counter[str] = Counter()
     files: set[str] = set()
     query = orm.QueryBuilder().append(
@@ -45,7 +46,7 @@ def inspect(process: orm.ProcessNode) -> Content:
         files |= _keys(metadata)
     repository = get_manager().get_profile_storage().get_repository()
     n_bytes = sum(
-        sum(len(chunk) for chunk in iter(lambda s=stream: s.read(1 << 20), b''))
+        sum(len(chunk) for chunk in iter(partial(stream.read, 1 << 20), b''))
         for _, stream in repository.iter_object_streams(sorted(files))
     )
     return Content(dict(counts.most_common()), len(files), n_bytes)
@@ -62,7 +63,7 @@ def share(process: orm.ProcessNode, path: Path, *, overwrite: bool = False) -> P
     )
 
 
-def _rules() -> dict[str, bool]:
+def _rules() -> dict[str, Any]:
     """Follow a study down to all that it called, and every node back to what it was made from."""
     return {'call_calc_backward': False, 'call_work_backward': False, 'create_backward': True}
 

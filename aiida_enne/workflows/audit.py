@@ -18,7 +18,7 @@ from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.calculations.functions import audit_ensemble
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.statistics import StatisticsData
-from aiida_enne.science.uncertainty.audit import AuditOptions
+from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.prediction import validate_inputs as validate_predictions
