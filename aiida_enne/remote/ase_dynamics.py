@@ -50,7 +50,8 @@ class Walker:
         """Project out the motion of the centre of mass, where it is conserved."""
         if not self.conserves_momentum:
             return momenta
-        return momenta - self.masses * momenta.sum(axis=0) / self.masses.sum()
+        rest: np.ndarray = momenta - self.masses * momenta.sum(axis=0) / self.masses.sum()
+        return rest
 
     @property
     def twice_kinetic(self) -> float:

@@ -37,8 +37,8 @@ class Ensemble(Calculator):
     ) -> None:
         """Evaluate every member; neighbours are found once for all with equal cutoffs."""
         super().calculate(atoms, properties, system_changes)
-        bare = Atoms(self.atoms.numbers, self.atoms.positions, cell=self.atoms.cell)
-        bare.pbc = self.atoms.pbc
+        given: Any = self.atoms
+        bare = Atoms(given.numbers, given.positions, cell=given.cell, pbc=given.pbc)
         inputs: dict[Geometry, Any] = {}
         told: dict[str, list[Any]] = {'total_energy': [], 'forces': [], 'stress': []}
         for member in self.members:
@@ -49,6 +49,6 @@ class Ensemble(Calculator):
                 values.append(out[name].double().numpy())
         mean = {name: np.mean(values, axis=0) for name, values in told.items()}
         self.results = {'energy': float(mean['total_energy'].item()), 'forces': mean['forces']}
-        if self.atoms.pbc.all():
+        if given.pbc.all():
             stress = mean['stress'].reshape(3, 3)
             self.results['stress'] = stress.flat[[0, 4, 8, 5, 2, 1]]

@@ -60,7 +60,7 @@ class Crew:
         self.job, self.clock, self.units = job, clock, job.units()
         self.context = multiprocessing.get_context('fork')
         self.next = self.context.Value('q', 0)
-        self.workers: dict[int, tuple[Any, Any, Any]] = {}
+        self.workers: dict[Any, tuple[Any, Any, Any]] = {}
         self.told = False
 
     def work(self, processes: int) -> dict[str, Any]:

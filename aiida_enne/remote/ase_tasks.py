@@ -94,7 +94,7 @@ def move(
     if state is None:
         walker.heat(stages[0]['temperature'][0])
         walker.evaluate()
-        place = {'stage': 0, 'step': 0, 'time': 0.0}
+        place: dict[str, Any] = {'stage': 0, 'step': 0, 'time': 0.0}
     else:
         walker.load(state)
         place = {name: state[name] for name in ('stage', 'step', 'time')}
@@ -132,7 +132,8 @@ def relax(
     if state is not None:
         atoms.positions, atoms.cell = state['positions'], state['cell']
     calculators.attach(atoms)
-    constraints = [FixAtoms(job.fixed(configuration))] if job.fixed(configuration) else []
+    fixed = job.fixed(configuration)
+    constraints: list[Any] = [FixAtoms(fixed)] if fixed else []
     if task['symmetry']:
         constraints.append(FixSymmetry(atoms, symprec=task['symprec']))
     atoms.set_constraint(constraints)

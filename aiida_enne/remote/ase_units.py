@@ -97,7 +97,7 @@ class Unit:
     def counts(self, report: dict[str, Any]) -> bool:
         """Return whether the frames are those that a progress counts, down to the last bit."""
         data = self.frames.read_bytes()[: report['bytes']] if self.frames.exists() else b''
-        return len(data) == report['bytes'] and zlib.crc32(data) == report['crc']
+        return (len(data), zlib.crc32(data)) == (report['bytes'], report['crc'])
 
     def begin(self) -> None:
         """Note a new attempt."""

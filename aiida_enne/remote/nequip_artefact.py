@@ -77,8 +77,9 @@ def build(member: Member, folder: Path, key: str) -> Artefact:
         ListInputOutputWrapper(member.model, INPUTS, OUTPUTS), member.device
     )
     traced = nequip_make_fx(wrapped, data, INPUTS)
+    endless: Any = torch.inf
     bounds = {
-        name: torch.export.Dim(f'num_{name}s', min=2, max=torch.inf) for name in ('node', 'edge')
+        name: torch.export.Dim(f'num_{name}s', min=2, max=endless) for name in ('node', 'edge')
     }
     bounds = TARGET['batch_map_settings'](bounds)
     exported = torch.export.export(

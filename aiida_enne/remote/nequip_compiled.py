@@ -42,7 +42,7 @@ class Compiled:
 
     def accepts(self, data: Any) -> bool:
         """Return whether the artefact takes the configuration: two atoms and two edges or more."""
-        return data['pos'].shape[0] > 1 and data['edge_index'].shape[1] > 1
+        return bool(data['pos'].shape[0] > 1 and data['edge_index'].shape[1] > 1)
 
     def run(self, data: Any) -> dict[str, Any]:
         """Evaluate one configuration with the weights that are in."""

@@ -85,4 +85,5 @@ def transforms(geometry: Geometry) -> list[Any]:
     """Return NequIP's own steps from a structure to the input of a model."""
     names = list(geometry.type_names)
     metadata = {'per_edge_type_cutoff': geometry.per_edge_type_cutoff}
-    return basic_transforms(metadata, geometry.r_max, names, {name: name for name in names})
+    steps = basic_transforms(metadata, geometry.r_max, names, {name: name for name in names})
+    return list(steps)

@@ -48,7 +48,7 @@ def train_all(
     train: Any, waiting: list[Path], processes: int, devices: Sequence[str], deadline: float
 ) -> None:
     """Keep so many processes busy until no member waits."""
-    running: dict[int, tuple[Any, Path, str | None]] = {}
+    running: dict[Any, tuple[Any, Path, str | None]] = {}
     context = multiprocessing.get_context('fork')
     while waiting or running:
         while waiting and len(running) < processes:

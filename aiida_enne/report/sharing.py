@@ -35,7 +35,8 @@ class Content:
 
 def inspect(process: orm.ProcessNode) -> Content:
     """Return what an archive of a study holds: everything that it called, used and made."""
-    chosen = get_nodes_export([int(process.pk or 0)], **_rules())['nodes']
+    begin: list[Any] = [process.pk]
+    chosen = get_nodes_export(begin, **_rules())['nodes']
     counts: Counter[str] = Counter()
     files: set[str] = set()
     query = orm.QueryBuilder().append(
