@@ -22,7 +22,7 @@ from aiida_enne.science.structures.domains import (
 )
 from aiida_enne.science.structures.lattice import diamond_supercell
 from aiida_enne.science.structures.liquids import liquid_start
-from aiida_enne.science.structures.phases import find_phase, volume_scan
+from aiida_enne.science.structures.phases import find_phase, phase
 from aiida_enne.science.structures.surfaces import slab_100
 from tests.audited import chain, link, model
 
@@ -59,8 +59,8 @@ def scan(name):
     above, modulus = PHASES[name]
     middle = find_phase(name).volume
     frames = []
-    for atoms in volume_scan(name, middle * np.linspace(0.88, 1.12, 9)):
-        volume = atoms.get_volume() / len(atoms)
+    for volume in middle * np.linspace(0.88, 1.12, 9):
+        atoms = phase(name, volume)
         # Birch and Murnaghan's equation with B' = 4
         strain = (middle / volume) ** (2 / 3) - 1
         atoms.info = {'domain': name, 'block': 0}

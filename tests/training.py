@@ -1,7 +1,6 @@
 """Fixtures of a training small enough for every test: EMT copper, one layer, l_max 1."""
 
 import sys
-from pathlib import Path
 
 import pytest
 from aiida import orm
@@ -45,8 +44,3 @@ def train_inputs(dataset, split, parameters, train_code):
         'seeds': {'seed_7': orm.Int(7)},
         'metadata': {'options': {'max_wallclock_seconds': 600}},
     }
-
-
-def work_folder(node):
-    """Return the working folder of a job on this machine."""
-    return Path(node.outputs.remote_folder.get_remote_path())

@@ -1,6 +1,5 @@
 """FHI-aims: its inputs written, its output read; energies in eV, lengths in Å, times in ps."""
 
 CONTROL, GEOMETRY = 'control.in', 'geometry.in'
-NEXT_GEOMETRY = 'geometry.in.next_step'
 MD_RESTART = 'aims_MD_restart.dat'
 OUTPUT, ERRORS = 'aims.out', 'aims.err'

@@ -6,7 +6,7 @@ The default parameters and volumes are those of silicon at zero pressure in PBE 
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ase import Atoms
@@ -135,20 +135,6 @@ def phase(name: str, volume_per_atom: float, symbol: str = 'Si', **parameters: f
         cell=built.cell * scale,
         pbc=True,
     )
-
-
-def volume_scan(
-    name: str, volumes: Iterable[float], symbol: str = 'Si', **parameters: float
-) -> list[Atoms]:
-    """Build a phase at each volume per atom (Å³), the free parameters held.
-
-    Raises:
-        ValueError: If there is no volume, or for any reason of `phase`.
-    """
-    scan = [phase(name, volume, symbol, **parameters) for volume in volumes]
-    if not scan:
-        raise ValueError(f'a volume scan of {name} needs at least one volume')
-    return scan
 
 
 def find_phase(name: str) -> Phase:

@@ -152,22 +152,3 @@ def _refuse_close_atoms(slab: Atoms, minimum: float) -> None:
             f'in {slab.get_tags().max() + 1} layers the dimers of the two faces meet: atoms '
             f'{distances.min():.2f} Å apart; use symmetric dimers, less tilt or more layers'
         )
-
-
-def surface_atoms(slab: Atoms) -> int:
-    """Return the number of surface atoms of one face, A of γ = (E_slab − n e_bulk) / (2 A).
-
-    It is 2 in the 2×1 and 4 in the 2×2 cell.
-
-    Raises:
-        ValueError: If the tags do not number at least two layers of equal size.
-    """
-    _, counts = np.unique(slab.get_tags(), return_counts=True)
-    if len(counts) < 2 or len(set(counts.tolist())) != 1:
-        raise ValueError(f'the tags must number two or more equal layers, got counts {counts}')
-    return int(counts[0])
-
-
-def surface_area(slab: Atoms) -> float:
-    """Return the area of one face in Å²."""
-    return float(np.linalg.norm(np.cross(slab.cell[0], slab.cell[1])))

@@ -7,8 +7,6 @@ from aiida_enne.science.structures.surfaces import (
     SURFACES,
     dimer_axes,
     slab_100,
-    surface_area,
-    surface_atoms,
 )
 
 LATTICE = 5.431
@@ -29,8 +27,9 @@ def test_size_area_and_vacuum(layers, kind):
     slab = slab_100(layers, LATTICE, kind, vacuum=12.0)
     per_layer = 4 if layers % 2 else 2
     assert len(slab) == layers * per_layer
-    assert surface_atoms(slab) == per_layer
-    assert surface_area(slab) == pytest.approx(per_layer * LATTICE**2 / 2)
+    assert np.bincount(slab.get_tags()).tolist() == layers * [per_layer]
+    area = np.linalg.norm(np.cross(slab.cell[0], slab.cell[1]))
+    assert area == pytest.approx(per_layer * LATTICE**2 / 2)
     assert slab.cell.lengths()[2] == pytest.approx((layers - 1) * LATTICE / 4 + 12.0)
     assert all(slab.pbc)
 
@@ -55,7 +54,7 @@ def test_all_bonds_are_bulk_bonds(layers, kind):
 def test_dimer_axes_of_the_faces_agree_only_for_even_layers(layers):
     slab = slab_100(layers, LATTICE, 'symmetric')
     lower, upper = (np.abs(dimers(slab, layer)) / BOND for layer in (0, layers - 1))
-    assert len(lower) == len(upper) == surface_atoms(slab) / 2
+    assert len(lower) == len(upper) == len(slab) / layers / 2
     axes = dimer_axes(layers)
     for found, axis in zip((lower, upper), axes, strict=True):
         assert found == pytest.approx(np.tile(np.eye(3)[axis], (len(found), 1)), abs=1e-9)
@@ -84,7 +83,7 @@ def test_a_symmetry_relates_the_two_faces(layers, kind, symmetry):
 def test_inner_layers_are_fixed_as_far_as_there_are_any(layers, free_layers):
     slab = slab_100(layers, LATTICE, 'symmetric', free_layers=free_layers)
     fixed = slab.constraints[0].index if slab.constraints else []
-    per_layer = surface_atoms(slab)
+    per_layer = len(slab) // layers
     assert len(fixed) == per_layer * max(0, layers - 2 * free_layers)
     assert set(slab.get_tags()[fixed]) == set(range(free_layers, layers - free_layers))
     assert bool(slab.constraints) == (layers > 2 * free_layers)
@@ -114,10 +113,3 @@ def test_bulk_cut_faces_close_to_the_crystal(layers, symmetry, neighbours):
 def test_bad_input_is_refused(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         slab_100(*arguments, **options)
-
-
-def test_surface_atoms_need_layer_tags():
-    slab = slab_100(4, LATTICE)
-    slab.set_tags(0)
-    with pytest.raises(ValueError, match='two or more equal layers'):
-        surface_atoms(slab)
