@@ -15,7 +15,7 @@ from aiida_enne.workflows.reference import contract
 from aiida_enne.workflows.reference.engine import GROUP, load_engine
 from tests.pseudos import NORM_CONSERVING
 
-pytest_plugins = ['tests.pseudos']
+pytest_plugins = ['tests.pseudos', 'tests.pw_recordings']
 
 ENGINES = sorted(point.name for point in entry_points(group=GROUP))
 #: Packages that an engine needs beside ours.
@@ -65,20 +65,34 @@ def test_ase_keeps_the_contract(kind, aiida_profile_clean, aiida_code_installed)
 @pytest.mark.qe
 @pytest.mark.slow
 @pytest.mark.parametrize('kind', contract.TASKS)
-def test_qe_keeps_the_contract(
-    kind, fast_runner, aiida_code_installed, pw_executable, pseudo_folder
+def test_qe_keeps_the_contract(kind, qe_code, recording_pw, pseudo_folder):
+    keeps_the_contract('qe', qe_code(recording_pw, pseudo_folder), kind)
+
+
+@pytest.mark.parametrize('kind', contract.TASKS)
+def test_qe_keeps_the_contract_where_its_outputs_are_replayed(
+    kind, qe_code, recorded_pw, pseudo_stand_in
 ):
+    keeps_the_contract('qe', qe_code(recorded_pw, pseudo_stand_in), kind)
+
+
+@pytest.fixture
+def qe_code(fast_runner, aiida_code_installed):
+    """Return a function that installs a pseudopotential and a code: `qe_code(pw, folder)`."""
     pytest.importorskip('aiida_quantumespresso')
-    words = ('--label', 'SIQE', '--only', NORM_CONSERVING, '--cutoffs', '22,88')
-    made = CliRunner().invoke(main, ['pseudo', 'install', str(pseudo_folder), *words])
-    assert made.exit_code == 0, made.output
-    code = aiida_code_installed(
-        label='pw',
-        default_calc_job_plugin='quantumespresso.pw',
-        filepath_executable=pw_executable,
-        prepend_text='export OMP_NUM_THREADS=1',
-    )
-    keeps_the_contract('qe', code, kind)
+
+    def install(executable, folder):
+        words = ('--label', 'SIQE', '--only', NORM_CONSERVING, '--cutoffs', '22,88')
+        made = CliRunner().invoke(main, ['pseudo', 'install', str(folder), *words])
+        assert made.exit_code == 0, made.output
+        return aiida_code_installed(
+            label='pw',
+            default_calc_job_plugin='quantumespresso.pw',
+            filepath_executable=executable,
+            prepend_text='export OMP_NUM_THREADS=1',
+        )
+
+    return install
 
 
 def keeps_the_contract(engine, code, kind):
