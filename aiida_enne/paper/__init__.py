@@ -11,7 +11,7 @@ ORDER = (
     *('F1', 'F2', 'F3', 'F4', 'F5', 'F6', 'F7a', 'F7b', 'F7c'),
     *('S1', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8', 'S9', 'S10', 'Disc'),
 )
-_ALL = {
+_ALL: dict[str, Figure] = {
     figure.name: figure
     for module in (liquids, crystals, formations, scatters, scanned)
     for figure in module.FIGURES

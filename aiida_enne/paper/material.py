@@ -56,7 +56,7 @@ class Material:
         """Return all that the ensemble predicted of one dataset."""
 
         def read() -> Rows:
-            node = orm.load_node(self.record.datasets[role].uuid)
+            node: Any = orm.load_node(self.record.datasets[role].uuid)
             return provenance.gather_rows(self.record.ensemble, node)
 
         return self.once(('rows', role), read)
@@ -190,7 +190,8 @@ def thin(rows: Rows, n_frames: int = N_FRAMES) -> Rows:
 def force_errors(ensemble: Ensemble, rows: Rows) -> Floats:
     """Return the members' errors of force components in eV/Å, shape (M, 3 N)."""
     forces = provenance.gather_forces(ensemble, rows)
-    errors: Floats = (forces - rows.configurations.forces).reshape(len(forces), -1)
+    known = np.asarray(rows.configurations.forces)
+    errors: Floats = (forces - known).reshape(len(forces), -1)
     return errors
 
 

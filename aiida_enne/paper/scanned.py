@@ -150,7 +150,7 @@ def _main_errors(
 
 def _energy_errors(rows: Rows) -> Floats:
     frames = rows.configurations
-    errors: Floats = (rows.energies - frames.energies) / frames.n_atoms
+    errors: Floats = (rows.energies - np.asarray(frames.energies)) / frames.n_atoms
     return errors
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from aiida import orm
@@ -69,9 +70,10 @@ def scan_rows(
         for digest in sorted(set(scan.roles.values()))
         if digest in datasets and any(map(is_wanted, datasets[digest].domains))
     ]
+    nodes: dict[str, Any] = {dataset.uuid: orm.load_node(dataset.uuid) for dataset in asked}
     answers = {
         dataset.uuid: {
-            label: provenance.gather_rows(one, orm.load_node(dataset.uuid))
+            label: provenance.gather_rows(one, nodes[dataset.uuid])
             for label, one in ensembles.items()
             if has_predicted(one, dataset.sha256)
         }

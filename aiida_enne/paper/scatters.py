@@ -20,7 +20,7 @@ from aiida_enne.science.uncertainty.growth import Growth, grow
 MEV = 1000.0
 MAKERS = 'enne.audit, enne.study'
 #: Zeros of energy that a report shows of every cone with crystals.
-BOTH = ({}, {'zero': OWN_ZERO})
+BOTH: tuple[dict[str, Any], ...] = ({}, {'zero': OWN_ZERO})
 
 
 def find_offsets(material: Material, zero: str) -> Offsets | None:

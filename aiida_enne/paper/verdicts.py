@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -100,13 +101,12 @@ def of_claims(verdicts: list[Verdict]) -> Table:
     return Table(title, headers, rows)
 
 
+def _scan(material: Material, kind: str, ddof: int) -> list[Row]:
+    return scan_table(material, find_scan(material, kind), ddof, SCAN_FRAMES)
+
+
 def _scans(material: Material, ddof: int) -> dict[str, list[Row]]:
-    found = {
-        kind: _had(
-            lambda kind=kind: scan_table(material, find_scan(material, kind), ddof, SCAN_FRAMES)
-        )
-        for kind in KINDS
-    }
+    found = {kind: _had(partial(_scan, material, kind, ddof)) for kind in KINDS}
     return {kind: rows for kind, rows in found.items() if rows}
 
 

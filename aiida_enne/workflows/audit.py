@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
 from aiida.engine import (
     ExitCode,
-    PortNamespace,
     ProcessBuilder,
     ProcessSpec,
     ToContext,
@@ -17,6 +17,7 @@ from aiida.engine import (
 from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.calculations.functions import audit_ensemble
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import ModelData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows import protocols
@@ -37,7 +38,7 @@ def validate_parameters(node: orm.Dict, _: Any) -> str | None:
     return None
 
 
-def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that there are labels to compare with, and the domains that the options name."""
     if not {'datasets', 'audit'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
@@ -86,8 +87,8 @@ class AuditWorkChain(WorkChain):
     def get_builder_from_protocol(
         cls,
         code: orm.AbstractCode,
-        models: dict[str, orm.Data],
-        datasets: dict[str, orm.Data],
+        models: Mapping[str, ModelData],
+        datasets: Mapping[str, DatasetData],
         *,
         protocol: str | None = None,
         overrides: dict[str, Any] | None = None,
@@ -111,7 +112,7 @@ class AuditWorkChain(WorkChain):
         fill_builder(builder, {**inputs_of(predict), 'audit': orm.Dict(chosen['audit']), **inputs})
         return builder
 
-    def predict(self) -> ToContext:
+    def predict(self) -> dict[str, Any]:
         """Let every member predict every dataset."""
         inputs = self.exposed_inputs(PredictionWorkChain)
         return ToContext(prediction=self.submit(PredictionWorkChain, **inputs))

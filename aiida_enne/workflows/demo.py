@@ -94,7 +94,7 @@ class DemoWorkChain(WorkChain):
         inputs['audit'] = audit | machine.place_prediction(predict, code, given)
         return protocols.fill(cls, inputs, code)
 
-    def calculate_reference(self) -> ToContext:
+    def calculate_reference(self) -> dict[str, Any]:
         """Build every sample and submit its reference calculation, all at once."""
         jobs = {}
         for label, sample in self.inputs.samples.items():
@@ -124,13 +124,13 @@ class DemoWorkChain(WorkChain):
         self.out('split', self.ctx.split)
         return None
 
-    def train(self) -> ToContext:
+    def train(self) -> dict[str, Any]:
         """Train the ensemble on the training part."""
         inputs = self.exposed_inputs(EnsembleWorkChain, 'ensemble')
         inputs |= {'dataset': self.ctx.dataset, 'split': self.ctx.split}
         return ToContext(ensemble=self.submit(EnsembleWorkChain, **inputs))
 
-    def audit(self) -> ExitCode | ToContext:
+    def audit(self) -> ExitCode | dict[str, Any]:
         """Let every member predict the test part, and audit the ensemble on it."""
         ensemble = self.ctx.ensemble
         self.out_many(self.exposed_outputs(ensemble, EnsembleWorkChain))

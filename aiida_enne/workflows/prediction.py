@@ -8,7 +8,6 @@ from typing import Any
 from aiida import orm
 from aiida.engine import (
     ExitCode,
-    PortNamespace,
     ProcessBuilder,
     ProcessSpec,
     ToContext,
@@ -44,7 +43,7 @@ OUT_OF_MEMORY = Predict.exit_codes.ERROR_OUT_OF_MEMORY.status
 BATCH_ATOMS = 512
 
 
-def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that splits and members fit the datasets."""
     if not {'datasets', 'models', 'splits'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
@@ -185,7 +184,7 @@ class PredictionWorkChain(WorkChain):
         """Return whether jobs wait to be submitted."""
         return bool(self.ctx.waiting)
 
-    def submit_jobs(self) -> ToContext:
+    def submit_jobs(self) -> dict[str, Any]:
         """Submit as many as may run at a time."""
         k = self.inputs.get('max_concurrent') or len(self.ctx.waiting)
         self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]

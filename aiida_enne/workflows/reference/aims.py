@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, PortNamespace, ProcessBuilder, ProcessSpec, append_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, append_, while_
 
 from aiida_enne.calculations.aims import AimsCalculation as Aims
 from aiida_enne.calculations.references import collect_reference
@@ -37,7 +37,7 @@ def validate_density(node: orm.Float, _: Any) -> str | None:
     return None if node.value > 0 else f'`k_density` must be above zero, got {node.value}'
 
 
-def validate_all(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_all(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that FHI-aims can do what the task asks for."""
     if problem := validate_inputs(inputs, ports):
         return problem

@@ -165,7 +165,7 @@ class AimsBaseWorkChain(SurvivingRestartWorkChain):
             return None
         self.ctx.is_finished = True
         self.attach()
-        return ProcessHandlerReport(True, node.exit_code)
+        return ProcessHandlerReport(True, node.exit_code or ExitCode())
 
     def may_mix(self) -> bool:
         """Return whether there is another mixing to try."""

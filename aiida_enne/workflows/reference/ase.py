@@ -61,13 +61,15 @@ class AseReferenceWorkChain(ReferenceWorkChain):
         if isinstance(calculator, str):
             calculator = {'preset': calculator}
         elif 'import_path' in calculator:
-            calculator = {**overrides['calculator']}  # nothing of the protocol's preset is left
+            calculator = {
+                **(overrides or {})['calculator']
+            }  # nothing of the protocol's preset is left
         inputs['base']['ase']['calculator'] = calculator
         inputs |= {'configurations': configurations, 'task': task}
         inputs |= {} if seed is None else {'seed': seed}
         return protocols.fill(cls, inputs, code)
 
-    def calculate(self) -> ToContext:
+    def calculate(self) -> dict[str, Any]:
         """Submit one job for all configurations; it is continued where it was stopped."""
         inputs = self.exposed_inputs(AseBaseWorkChain, 'base')
         for name in ('configurations', 'task', 'seed'):

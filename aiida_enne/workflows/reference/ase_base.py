@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import (
+    ExitCode,
     ProcessHandlerReport,
     ProcessSpec,
     process_handler,
@@ -63,4 +64,4 @@ class AseBaseWorkChain(SurvivingRestartWorkChain):
             return None
         self.ctx.is_finished = True
         self.results()
-        return ProcessHandlerReport(True, node.exit_code)
+        return ProcessHandlerReport(True, node.exit_code or ExitCode())

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.common.exceptions import EntryPointError
-from aiida.engine import PortNamespace, ProcessBuilder, ProcessSpec, WorkChain
+from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 
 from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
@@ -27,7 +27,7 @@ def validate_task(node: orm.Dict, _: Any) -> str | None:
     return None
 
 
-def validate_inputs(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that dynamics has a seed."""
     if not {'task', 'seed'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting

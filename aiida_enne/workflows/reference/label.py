@@ -8,7 +8,6 @@ from typing import Any
 from aiida import orm
 from aiida.engine import (
     ExitCode,
-    PortNamespace,
     ProcessBuilder,
     ProcessSpec,
     ToContext,
@@ -33,7 +32,7 @@ from aiida_enne.workflows.reference.engine import load_engine
 TASK = {'kind': 'label'}
 
 
-def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     """Check that the engine takes its inputs, and that as many labels as are needed can be."""
     if not {'configurations', 'engine', 'inputs', 'min_labelled'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
@@ -124,7 +123,7 @@ class LabelWorkChain(WorkChain):
         """Return whether pieces wait to be submitted."""
         return bool(self.ctx.waiting)
 
-    def submit_pieces(self) -> ToContext:
+    def submit_pieces(self) -> dict[str, Any]:
         """Submit as many pieces as may be worked on at a time."""
         k = self.inputs.max_concurrent
         self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]

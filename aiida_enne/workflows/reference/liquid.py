@@ -8,7 +8,6 @@ from typing import Any
 from aiida import orm
 from aiida.engine import (
     ExitCode,
-    PortNamespace,
     ProcessBuilder,
     ProcessSpec,
     ToContext,
@@ -56,7 +55,7 @@ def recipe(inputs: Mapping[str, Any], density: float) -> list[dict[str, Any]]:
     return [{'kind': 'liquid', 'density': density, **size}]
 
 
-def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     """Check the series, and that the engine takes the task of every trajectory."""
     if not {*SERIES, 'engine', 'inputs', 'symbol', 'repeats', 'criteria'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
@@ -199,7 +198,7 @@ class LiquidWorkChain(WorkChain):
         """Return whether trajectories wait to be submitted."""
         return bool(self.ctx.waiting)
 
-    def submit_trajectories(self) -> ToContext:
+    def submit_trajectories(self) -> dict[str, Any]:
         """Submit as many as may run at a time."""
         k = self.inputs.max_concurrent
         self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]

@@ -120,7 +120,7 @@ class QeReferenceWorkChain(ReferenceWorkChain):
         """Return whether jobs wait to be submitted."""
         return bool(self.ctx.waiting)
 
-    def submit_jobs(self) -> ToContext:
+    def submit_jobs(self) -> dict[str, Any]:
         """Submit the next job of as many configurations as may be worked on."""
         self.ctx.running, submitted = sorted(self.ctx.waiting)[: self.inputs.max_concurrent], {}
         for index in self.ctx.running:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiida import orm
 from aiida.common.exceptions import MissingEntryPointError, NotExistent
-from aiida.engine import PortNamespace
 
 from aiida_enne.codes import qe
 from aiida_enne.codes.ase import complete_task
@@ -49,7 +48,7 @@ def validate_count(value: int, _: Any) -> str | None:
     return None if value >= 1 else f'`max_concurrent` must be at least 1, got {value}'
 
 
-def validate_qe(inputs: dict[str, Any], ports: PortNamespace) -> str | None:
+def validate_qe(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that pw.x can do the task on the configurations."""
     if reason := validate_inputs(inputs, ports):
         return reason

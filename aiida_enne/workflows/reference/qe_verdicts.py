@@ -50,7 +50,7 @@ def inspect(node: orm.WorkChainNode, job: qe.Job, task: Mapping[str, Any], index
     """
     runs = sorted((one for one in node.called if isinstance(one, orm.CalcJobNode)), key=_time)
     if not runs:
-        return Verdict('failed', node.exit_message or f'ended {node.process_state.value}')
+        return Verdict('failed', node.exit_message or ended(node))
     last = runs[-1]
     if job.steps:
         return _dynamics(last, job, task, index)
@@ -61,9 +61,14 @@ def inspect(node: orm.WorkChainNode, job: qe.Job, task: Mapping[str, Any], index
     return _readable(Verdict('finished', runs=[last]))
 
 
+def ended(node: orm.ProcessNode) -> str:
+    """Say in which state a process is."""
+    return f'ended {node.process_state.value}' if node.process_state else 'never began'
+
+
 def reason(node: orm.WorkChainNode, last: orm.CalcJobNode) -> str:
     """Say why a work chain failed, by what its last run said."""
-    return last.exit_message or node.exit_message or f'pw.x ended {last.process_state.value}'
+    return last.exit_message or node.exit_message or f'pw.x {ended(last)}'
 
 
 def _time(node: orm.CalcJobNode) -> Any:
@@ -95,7 +100,7 @@ def _dynamics(run: orm.CalcJobNode, job: qe.Job, task: Mapping[str, Any], index:
     if run.exit_status in OUT_OF_TIME:
         return Verdict('out_of_time', f'not one step in the walltime: {run.exit_message}')
     if not run.is_finished_ok or 'output_trajectory' not in run.outputs:
-        return Verdict('failed', run.exit_message or f'pw.x ended {run.process_state.value}')
+        return Verdict('failed', run.exit_message or f'pw.x {ended(run)}')
     verdict = _readable(Verdict('finished', runs=[run]))
     if verdict.status != 'finished':
         return verdict

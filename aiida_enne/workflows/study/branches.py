@@ -38,7 +38,7 @@ class Branches(WorkChain):
                 self.report(f'{stage}: {", ".join(self.ctx.waiting)}')
         return bool(self.ctx.waiting)
 
-    def submit_branches(self) -> ToContext:
+    def submit_branches(self) -> dict[str, Any]:
         """Submit as many branches as may share what may run at a time."""
         limit = self.inputs.get('max_concurrent')
         n = len(self.ctx.waiting) if limit is None else min(limit, len(self.ctx.waiting))

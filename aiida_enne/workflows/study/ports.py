@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import PortNamespace, ProcessSpec
+from aiida.engine import ProcessSpec
 
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.codes.ase import ENSEMBLE
@@ -108,7 +108,7 @@ def validate_draw(node: orm.Dict | None, _: Any) -> str | None:
     return None if type(seed) is int and seed >= 0 else f'`seed` must not be negative, got {seed}'
 
 
-def validate(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
     """Check what concerns two parts: the lattice constant of defects and surfaces."""
     if not set(REFERENCE) <= set(ports):
         return None  # a workflow has excluded them and validates by submitting

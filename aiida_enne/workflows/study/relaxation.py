@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, PortNamespace, ProcessSpec, ToContext, WorkChain, while_
+from aiida.engine import ExitCode, ProcessSpec, ToContext, WorkChain, while_
 
 from aiida_enne.calculations.functions import merge_datasets
 from aiida_enne.calculations.relaxations import build_at_lattice_constant, list_failures
@@ -78,7 +78,7 @@ class RelaxationWorkChain(WorkChain):
         """Hand out datasets made of `self.ctx.paths`."""
 
     @classmethod
-    def validate(cls, inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+    def validate(cls, inputs: Mapping[str, Any], ports: Any) -> str | None:
         """Check the parts, and that the engine takes the task of each."""
         if not {'engine', 'inputs', 'relax', 'symbol'} <= set(ports):
             return None  # a workflow has excluded them and validates by submitting
@@ -103,7 +103,7 @@ class RelaxationWorkChain(WorkChain):
         part: Part,
         *,
         protocol: str | None,
-        overrides: Mapping[str, Any],
+        overrides: dict[str, Any],
     ) -> dict[str, Any]:
         """Return the inputs of the engine's protocol for work such as a part's."""
         builder = load_engine(engine).get_builder_from_protocol(
@@ -126,7 +126,7 @@ class RelaxationWorkChain(WorkChain):
         recipe = orm.List(part['recipe'])
         return build_at_lattice_constant(recipe, self.inputs.lattice_constant)
 
-    def submit_parts(self) -> ToContext:
+    def submit_parts(self) -> dict[str, Any]:
         """Submit as many parts as may be worked on at a time."""
         k = self.inputs.max_concurrent
         self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]

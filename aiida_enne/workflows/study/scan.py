@@ -9,7 +9,6 @@ import numpy as np
 from aiida import orm
 from aiida.engine import (
     ExitCode,
-    PortNamespace,
     ProcessBuilder,
     ProcessSpec,
     WorkChain,
@@ -47,7 +46,7 @@ def validate_kind(node: orm.Str, _: Any) -> str | None:
     return None if node.value in PLANNERS else f'`kind` must be one of {known}; got {node.value}'
 
 
-def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     """Check that every point has a training set and parameters that NequIP may have."""
     if not {'points', 'split', 'dataset', 'ensemble'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting

@@ -1,5 +1,7 @@
 """Training of the members of one job, with restarts."""
 
+from typing import Any
+
 from aiida import orm
 from aiida.common import AttributeDict, LinkType
 from aiida.engine import (
@@ -142,7 +144,7 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
                 self.out(f'{namespace}.{label}', output)
 
 
-def outputs(node: orm.ProcessNode, namespace: str) -> dict[str, orm.Data]:
+def outputs(node: orm.ProcessNode, namespace: str) -> dict[str, Any]:
     """Return the outputs of a process in a namespace by label; there may be none."""
     links = (LinkType.CREATE, LinkType.RETURN)
     return dict(node.base.links.get_outgoing(link_type=links).nested().get(namespace, {}))

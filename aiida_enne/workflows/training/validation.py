@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import PortNamespace
 
 
 def validate_seeds(node: orm.List, _: Any) -> str | None:
@@ -21,7 +20,7 @@ def validate_positive(node: orm.Int, _: Any) -> str | None:
     return None if node.value >= 1 else f'expected at least 1, got {node.value}'
 
 
-def validate_inputs(inputs: Mapping[str, Any], ports: PortNamespace) -> str | None:
+def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     """Check that every member has one split of the dataset."""
     if not {'dataset', 'seeds', 'split'}.issubset(ports):
         return None  # a workflow has excluded them and validates by submitting
