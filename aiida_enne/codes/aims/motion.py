@@ -24,7 +24,8 @@ class Settings:
         """
         if not isinstance(given, Mapping):
             raise ValueError(f'the {cls.title} must be a dictionary, got {given!r}')
-        known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
+        settings: Any = cls
+        known = [item.name for item in fields(settings)]
         unknown = sorted(str(key) for key in given if key not in known)
         if unknown:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Equations of state: the ensemble beside the reference, all phases (F4)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -87,6 +88,6 @@ def draw_equations_of_state(
     return axes
 
 
-def _draw_fit(axes: Axes, fit: Fit, **look: object) -> None:
+def _draw_fit(axes: Axes, fit: Fit, **look: Any) -> None:
     volumes = np.linspace(fit.low, fit.high, 200)
-    axes.plot(volumes, fit.energies(volumes), **look)  # type: ignore[arg-type]
+    axes.plot(volumes, fit.energies(volumes), **look)
