@@ -94,7 +94,7 @@ def collect_reference(
         # joining renumbers blocks; these are numbered already
         blocks = np.concatenate([part.blocks for part in parts])
         nodes['dataset'] = DatasetData.from_configurations(
-            replace(joined, blocks=blocks),
+            replace(joined, blocks=blocks, roles=inputs.roles),
             level_of_theory=_level([datasets[label] for label in order]),
         )
     return nodes

@@ -15,6 +15,25 @@ ENERGY_NAMES = ('eV', 'meV', 'Ry', 'Ha', 'kcal/mol', 'kJ/mol')
 STRESS_NAMES = {'eV/A3': 'eV/Å³', 'GPa': 'GPa', 'kbar': 'kbar'}
 
 
+def _roles(_: Any, __: Any, values: tuple[str, ...]) -> dict[str, str]:
+    """Return the roles by label; a role that does not exist is refused before a file is read."""
+    from aiida_enne.science.structures.domains import read_role
+
+    roles = {}
+    for value in values:
+        label, found, role = value.rpartition('=')
+        try:
+            if not found or not label:
+                raise ValueError(f'{value!r} must be LABEL=ROLE, for example Elastic=phase:diamond')
+            read_role(role)
+            if label in roles:
+                raise ValueError(f'{label!r} has two roles')
+        except ValueError as exception:
+            raise click.BadParameter(str(exception)) from exception
+        roles[label] = role
+    return roles
+
+
 @click.command('import')
 @click.argument(
     'files', nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -43,6 +62,16 @@ STRESS_NAMES = {'eV/A3': 'eV/Å³', 'GPa': 'GPa', 'kbar': 'kbar'}
     multiple=True,
     help='Info key of the domain label; several are joined, e.g. group and temperature. '
     '[default: `domain` where there is one]',
+)
+@click.option(
+    '--as',
+    'roles',
+    multiple=True,
+    callback=_roles,
+    metavar='LABEL=ROLE',
+    help='What a domain is, so that it reaches the figures of that kind: "Elastic=phase:diamond", '
+    '"V64=defect:vacancy:2", "X=bulk:2", "Slab=surface:tilted:10", "Melt=liquid:2.57:1800" '
+    '(repeatable). [default: labels are free text]',
 )
 @click.option(
     '--block-key',
@@ -105,7 +134,7 @@ def _store(
 
     source = {
         'files': [asdict(item) for item in sources],
-        'choices': {k: v for k, v in asdict(choices).items() if v not in (None, (), False)},
+        'choices': {k: v for k, v in asdict(choices).items() if v not in (None, (), {}, False)},
     }
     node = DatasetData.from_configurations(
         configurations, level_of_theory=level_of_theory or UNKNOWN_LEVEL, source=source

@@ -8,6 +8,7 @@ from ase import Atoms
 from aiida_enne.data.npz import NpzData
 from aiida_enne.science.data import frames
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.structures.domains import Domain, kinds_of
 
 
 class ConfigurationsData(NpzData):
@@ -58,6 +59,11 @@ class ConfigurationsData(NpzData):
         """Number of configurations by domain."""
         return dict(self.base.attributes.get('domains'))
 
+    @property
+    def kinds(self) -> dict[str, Domain]:
+        """What every domain is, by label in alphabetical order."""
+        return kinds_of(self.domains, self.base.attributes.get('roles', None))
+
 
 def describe(configurations: Configurations) -> dict[str, Any]:
     """Return the attributes that queries read, derived from the content.
@@ -72,7 +78,8 @@ def describe(configurations: Configurations) -> dict[str, Any]:
         if value is not None and not np.isfinite(value).all():
             raise ValueError(f'`{name}` holds values that are not finite')
     labels, counts = np.unique(configurations.domains, return_counts=True)
-    return {
+    roles = {'roles': configurations.roles} if configurations.roles else {}
+    return roles | {
         'n_frames': len(configurations),
         'n_atoms_total': int(configurations.n_atoms.sum()),
         'n_atoms_min': int(configurations.n_atoms.min()),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from aiida import orm
@@ -88,3 +90,12 @@ def test_without_any_frame_there_are_results_alone(aiida_profile_clean):
     nodes = collect('label', ['failed'], {})
     assert set(nodes) == {'results'}
     assert nodes['results']['n_frames'] == 0
+
+
+def test_roles_go_with_the_labels(aiida_profile_clean):
+    bare = ConfigurationsData.from_atoms([Atoms('H', info={'domain': 'gas'})]).get_configurations()
+    given = ConfigurationsData.from_configurations(replace(bare, roles={'gas': 'bulk:2'}))
+    outcomes = {'kind': 'label', 'statuses': [{'status': 'finished', 'message': None}]}
+    outcomes['parts'] = {'a': {'configuration': 0}}
+    found = collect_reference(given, orm.Dict(outcomes), a=dataset([7]))['dataset']
+    assert found.kinds['gas'].family == found.get_configurations().kinds['gas'].family == 'bulk'

@@ -77,6 +77,46 @@ def test_the_node_says_where_it_came_from_but_not_on_which_machine(invoke, frame
     assert data.forces == pytest.approx(forces * 27.211386245988 / 0.529177210903)
 
 
+def test_labels_are_free_text_and_roles_say_what_they_are(invoke, frames, tmp_path):
+    labels = ['vacancy 2³', 'Elastic', 'Elastic', 'melt']
+    for atoms, label in zip(frames, labels, strict=True):
+        atoms.info['phase'] = label
+    ase.io.write(tmp_path / 'a.extxyz', frames)
+    words = ['dataset', 'import', tmp_path / 'a.extxyz', '--domain-key', 'phase']
+    result = invoke(*words, '--as', 'Elastic=phase:diamond', '--as', 'melt=liquid:2.57')
+    assert result.exit_code == 0, result.output
+    node = orm.QueryBuilder().append(DatasetData).one()[0]
+    roles = {'Elastic': 'phase:diamond', 'melt': 'liquid:2.57', 'vacancy 2³': 'other'}
+    assert node.base.attributes.get('roles') == node.get_configurations().roles == roles
+    families = {'Elastic': 'phase', 'melt': 'liquid', 'vacancy 2³': 'other'}
+    assert {label: kind.family for label, kind in node.kinds.items()} == families
+    assert node.kinds == node.get_configurations().kinds
+
+
+def test_labels_that_are_not_mistaken_leave_the_data_as_they_were(invoke, frames, tmp_path):
+    ase.io.write(tmp_path / 'a.traj', frames)
+    assert invoke('dataset', 'import', tmp_path / 'a.traj', '--domain', 'solid').exit_code == 0
+    node = orm.QueryBuilder().append(DatasetData).one()[0]
+    assert 'roles' not in node.base.attributes.all
+    assert 'roles' not in node.get_arrays()
+
+
+@pytest.mark.parametrize(
+    ('word', 'message'),
+    [
+        ('solid=phase:glass', "'phase:glass' is not a role of a domain; known are phase:NAME"),
+        ('solid', 'must be LABEL=ROLE'),
+        ('glass=bulk:2', "a role is given for 'glass', but there are only the domains 'solid'"),
+    ],
+)
+def test_a_bad_role_is_refused_before_anything_is_stored(invoke, frames, tmp_path, word, message):
+    ase.io.write(tmp_path / 'a.traj', frames)
+    result = invoke('dataset', 'import', tmp_path / 'a.traj', '--domain', 'solid', '--as', word)
+    assert result.exit_code != 0
+    assert message in ' '.join(result.output.split())
+    assert count_nodes() == 0
+
+
 def test_equal_data_have_an_equal_hash_whatever_the_file_was_called(invoke, frames, tmp_path):
     for name in ('a.traj', 'b.json'):
         ase.io.write(tmp_path / name, frames)

@@ -11,8 +11,10 @@ from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_enne.science.fields import Floats, Integers, Strings
+from aiida_enne.science.structures.domains import OWN, Domain, kinds_of
 
 INFO = 'info:'
+ROLES = 'roles'
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,12 @@ class Configurations:
         forces: Forces in eV/Å, shape (N, 3); None where nothing is labelled.
         stresses: Stress tensors in eV/Å³, shape (n, 3, 3), NaN where unknown; None if all are.
         info: Further numbers by name, each of shape (n,), NaN where unknown.
+        roles: Roles of domains by label, see `structures.domains`; those of labels that do not
+            occur are dropped. A label without a role is read as one that this package made.
 
     Raises:
-        ValueError: If the shapes disagree, or if only one of energies and forces is given.
+        ValueError: If the shapes disagree, if only one of energies and forces is given, or a role
+            does not exist.
     """
 
     n_atoms: Integers
@@ -47,6 +52,7 @@ class Configurations:
     forces: Floats | None = None
     stresses: Floats | None = None
     info: dict[str, Floats] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, total = len(self.n_atoms), int(self.n_atoms.sum())
@@ -70,6 +76,12 @@ class Configurations:
                 raise ValueError(f'info `{name}` must have the shape {(n,)}, got {value.shape}')
         if (self.energies is None) != (self.forces is None):
             raise ValueError('`energies` and `forces` must be given together')
+        if self.roles:
+            labels = {label.removeprefix(OWN) for label in self.domains.tolist()}
+            labels.update(self.domains.tolist())
+            roles = {label: role for label, role in self.roles.items() if label in labels}
+            object.__setattr__(self, 'roles', roles)
+            kinds_of(labels, roles)
 
     def __len__(self) -> int:
         return len(self.n_atoms)
@@ -88,6 +100,11 @@ class Configurations:
     def elements(self) -> list[str]:
         """Chemical symbols that occur, in alphabetical order."""
         return sorted(chemical_symbols[number] for number in np.unique(self.numbers))
+
+    @property
+    def kinds(self) -> dict[str, Domain]:
+        """What every domain is, by label in alphabetical order."""
+        return kinds_of(self.domains.tolist(), self.roles)
 
     @property
     def volumes(self) -> Floats:
@@ -119,11 +136,12 @@ class Configurations:
         atoms = self.atom_index(chosen)
         per_atom = {'numbers', 'positions', 'forces'}
         values: dict[str, Any] = {
-            'info': {name: value[chosen] for name, value in self.info.items()}
+            'info': {name: value[chosen] for name, value in self.info.items()},
+            'roles': self.roles,
         }
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name != 'info':
+            if item.name not in values:
                 index = atoms if item.name in per_atom else chosen
                 values[item.name] = None if value is None else value[index]
         return Configurations(**values)
@@ -135,10 +153,12 @@ class Configurations:
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as named arrays, fit for one `.npz` file."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
-        info = plain.pop('info')
+        info, roles = plain.pop('info'), sorted(plain.pop('roles').items())
         # a selection may keep a wider text type than its labels need: equal data, equal bytes
         plain['domains'] = np.array(self.domains.tolist(), dtype=np.str_)
         arrays = {name: value for name, value in plain.items() if value is not None}
+        if roles:  # data without roles keep the bytes that they always had
+            arrays[ROLES] = np.array(roles, dtype=np.str_)
         return arrays | {INFO + name: value for name, value in info.items()}
 
     @classmethod
@@ -150,8 +170,9 @@ class Configurations:
         """
         info = {k.removeprefix(INFO): v for k, v in arrays.items() if k.startswith(INFO)}
         plain = {name: value for name, value in arrays.items() if not name.startswith(INFO)}
+        roles = dict(plain.pop(ROLES, np.empty((0, 2), dtype=np.str_)).tolist())
         try:
-            return cls(**plain, info=info)
+            return cls(**plain, info=info, roles=roles)
         except TypeError as exception:
             raise ValueError(f'not a set of configurations: {exception}') from exception
 
@@ -160,7 +181,8 @@ def concatenate(parts: Sequence[Configurations]) -> Configurations:
     """Join sets of configurations; blocks are renumbered so that no two parts share one.
 
     Raises:
-        ValueError: If there is nothing to join or only some of the parts are labelled.
+        ValueError: If there is nothing to join, only some of the parts are labelled, or one domain
+            has two roles.
     """
     if not parts:
         raise ValueError('there are no configurations to join')
@@ -176,7 +198,7 @@ def concatenate(parts: Sequence[Configurations]) -> Configurations:
             pieces = [_stresses(part) for part in parts]
             if all(part.stresses is None for part in parts):
                 continue
-        elif item.name == 'info':
+        elif item.name in ('info', 'roles'):
             continue
         else:
             pieces = [getattr(part, item.name) for part in parts]
@@ -185,7 +207,19 @@ def concatenate(parts: Sequence[Configurations]) -> Configurations:
         name: np.concatenate([part.info.get(name, np.full(len(part), np.nan)) for part in parts])
         for name in names
     }
-    return Configurations(**values, info=info)
+    return Configurations(**values, info=info, roles=_common_roles(parts))
+
+
+def _common_roles(parts: Sequence[Configurations]) -> dict[str, str]:
+    """Return the roles of all parts, in each of which a domain must be the same."""
+    known: dict[str, Domain] = {}
+    for label, kind in (pair for part in parts for pair in part.kinds.items()):
+        if known.setdefault(label, kind) != kind:
+            raise ValueError(
+                f'the domain {label!r} is one of family {known[label].family!r} in one dataset and '
+                f'of family {kind.family!r} in another; rename it or give both the same role'
+            )
+    return {label: role for part in parts for label, role in part.roles.items()}
 
 
 def _stresses(part: Configurations) -> Floats:

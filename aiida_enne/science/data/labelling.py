@@ -70,6 +70,7 @@ def join(
         joined,
         blocks=expected.blocks,
         domains=expected.domains,
+        roles=expected.roles,
         info={**joined.info, ORIGIN: origin.astype(np.float64)},
     )
 

@@ -1,7 +1,7 @@
 """What an import must be told: keys, units, labels, and what is allowed."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ase.data import atomic_numbers
@@ -43,6 +43,7 @@ class ImportChoices:
         length_unit: A name in `fields.LENGTH_UNITS`; holds for positions and cells too.
         stress_unit: A name in `STRESS_UNITS`; energy unit per cubed length unit where None.
         domain: One domain label for every frame.
+        roles: Roles of domains by label, see `structures.domains`; other labels are free text.
         domain_keys: Keys of `atoms.info` whose values, joined by a blank, are the label.
         block_key: Key of `atoms.info` that tells trajectory blocks apart, across files too.
         block_size: Longest block, in frames, where no key tells them apart.
@@ -64,6 +65,7 @@ class ImportChoices:
     length_unit: str = 'Å'
     stress_unit: str | None = None
     domain: str | None = None
+    roles: dict[str, str] = field(default_factory=dict)
     domain_keys: tuple[str, ...] = ()
     block_key: str | None = None
     block_size: int | None = None

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from aiida_enne.science.importing.reading import (
     file_sha256,
     iterate_frames,
 )
+from aiida_enne.science.structures.domains import imported_roles
 
 #: Wraps the frames of a file to show progress: frames, name of the file, their number if known.
 Progress = Callable[[Iterable[Atoms], str, int | None], Iterable[Atoms]]
@@ -69,9 +70,14 @@ def import_files(
     if not choices.elements:
         problems += _mixed_elements(taken)
     problems += _absent_info(taken, choices)
+    roles: dict[str, str] = {}
+    try:
+        roles = imported_roles((item.frame.domain for item in taken), choices.roles)
+    except ValueError as exception:
+        problems.append(Problem('all files', None, str(exception)))
     if problems:
         raise ImportRefusedError(problems)
-    return _assemble(taken, choices), sources
+    return replace(_assemble(taken, choices), roles=roles), sources
 
 
 def _read_file(

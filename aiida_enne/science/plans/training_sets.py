@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,19 +10,23 @@ import numpy as np
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.data.splits import Split
 from aiida_enne.science.fields import Integers
-from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.structures.domains import kinds_of
 
 #: Numbers that training frames keep; the others depend on how they were computed.
 KEPT_INFO = ('time', 'temperature')
 
 
-def order_domains(domains: Sequence[str]) -> list[str]:
+def order_domains(domains: Sequence[str], roles: Mapping[str, str] | None = None) -> list[str]:
     """Return domains of liquids by density, then temperature.
 
+    Args:
+        domains: Labels.
+        roles: Roles by label, see `structures.domains`.
+
     Raises:
-        ValueError: If there is none, or one is no liquid.
+        ValueError: If there is none, or one is not a liquid.
     """
-    found = {name: parse(name) for name in domains}
+    found = kinds_of(domains, roles)
     if others := sorted(name for name, one in found.items() if one.family != 'liquid'):
         raise ValueError(f'only liquids are trained on, got {others}')
     if not found:
@@ -37,7 +41,7 @@ def production_indices(configurations: Configurations, domains: Sequence[str]) -
         ValueError: If a domain has no frames.
     """
     chosen = []
-    for name in order_domains(domains):
+    for name in order_domains(domains, configurations.roles):
         frames = np.flatnonzero(configurations.domains == name)
         if not len(frames):
             raise ValueError(f'there are no frames of {name!r}')
@@ -55,7 +59,7 @@ def take_production(configurations: Configurations, domains: Sequence[str]) -> C
         ValueError: If a domain has no frames.
     """
     parts = []
-    for name in order_domains(domains):
+    for name in order_domains(domains, configurations.roles):
         part = configurations.select(production_indices(configurations, [name]))
         stresses = part.stresses
         if stresses is not None and not np.isfinite(stresses).any():
@@ -84,9 +88,7 @@ def map_split(whole: Configurations, domains: Sequence[str], split: Split) -> Sp
     indices = production_indices(whole, domains)
     known = set(domains)
     others = [
-        name
-        for name in np.unique(whole.domains).tolist()
-        if name not in known and parse(name).family == 'liquid'
+        name for name, kind in whole.kinds.items() if name not in known and kind.family == 'liquid'
     ]
     test = np.concatenate(
         [indices[split.test], np.flatnonzero(np.isin(whole.domains, others)).astype(np.int64)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.structures.domains import parse
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
@@ -124,13 +124,19 @@ def curve(configurations: Configurations, energies: Floats, domain: str) -> Curv
 def curves(configurations: Configurations, energies: Floats) -> dict[str, Curve]:
     """Return E(V) of every crystal phase in the geometries of the reference, by phase.
 
+    Where several domains are of one phase, each stands under its own label.
+
     Raises:
         ValueError: As `curve` does, for any of the phases.
     """
-    names = sorted(set(configurations.domains.tolist()))
-    parsed = {name: parse(name) for name in names}
-    phases = [name for name, domain in parsed.items() if domain.family == 'phase']
-    return {name: curve(configurations, energies, name) for name in phases if not parsed[name].own}
+    kinds = configurations.kinds.items()
+    phases = {label: kind.name for label, kind in kinds if kind.family == 'phase' and not kind.own}
+    number = Counter(phases.values())
+    found = {}
+    for label, phase in phases.items():
+        name = phase if number[phase] == 1 else label
+        found[name] = replace(curve(configurations, energies, label), name=name)
+    return found
 
 
 def shift_at_minimum(curve: Curve, *, ddof: int = PAPER_DDOF) -> Shift:

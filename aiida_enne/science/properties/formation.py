@@ -11,7 +11,7 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.properties.curves import check_energies
 from aiida_enne.science.structures.defects import EXTRA_ATOMS
-from aiida_enne.science.structures.domains import Domain, bulk_domain, own_domain, parse
+from aiida_enne.science.structures.domains import Domain, bulk_domain, own_domain
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
@@ -25,6 +25,7 @@ class Formation:
 
     Attributes:
         domain: Of the path.
+        kind: What the domain is.
         symbol: 'E_f' or 'γ'.
         unit: 'eV' per defect, or 'eV per surface atom'.
         steps: Steps of the relaxation, rising, shape (s,).
@@ -38,6 +39,7 @@ class Formation:
     """
 
     domain: str
+    kind: Domain
     symbol: str
     unit: str
     steps: Integers
@@ -137,10 +139,10 @@ def formation(
             there exactly once, numbers of atoms do not fit, or shapes disagree.
     """
     check_energies(configurations, energies)
-    kind = parse(domain)
-    if kind.family not in ('defect', 'surface'):
-        raise ValueError(f'{domain!r} is no domain of a defect or a surface')
     path, steps = _path(configurations, domain)
+    kind = configurations.kinds[domain]
+    if kind.family not in ('defect', 'surface'):
+        raise ValueError(f'{domain!r} is not the domain of a defect or a surface')
     crystal = _crystal(configurations, kind)
     totals = np.vstack([_reference(configurations), energies])
     if len(set(configurations.numbers[configurations.atom_index([*path, crystal])])) > 1:
@@ -164,6 +166,7 @@ def formation(
     )
     return Formation(
         domain=domain,
+        kind=kind,
         symbol=symbol,
         unit=unit,
         steps=steps,
@@ -184,11 +187,10 @@ def formations(
     Raises:
         ValueError: As `formation` does, for any of them.
     """
-    names = sorted(set(configurations.domains.tolist()))
     return {
         name: formation(configurations, energies, name, ddof=ddof)
-        for name in names
-        if parse(name).family in ('defect', 'surface')
+        for name, kind in configurations.kinds.items()
+        if kind.family in ('defect', 'surface')
     }
 
 
@@ -200,7 +202,7 @@ def size_series(formations: Iterable[Formation]) -> dict[str, SizeSeries]:
     """
     groups: dict[str, dict[int, Formation]] = {}
     for item in formations:
-        kind = parse(item.domain)
+        kind = item.kind
         name = kind.name if kind.symbol is None else f'{kind.symbol}(100) {kind.name}'
         name = own_domain(name) if kind.own else name
         size = kind.repeats or kind.layers or 0
@@ -250,15 +252,17 @@ def _crystal(configurations: Configurations, kind: Domain) -> int:
     Raises:
         ValueError: If there is none or more than one.
     """
-    name = bulk_domain(kind.repeats)
-    candidates = [own_domain(name), name] if kind.own else [name]
-    for candidate in candidates:
-        found = np.flatnonzero(configurations.domains == candidate)
+    for own in [True, False] if kind.own else [False]:
+        wanted = Domain('bulk', 'bulk', kind.repeats, own=own)
+        labels = [label for label, one in configurations.kinds.items() if one == wanted]
+        found = np.flatnonzero(np.isin(configurations.domains, labels))
         if len(found) == 1:
             return int(found[0])
         if len(found) > 1:
-            raise ValueError(f'one frame of {candidate!r} is needed, got {len(found)}')
-    raise ValueError(f'there is no frame of the perfect crystal, {name!r}')
+            raise ValueError(
+                f'one frame of {", ".join(map(repr, labels))} is needed, got {len(found)}'
+            )
+    raise ValueError(f'there is no frame of the perfect crystal, {bulk_domain(kind.repeats)!r}')
 
 
 def _reference(configurations: Configurations) -> Floats:

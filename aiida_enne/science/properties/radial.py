@@ -9,7 +9,6 @@ import numpy as np
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.properties.liquid import N_FRAMES, radial_distribution
-from aiida_enne.science.structures.domains import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,7 @@ def radial_curves(
         ValueError: If the frames of a liquid differ in their number of atoms.
     """
     found = []
-    for name in sorted(set(configurations.domains.tolist())):
-        kind = parse(name)
+    for name, kind in configurations.kinds.items():
         if kind.density is None or kind.own:
             continue
         chosen = np.flatnonzero(configurations.domains == name)

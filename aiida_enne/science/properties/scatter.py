@@ -13,7 +13,7 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Strings
 from aiida_enne.science.properties.curves import check_energies
 from aiida_enne.science.properties.formation import Formation
-from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty import calibration, ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
@@ -24,7 +24,7 @@ from aiida_enne.science.uncertainty.thresholds import flag_errors
 PER_ATOM = 'eV/atom'
 
 #: What a scatter holds of every point.
-_ARRAYS = ('spread', 'error', 'domain', 'unit', 'marked')
+_ARRAYS = ('spread', 'error', 'domain', 'families', 'unit', 'marked')
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Scatter:
         spread: σ, shape (n,).
         error: ε, signed, shape (n,).
         domain: Domain of each point, shape (n,).
+        families: Family of each point's domain; the domain itself where it has none, shape (n,).
         unit: Unit of each point, shape (n,): 'eV/atom', 'eV' or 'eV per surface atom'.
         marked: Where the ensemble has the lowest energy of a phase, shape (n,).
         n_members: M.
@@ -44,6 +45,7 @@ class Scatter:
     spread: Floats
     error: Floats
     domain: Strings
+    families: Strings
     unit: Strings
     marked: NDArray[np.bool_]
     n_members: int
@@ -51,14 +53,6 @@ class Scatter:
 
     def __len__(self) -> int:
         return len(self.spread)
-
-    @property
-    def families(self) -> Strings:
-        """Family of each point's domain; the domain itself where it has none, shape (n,)."""
-        names, index = np.unique(self.domain, return_inverse=True)
-        known = [parse(name) for name in names.tolist()]
-        labels = [d.name if d.family == 'other' else d.family for d in known]
-        return np.array(labels, dtype=np.str_)[index]
 
     def select(self, chosen: NDArray[np.bool_]) -> Scatter:
         """Return the chosen points, `chosen` of shape (n,)."""
@@ -97,14 +91,16 @@ def of_energies(
         members = members - offsets.members[:, None]
     mean = ensemble.mean(members)
     marked = np.zeros(len(mean), dtype=bool)
-    for name in set(configurations.domains.tolist()):
-        if parse(name).family == 'phase':
+    kinds = configurations.kinds
+    for name, kind in kinds.items():
+        if kind.family == 'phase':
             own = np.flatnonzero(configurations.domains == name)
             marked[own[int(mean[own].argmin())]] = True
     return Scatter(
         ensemble.spread(members, ddof=ddof),
         mean - reference,
         configurations.domains,
+        np.array([_family(kinds[name]) for name in configurations.domains.tolist()]),
         np.full(len(mean), PER_ATOM),
         marked,
         len(energies),
@@ -123,6 +119,7 @@ def of_formations(formations: Iterable[Formation]) -> Scatter:
             item.spread,
             item.error,
             np.full(len(item.steps), item.domain),
+            np.full(len(item.steps), _family(item.kind)),
             np.full(len(item.steps), item.unit),
             np.zeros(len(item.steps), dtype=bool),
             len(item.members),
@@ -132,6 +129,10 @@ def of_formations(formations: Iterable[Formation]) -> Scatter:
         if np.isfinite(item.reference).all()
     ]
     return join(points)
+
+
+def _family(kind: Domain) -> str:
+    return kind.name if kind.family == 'other' else kind.family
 
 
 def join(scatters: Sequence[Scatter]) -> Scatter:

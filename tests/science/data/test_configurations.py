@@ -117,7 +117,8 @@ def test_arrays_of_a_selection_do_not_remember_what_it_was_selected_from(mixed):
 
 
 @pytest.mark.parametrize(
-    'name', [item.name for item in fields(Configurations) if item.name not in ('n_atoms', 'info')]
+    'name',
+    [item.name for item in fields(Configurations) if item.name not in ('n_atoms', 'info', 'roles')],
 )
 def test_wrong_shapes_are_named(mixed, name):
     with pytest.raises(ValueError, match=f'`{name}` must have the shape'):
@@ -144,3 +145,23 @@ def test_elements_and_volumes_are_those_of_ase():
     volumes = [frames[0].get_volume(), frames[1].get_volume(), 0]
     assert gathered.volumes == pytest.approx(volumes)
     assert gathered.offsets.tolist() == [0, 8, 10, 13]
+
+
+def test_roles_go_with_their_domains(mixed):
+    given = replace(mixed, roles={'a': 'phase:diamond', 'bb': 'other', 'absent': 'bulk'})
+    assert given.roles == {'a': 'phase:diamond', 'bb': 'other'}
+    assert_equal(Configurations.from_arrays(given.as_arrays()), given)
+    assert given.select([3, 0]).roles == {'a': 'phase:diamond'}
+    other = replace(mixed.select([3]), roles={'ccc': 'bulk:2'})
+    joined = concatenate([given.select([0, 1]), other])
+    assert joined.roles == {'a': 'phase:diamond', 'ccc': 'bulk:2'}
+    assert [kind.family for kind in joined.kinds.values()] == ['phase', 'bulk']
+    with pytest.raises(ValueError, match=r"domain 'a' is one of family 'phase' .* 'other'"):
+        concatenate([given, mixed])
+    with pytest.raises(ValueError, match="'phase:glass' is not a role"):
+        replace(mixed, roles={'a': 'phase:glass'})
+
+
+def test_data_without_roles_keep_their_bytes(mixed):
+    assert 'roles' not in mixed.as_arrays()
+    assert 'roles' not in replace(mixed, roles={'absent': 'bulk'}).as_arrays()

@@ -142,7 +142,7 @@ def test_all_of_a_dataset_and_over_the_size():
     [
         (relaxation('vacancy 3³', 215, 216, PATH, 2), 'vacancy 3³', "perfect crystal, 'bulk 3³'"),
         (relaxation('vacancy 3³', 214, 216, PATH, 3), 'vacancy 3³', 'has 215 atoms.*got 214'),
-        (relaxation('vacancy 3³', 215, 216, PATH, 3), 'bulk 3³', 'no domain of a defect'),
+        (relaxation('vacancy 3³', 215, 216, PATH, 3), 'bulk 3³', 'not the domain of a defect'),
         (relaxation('vacancy 3³', 215, 216, PATH, 3), 'vacancy 2³', 'no configurations in'),
         (
             relaxation('Si(100) tilted, 9 layers', 20, 8, PATH),

@@ -62,3 +62,58 @@ def test_unknown_systems_are_not_named():
         domains.defect_domain('divacancy', 3)
     with pytest.raises(ValueError, match=r"unknown surface 'flat'; known are bulk-cut"):
         domains.surface_domain('flat', 10)
+
+
+ROLES = {
+    'phase:diamond': Domain('phase', 'diamond'),
+    'defect:vacancy:3': Domain('defect', 'vacancy', repeats=3),
+    'bulk': Domain('bulk', 'bulk'),
+    'bulk:3': Domain('bulk', 'bulk', repeats=3),
+    'surface:tilted:10': Domain('surface', 'tilted', layers=10, symbol='Si'),
+    'surface:tilted:10:Ge': Domain('surface', 'tilted', layers=10, symbol='Ge'),
+    'liquid:2.57': Domain('liquid', 'liquid', density=2.57),
+    'liquid:2.57:1800': Domain('liquid', 'liquid', density=2.57, temperature=1800.0),
+}
+
+
+@pytest.mark.parametrize('role', ROLES)
+def test_a_role_has_the_last_word(role):
+    assert domains.read_role(role) == ROLES[role]
+    for label in ('Elastic', 'vacancy 2³', 'own work'):
+        assert parse(label, {label: role}) == ROLES[role]
+    assert parse('own Elastic', {'Elastic': role}) == domains.replace(ROLES[role], own=True)
+
+
+@pytest.mark.parametrize(
+    'role',
+    [
+        'phase:glass',
+        'defect:vacancy',
+        'defect:vacancy:0',
+        'defect:vacancy:3:4',
+        'bulk:a',
+        'bulk:2:2',
+        'surface:flat:10',
+        'surface:tilted:10:Ge:x',
+        'liquid',
+        'liquid:thin',
+        'liquid:2:3:4',
+        'diamond',
+        '',
+    ],
+)
+def test_a_role_that_does_not_exist_is_refused_with_those_that_do(role):
+    with pytest.raises(ValueError, match=r'is not a role.*phase:NAME \(.*diamond.*defect:NAME:REP'):
+        domains.read_role(role)
+
+
+def test_imported_labels_are_free_text_but_for_their_roles():
+    labels = ['vacancy 2³', 'diamond', 'own glass', 'Elastic', 'T=300', 'fcc']
+    roles = domains.imported_roles(labels, {'Elastic': 'phase:diamond', 'fcc': 'phase:fcc'})
+    kinds = domains.kinds_of(labels, roles)
+    free = {label: kind for label, kind in kinds.items() if label not in ('Elastic', 'fcc')}
+    assert free == {label: Domain('other', label) for label in free}
+    assert (kinds['Elastic'].name, kinds['fcc'].name) == ('diamond', 'fcc')
+    assert 'T=300' not in roles  # nothing is stored of what could not be mistaken
+    with pytest.raises(ValueError, match=r"role is given for 'elastic', but .* 'Elastic'"):
+        domains.imported_roles(labels, {'elastic': 'phase:diamond'})
