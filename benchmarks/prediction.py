@@ -115,7 +115,7 @@ def upload(folder: Path, structures: list[Atoms], labels: list[str]) -> None:
 
 def write_script(folder: Path, name: str) -> None:
     """Write one of the scripts that jobs upload."""
-    (folder / name).write_text(files('aiida_enne.remote').joinpath(name).read_text())
+    (folder / name).write_text(files('aiida_enne.remote.nequip').joinpath(name).read_text())
 
 
 def run(command: list[str], folder: Path) -> dict[str, float]:

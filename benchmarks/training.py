@@ -99,7 +99,7 @@ def prepare(
             config['trainer']['callbacks'][-1:] = plain_callbacks()
         (member / training.CONFIG).write_text(yaml.safe_dump(config))
     for name in training.SCRIPTS:
-        shutil.copy(str(files('aiida_enne.remote').joinpath(name)), work)
+        shutil.copy(str(files('aiida_enne.remote.nequip').joinpath(name)), work)
 
 
 def plain_callbacks() -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def trained(tmp_path_factory):
     """Return a folder that the training scripts filled: `members/seed_7/checkpoints` and so on."""
     folder = tmp_path_factory.mktemp('trained')
     for name in training.SCRIPTS:
-        (folder / name).write_text(files('aiida_enne.remote').joinpath(name).read_text())
+        (folder / name).write_text(files('aiida_enne.remote.nequip').joinpath(name).read_text())
     for name, part in ((training.TRAIN, alloys(8)), (training.VALIDATION, alloys(2, seed=1))):
         (folder / name).write_text(frames.to_extxyz(frames.from_atoms(part)))
     for seed in SEEDS:

@@ -1,6 +1,5 @@
 """`CalcJob` that evaluates one or more members of an ensemble on a dataset."""
 
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,14 @@ from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
+from aiida_enne import families
 from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import CHECKPOINT, ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import prediction as codec
+from aiida_enne.families.nequip.training import ARTEFACTS
 from aiida_enne.science.data.splits import PARTS
 from aiida_enne.science.fields import Integers
 
@@ -147,7 +148,7 @@ class NequipPredictCalculation(FollowingCalcJob):
             ('device', str, 'cpu', None, 'Where torch computes, e.g. `cuda`.'),
             ('threads', int, None, validate_count, 'Threads of torch; by default its own choice.'),
             ('batch_atoms', int, None, validate_count, 'Atoms in a batch; by default by model.'),
-            ('artefacts', str, codec.ARTEFACTS, None, 'Folder of compiled artefacts.'),
+            ('artefacts', str, ARTEFACTS, None, 'Folder of compiled artefacts.'),
         )
         for name, kind, default, validator, text in settings:
             valid = kind if default is not None else (kind, type(None))
@@ -163,9 +164,11 @@ class NequipPredictCalculation(FollowingCalcJob):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write scripts, settings and configurations; the checkpoints come from their nodes."""
         inputs, options = self.inputs, self.inputs.metadata.options
-        for name in codec.SCRIPTS:
+        used = [families.load(name) for name in sorted({m.family for m in inputs.models.values()})]
+        scripts = {name: one.script for one in used for name in one.prediction_scripts}
+        for name, script in scripts.items():
             with folder.open(name, 'w') as handle:
-                handle.write(files('aiida_enne.remote').joinpath(name).read_text())
+                handle.write(script(name))
         settings = {
             name: inputs.get(name)
             for name in ('mode', 'device', 'threads', 'batch_atoms', 'artefacts')
@@ -183,7 +186,7 @@ class NequipPredictCalculation(FollowingCalcJob):
 
         code = CodeInfo()
         code.code_uuid = inputs.code.uuid
-        code.cmdline_params = [codec.SCRIPTS[0]]
+        code.cmdline_params = [used[0].prediction_scripts[0]]
         code.stdout_name = options.output_filename
         code.join_files = True
 

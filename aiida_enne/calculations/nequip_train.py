@@ -1,7 +1,6 @@
 """`CalcJob` that trains one or more members of an ensemble."""
 
 import dataclasses
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from aiida.common import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
+from aiida_enne import families
 from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
@@ -18,12 +18,16 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import training
 from aiida_enne.science.data import frames
 
-STRATEGIES = ('sequential', 'parallel')
+STRATEGIES = ('sequential', 'parallel', 'vectorised')
 
 
 def validate_parameters(node: orm.Dict, _: Any) -> str | None:
-    """Accept every option of NequIP except those that the job owns."""
-    return training.check_parameters(node.get_dict())
+    """Accept every option of the trainer except those that the job owns."""
+    parameters = node.get_dict()
+    try:
+        return families.family_of(parameters).check(parameters)
+    except ValueError as exception:
+        return str(exception)
 
 
 def validate_seeds(seeds: dict[str, orm.Int], _: Any) -> str | None:
@@ -52,7 +56,15 @@ def validate_natural(number: int, _: Any) -> str | None:
 
 
 def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
-    """Check that the split is one of the dataset."""
+    """Check that the split is one of the dataset, and that the strategy is one of the family."""
+    if 'parameters' in ports and 'strategy' in ports:
+        family = families.family_of(inputs['parameters'].get_dict())
+        strategy, kernel = inputs['strategy'], inputs.get('kernel')
+        if strategy not in family.strategies:
+            return f'`strategy` of {family.name} must be one of {list(family.strategies)}'
+        needed = family.kernel if strategy == 'vectorised' else None
+        if (None if kernel is None else kernel.value) != needed:
+            return f'`kernel` must be {needed!r} where `strategy` is {strategy!r}, got {kernel}'
     if 'dataset' not in ports or 'split' not in ports:
         return None  # a workflow has excluded them and validates by submitting
     return inputs['split'].mismatch(inputs['dataset'])
@@ -90,14 +102,22 @@ class NequipTrainCalculation(FollowingCalcJob):
             required=False,
             help='Work directory with the checkpoints of members to continue.',
         )
-        # how members share the job changes no model: neither a node nor in the hash of the job
+        spec.input(
+            'kernel',
+            valid_type=orm.Str,
+            required=False,
+            serializer=orm.to_aiida_type,
+            help='What trains members together, by name and version: it changes the last digits.',
+        )
+        # how else members share the job changes no model: neither a node nor in the job's hash
         spec.input(
             'strategy',
             valid_type=str,
             is_metadata=True,
             default='sequential',
             validator=validate_strategy,
-            help='`sequential`, or `parallel`: processes forked after one import.',
+            help='`sequential`; `parallel`: processes forked after one import; `vectorised`: the '
+            'members of a process together, with the `kernel` of the family.',
         )
         spec.input(
             'processes',
@@ -105,7 +125,7 @@ class NequipTrainCalculation(FollowingCalcJob):
             is_metadata=True,
             default=2,
             validator=validate_positive,
-            help='Members trained at a time when `strategy` is `parallel`.',
+            help='Processes, unless `strategy` is `sequential`.',
         )
         spec.input(
             'gpus',
@@ -143,27 +163,29 @@ class NequipTrainCalculation(FollowingCalcJob):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the scripts, the data and one complete NequIP configuration per member."""
         inputs, options = self.inputs, self.inputs.metadata.options
-        for name in training.SCRIPTS:
-            script = files('aiida_enne.remote').joinpath(name).read_text()
+        parameters = inputs.parameters.get_dict()
+        family = families.family_of(parameters)
+        scripts = family.strategies[inputs.strategy]
+        for name in scripts:
             with folder.open(name, 'w') as handle:
-                handle.write(script)
+                handle.write(family.script(name))
         self._write_data(folder)
         for label, seed in inputs.seeds.items():
             member = folder.get_subfolder(f'{training.MEMBERS}/{label}', create=True)
-            config = training.render(
-                inputs.parameters.get_dict(), seed=seed.value, elements=inputs.dataset.elements
-            )
+            config = family.render(parameters, seed=seed.value, elements=inputs.dataset.elements)
             with member.open(training.CONFIG, 'w') as handle:
                 yaml.safe_dump(config, handle, sort_keys=False)
 
         code = CodeInfo()
         code.code_uuid = inputs.code.uuid
-        parallel = inputs.strategy == 'parallel'
+        shared = inputs.strategy != 'sequential'
         code.cmdline_params = [
-            training.SCRIPTS[0],
+            scripts[0],
             '--processes',
-            str(inputs.processes * parallel or 1),
+            str(inputs.processes * shared or 1),
         ]
+        if inputs.strategy == 'vectorised':
+            code.cmdline_params += ['--together', '--artefacts', training.ARTEFACTS]
         if inputs.gpus:
             code.cmdline_params += ['--gpus', str(inputs.gpus)]
         if 'max_wallclock_seconds' in options:

@@ -36,13 +36,16 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
 
     `--dry-run` prints what it costs, part by part, and the assumptions behind that.
     """
+    from aiida_enne import families
     from aiida_enne.aiida_private import inputs_of
     from aiida_enne.cli.plan import describe_costs, plain
     from aiida_enne.science.plans.costs import Assumptions
     from aiida_enne.science.plans.study_costs import estimate
+    from aiida_enne.workflows.reference.engine import load_engine
     from aiida_enne.workflows.study.study import StudyWorkChain
 
-    assumptions = Assumptions.of(engine, parse_assumptions(assumed))
+    changes = parse_assumptions(assumed)
+    assumptions = Assumptions.of(engine, load_engine(engine).COSTS, changes)
     builder = StudyWorkChain.get_builder_from_protocol(
         options['code'],
         engine,
@@ -51,7 +54,7 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
         overrides=read_overrides(options['overrides']),
     )
     if options['dry_run']:
-        parts = estimate(plain(inputs_of(builder)), assumptions)
+        parts = estimate(plain(inputs_of(builder)), assumptions, families)
         click.echo(describe_costs(parts, assumptions))
     hint_at_caching()
     start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])

@@ -17,7 +17,7 @@ class ModelData(orm.Data):
     """Weights as NequIP's own checkpoint, with the configuration that made them.
 
     Attributes to query by: `identity`, `seed`, `weights_sha256`, `elements`, `r_max`,
-    `n_parameters`, `nequip_version`, `torch_version`, `complete`, `epochs`, `best_epoch`,
+    `family`, `n_parameters`, `nequip_version`, `torch_version`, `complete`, `epochs`, `best_epoch`,
     `metrics`.
     """
 
@@ -50,6 +50,11 @@ class ModelData(orm.Data):
     def seed(self) -> int:
         """Seed of weights and batches."""
         return int(self.base.attributes.get('seed'))
+
+    @property
+    def family(self) -> str:
+        """Name of its family; models of the first release are all of NequIP."""
+        return str(self.base.attributes.get('family', 'nequip'))
 
     @property
     def weights_sha256(self) -> str:

@@ -9,6 +9,7 @@ from aiida.parsers import Parser
 
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.families.nequip import prediction as codec
+from aiida_enne.families.nequip.training import OutputError
 from aiida_enne.science.data.configurations import Configurations
 
 #: What the scheduler's verdict means, once all there is has been attached.
@@ -32,7 +33,7 @@ class NequipPredictParser(Parser):
             if self.node.exit_status in SCHEDULER:
                 return self.exit_codes[SCHEDULER[self.node.exit_status]]
             return self.exit_codes.ERROR_NOTHING_LEFT.format(tail=self.tail())
-        except codec.OutputError as exception:
+        except OutputError as exception:
             return self.exit_codes.ERROR_OUTPUT_UNREADABLE.format(reason=exception)
         self.out('results', orm.Dict(result))
 

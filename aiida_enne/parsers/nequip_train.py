@@ -7,6 +7,7 @@ from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
 
+from aiida_enne import families
 from aiida_enne.data.model import ModelData
 from aiida_enne.families.nequip import training
 
@@ -119,15 +120,18 @@ class NequipTrainParser(Parser):
         inputs, result = self.node.inputs, member.result
         seed, elements = inputs.seeds[member.label].value, inputs.dataset.elements
         parameters = inputs.parameters.get_dict()
+        family = families.family_of(parameters)
         return ModelData.from_files(
             member.files[training.BEST],
-            training.render(parameters, seed=seed, elements=elements),
-            identity=training.identity(
+            family.render(parameters, seed=seed, elements=elements),
+            identity=family.identity(
                 parameters,
                 seed=seed,
                 elements=elements,
                 data=(inputs.dataset.sha256, inputs.dataset.level_of_theory, inputs.split.sha256),
+                kernel=result.get('kernel', ''),
             ),
+            family=family.name,
             seed=seed,
             weights_sha256=result['weights_sha256'],
             elements=result['type_names'],

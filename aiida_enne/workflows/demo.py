@@ -86,8 +86,7 @@ class DemoWorkChain(WorkChain):
         names = chosen['protocols']
         inputs = {name: chosen[name] for name in ('reference', 'split')}
         inputs['samples'] = {label: orm.Dict(one) for label, one in chosen['samples'].items()}
-        training = protocols.load('ensemble', names['ensemble'], chosen['training'])
-        inputs['ensemble'] = machine.place_training(training, code, chosen['training'])
+        inputs['ensemble'] = protocols.ensemble_inputs(code, names['ensemble'], chosen['training'])
         audit = protocols.load('audit', names['audit'], chosen['audit_of'])
         given = audit.pop('predict', None)
         predict = protocols.load('predict', names['audit'], given)

@@ -59,9 +59,9 @@ def test_default(prepare, inputs, file_regression):
         'nequip_artefact.py',
         'nequip_compiled.py',
         'nequip_frames.py',
-        'nequip_members.py',
         'nequip_memory.py',
         'nequip_predict.py',
+        'nequip_predict_member.py',
         'nequip_trust.py',
         'predict.json',
     ]

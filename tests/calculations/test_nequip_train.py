@@ -59,7 +59,9 @@ def test_gpus_are_told_to_the_scripts(prepare, train_inputs):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'strategy': 'vectorised'}, 'sequential'),
+        ({'strategy': 'threads'}, 'sequential'),
+        ({'strategy': 'vectorised'}, "`kernel` must be 'vectorised 1'"),
+        ({'kernel': 'vectorised 1'}, '`kernel` must be None'),
         ({'processes': 0}, 'at least 1'),
         ({'gpus': -1}, 'at least 0'),
         ({'seeds': {'a': 1, 'b': 1}}, 'distinct'),

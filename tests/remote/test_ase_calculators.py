@@ -19,7 +19,7 @@ lammps = pytest.mark.lammps
 @pytest.fixture
 def calculator(monkeypatch, tmp_path):
     """Return a function that builds a preset's calculator as the job does."""
-    monkeypatch.syspath_prepend(str(files('aiida_enne.remote')))
+    monkeypatch.syspath_prepend(str(files('aiida_enne.remote.ase')))
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module('ase_calculators')
 

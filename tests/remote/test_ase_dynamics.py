@@ -37,7 +37,7 @@ class IdealGas(Calculator):
 @pytest.fixture
 def dynamics(monkeypatch):
     """Return the uploaded module."""
-    monkeypatch.syspath_prepend(str(files('aiida_enne.remote')))
+    monkeypatch.syspath_prepend(str(files('aiida_enne.remote.ase')))
     return importlib.import_module('ase_dynamics')
 
 

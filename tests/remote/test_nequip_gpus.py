@@ -17,7 +17,7 @@ exit {status}
 @pytest.fixture
 def gpus(monkeypatch):
     """Return the module as a job imports it, in an environment without GPUs."""
-    monkeypatch.syspath_prepend(str(files('aiida_enne.remote')))
+    monkeypatch.syspath_prepend(str(files('aiida_enne.remote.nequip')))
     for name in ('CUDA_VISIBLE_DEVICES', 'CUDA_MPS_PIPE_DIRECTORY', 'CUDA_MPS_LOG_DIRECTORY'):
         # set first, so that what the module sets is taken back
         monkeypatch.setenv(name, '')

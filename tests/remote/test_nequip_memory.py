@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 @pytest.fixture
 def lacks_memory(monkeypatch):
     """Return the function as a job imports it."""
-    monkeypatch.syspath_prepend(str(files('aiida_enne.remote')))
+    monkeypatch.syspath_prepend(str(files('aiida_enne.remote.nequip')))
     return importlib.import_module('nequip_memory').is_out_of_memory
 
 

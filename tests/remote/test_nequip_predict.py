@@ -38,7 +38,7 @@ def predict(tmp_path, checkpoints, artefacts, monkeypatch):
 
     The jobs of the other tests run them as processes of their own, which takes seconds more.
     """
-    folder = files('aiida_enne.remote')
+    folder = files('aiida_enne.remote.nequip')
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
@@ -169,7 +169,7 @@ import resource, runpy, sys
 import torch
 from nequip.utils.global_state import set_global_state
 sys.path.insert(0, {folder!r})
-import nequip_members
+import nequip_predict_member
 held = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()
 if {spare}:
     resource.setrlimit(resource.RLIMIT_AS, (held + {spare}, held + {spare}))
@@ -188,7 +188,7 @@ def test_batches_are_halved_where_memory_is_too_short(predict, tmp_path):
     for seed, atoms in enumerate(structures):
         atoms.rattle(0.05, seed=seed)
     expected, _ = predict(structures, labels=['seed_7'])
-    folder = files('aiida_enne.remote')
+    folder = files('aiida_enne.remote.nequip')
     settings = json.loads((tmp_path / codec.SETTINGS).read_text()) | {'batch_atoms': 10**6}
     (tmp_path / codec.SETTINGS).write_text(json.dumps(settings))
 
@@ -212,7 +212,7 @@ def test_batches_are_halved_where_memory_is_too_short(predict, tmp_path):
 
 def test_a_configuration_that_never_fits_is_want_of_memory(predict, monkeypatch):
     """What torch raises on a GPU, for the largest structure; the other member goes on."""
-    module = importlib.import_module('nequip_members')
+    module = importlib.import_module('nequip_predict_member')
     run = module.Member.run
 
     def short(self, prepared):

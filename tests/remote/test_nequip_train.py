@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aiida_enne.families.nequip import training
+from aiida_enne.families.nequip import FAMILY, training
 from aiida_enne.science.data.frames import to_extxyz
 from aiida_enne.workflows import protocols
 
@@ -33,8 +33,8 @@ def prepare_job(configurations, tmp_path_factory):
 
     def run(seeds, **changes):
         folder = tmp_path_factory.mktemp('job')
-        for name in training.SCRIPTS:
-            shutil.copy(files('aiida_enne.remote').joinpath(name), folder)
+        for name in FAMILY.strategies['vectorised']:
+            shutil.copy(files('aiida_enne.remote.nequip').joinpath(name), folder)
         for name, part in (('train.xyz', range(6)), ('validation.xyz', [6, 7])):
             (folder / name).write_text(to_extxyz(configurations.select(part)))
         for label, seed in seeds.items():

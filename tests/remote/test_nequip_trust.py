@@ -14,7 +14,7 @@ pytestmark = pytest.mark.nequip
 @pytest.fixture
 def trust(monkeypatch):
     """Return the module as a job imports it."""
-    monkeypatch.syspath_prepend(str(files('aiida_enne.remote')))
+    monkeypatch.syspath_prepend(str(files('aiida_enne.remote.nequip')))
     for name in ('TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'AIIDA_ENNE_TRUST'):
         # set first, so that what the module sets is taken back
         monkeypatch.setenv(name, '')
@@ -91,7 +91,7 @@ def test_a_package_is_trusted_by_name(trust, checkpoints, tmp_path, monkeypatch)
 def test_a_member_that_is_not_trusted_fails_alone(trust, checkpoints, tmp_path, monkeypatch):
     """As in the job of a prediction: the checkpoint would have run a command when it is built."""
     monkeypatch.chdir(tmp_path)
-    member = importlib.import_module('nequip_members').Member
+    member = importlib.import_module('nequip_predict_member').Member
     set_global_state()
     settings = {'loss': {'_target_': 'os.system', '_args_': ['touch owned']}}
     path = changed(checkpoints['seed_7'], tmp_path / 'a.ckpt', **settings)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 from aiida_enne.codes.ase.calculators import complete_calculator, is_ensemble
 from aiida_enne.codes.tasks import complete_task
+from aiida_enne.remote import read_script
 
 JOB, CONFIGURATIONS, RESULTS, UNITS = 'job.json', 'configurations.npz', 'results.json', 'units'
 
@@ -16,7 +16,12 @@ JOB, CONFIGURATIONS, RESULTS, UNITS = 'job.json', 'configurations.npz', 'results
 SCRIPTS = ('ase_run.py', 'ase_calculators.py', 'ase_dynamics.py', 'ase_tasks.py', 'ase_units.py')
 
 #: Added where the calculator is an ensemble; checkpoints are `members/<label>.ckpt`.
-ENSEMBLE_SCRIPTS = ('ase_ensemble.py', 'nequip_members.py', 'nequip_frames.py', 'nequip_trust.py')
+ENSEMBLE_SCRIPTS = (
+    'ase_ensemble.py',
+    'nequip_predict_member.py',
+    'nequip_frames.py',
+    'nequip_trust.py',
+)
 MEMBERS = 'members'
 
 
@@ -48,9 +53,8 @@ def render(
         'task': complete,
         'seed': seed,
     }
-    remote = files('aiida_enne.remote')
     names = SCRIPTS + ENSEMBLE_SCRIPTS * is_ensemble(calculator)
-    scripts = {name: (remote / name).read_text() for name in names}
+    scripts = {name: read_script(name) for name in names}
     return {JOB: json.dumps(content, indent=1) + '\n', **chosen.files, **scripts}
 
 

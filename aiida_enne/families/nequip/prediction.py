@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_enne.families.nequip.training import OutputError
 from aiida_enne.science import npz
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Integers
@@ -13,7 +14,7 @@ from aiida_enne.science.fields import Integers
 SCRIPTS = (
     'nequip_predict.py',
     'nequip_frames.py',
-    'nequip_members.py',
+    'nequip_predict_member.py',
     'nequip_compiled.py',
     'nequip_artefact.py',
     'nequip_memory.py',
@@ -23,8 +24,6 @@ SETTINGS, CONFIGURATIONS, RESULT = 'predict.json', 'configurations.npz', 'result
 MEMBERS, PREDICTIONS = 'members', 'predictions'
 #: Part of a split that is predicted unless another is named.
 DEFAULT_PART = 'test'
-#: Folder of compiled artefacts, beside the jobs of the same computer.
-ARTEFACTS = '../../../enne_artefacts'
 
 #: `auto` compiles where that gains more than it costs; results are equal but for rounding.
 MODES = ('auto', 'eager', 'compiled')
@@ -33,10 +32,6 @@ STATUSES = ('finished', 'failed', 'not_finite', 'out_of_memory')
 
 #: Raised when the scripts change in a way that changes what they give.
 VERSION = 1
-
-
-class OutputError(ValueError):
-    """A file that the job left does not hold what it should."""
 
 
 def render_configurations(configurations: Configurations, indices: Integers) -> bytes:

@@ -6,22 +6,37 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_enne.families import models_in
+
 Nested = dict[str, Any]
 
 SCRIPTS = (
     'nequip_train.py',
-    'nequip_member.py',
+    'nequip_train_member.py',
     'nequip_keeper.py',
     'nequip_gpus.py',
     'nequip_memory.py',
     'nequip_trust.py',
 )
+#: Added where members are trained together.
+VECTORISED_SCRIPTS = (
+    'nequip_together.py',
+    'nequip_single.py',
+    'nequip_stack.py',
+    'nequip_geometry.py',
+    'nequip_adam.py',
+    'nequip_codegen.py',
+    'nequip_fused.py',
+    'nequip_fused.cpp',
+)
+#: Folder of compiled code, beside the jobs of the same computer.
+ARTEFACTS = '../../../enne_artefacts'
 TRAIN, VALIDATION = 'train.xyz', 'validation.xyz'
 MEMBERS, CHECKPOINTS, BEST = 'members', 'checkpoints', 'best.ckpt'
 CONFIG, HISTORY, PROGRESS, RESULT = 'config.yaml', 'history.csv', 'progress.json', 'result.json'
@@ -81,7 +96,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> str | None:
             return (
                 f'`trainer.{name}` must be 1, got {trainer[name]!r}: a member trains on one device'
             )
-    if any(model.get('seed') is not None for model in _models(parameters)):
+    if any(model.get('seed') is not None for model in models_in(parameters)):
         return f'no model may hold `seed`: {OWNED["training_module.model.seed"]}'
     return None
 
@@ -106,7 +121,7 @@ def render(parameters: Mapping[str, Any], *, seed: int, elements: Sequence[str])
     } | config['trainer']
     callbacks = list(trainer.get('callbacks') or [])
     keeper = {'_target_': 'nequip_keeper.Keeper'} | _criterion(callbacks)
-    for model in _models(config):
+    for model in models_in(config):
         if not str(model.get('_target_', '')).endswith(FINISHED_MODELS) and 'model' not in model:
             model['seed'] = seed
             if model.get('type_names') is None:
@@ -119,7 +134,12 @@ def render(parameters: Mapping[str, Any], *, seed: int, elements: Sequence[str])
 
 
 def identity(
-    parameters: Mapping[str, Any], *, seed: int, elements: Sequence[str], data: Sequence[str]
+    parameters: Mapping[str, Any],
+    *,
+    seed: int,
+    elements: Sequence[str],
+    data: Sequence[str],
+    kernel: str = '',
 ) -> str:
     """Return the digest of all that decides what a training gives, code and machine aside.
 
@@ -128,9 +148,11 @@ def identity(
         seed: As in `render`.
         elements: As in `render`.
         data: Digest and level of theory of the dataset, digest of the split.
+        kernel: What trained members together; empty where NequIP's trainer trained each alone.
     """
     config = render(parameters, seed=seed, elements=elements)
-    text = json.dumps([VERSION, config, *data], sort_keys=True, separators=(',', ':'))
+    what = [VERSION, config, *data, *filter(None, [kernel])]
+    text = json.dumps(what, sort_keys=True, separators=(',', ':'))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -190,11 +212,3 @@ def _criterion(callbacks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         if target.endswith('ModelCheckpoint') and callback.get('monitor'):
             return {'monitor': callback['monitor'], 'mode': callback.get('mode', 'min')}
     return {'monitor': MONITOR, 'mode': 'min'}
-
-
-def _models(parameters: Mapping[str, Any]) -> Iterator[Nested]:
-    """Yield the model and those nested in it, e.g. under `nequip.model.modify`."""
-    model = parameters['training_module'].get('model')
-    while isinstance(model, dict):
-        yield model
-        model = model.get('model')

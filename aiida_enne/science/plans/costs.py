@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 HOUR = 3600.0
 MEGABYTE = 1e6
@@ -47,32 +47,30 @@ class Assumptions:
                 raise ValueError(f'`{item.name}` must be a positive number, got {value!r}')
 
     @classmethod
-    def of(cls, engine: str, changes: Mapping[str, Any] | None = None) -> Assumptions:
+    def of(
+        cls, engine: str, costs: Mapping[str, Any], changes: Mapping[str, Any] | None = None
+    ) -> Assumptions:
         """Return those of an engine, some of them replaced.
 
+        Args:
+            engine: Its name.
+            costs: What it says of itself, by the names above.
+            changes: What replaces some of it.
+
         Raises:
-            ValueError: If a name is unknown or a value not positive.
+            ValueError: If a name is unknown, a value not positive, or what cannot be guessed
+                is missing.
         """
-        base = ENGINES.get(engine, ENGINES['aims'])
         known = [item.name for item in fields(cls)]
         if unknown := sorted(set(changes or {}) - set(known)):
             raise ValueError(f'unknown assumptions {unknown}; there are {known}')
-        return replace(base, **(changes or {}))
-
-
-#: Measured here for `ase` (LAMMPS, Stillinger-Weber: 465 steps/s) and `qe` (pw.x 6.7, Γ point,
-#: norm-conserving, 16 Ry: 27 s a label, 16.5 s a step). FHI-aims could not be run here.
-ENGINES = {
-    'ase': Assumptions(
-        1 / 465, 1 / 465, 1.0, model_megabytes=0.1, source='measured: LAMMPS, Stillinger-Weber'
-    ),
-    'qe': Assumptions(
-        27.0, 16.5, 2.0, engine_megabytes=5.0, source='measured: pw.x 6.7, Γ, NC 16 Ry'
-    ),
-    'aims': Assumptions(
-        1000.0, 600.0, 2.0, engine_megabytes=5.0, source='assumed, not measured: light, 2×2×2 k'
-    ),
-}
+        chosen = {**costs, **(changes or {})}
+        if missing := sorted({'label_seconds', 'step_seconds', 'exponent'} - set(chosen)):
+            raise ValueError(
+                f'the costs of the engine {engine!r} are not known: {missing} are missing; give '
+                'each as `--assume NAME=NUMBER`, or let the engine say them in `COSTS`'
+            )
+        return cls(**chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +92,14 @@ class Part:
     megabytes: float = 0.0
 
 
-def training_step_seconds(model: Mapping[str, Any]) -> float:
-    """Return the seconds of one training step on one core: 64 atoms of liquid silicon, batch 1.
+class Networks(Protocol):
+    """What models cost, by what they are: seconds for 64 atoms on one core."""
 
-    Through three measurements: 26 ms (2 layers, 8 features, l_max 1, cutoff 4 Å), 45 ms (l_max 2)
-    and 1.82 s (4 layers, 16 features, l_max 3, both parities, 5 Å).
-    """
-    size = model['num_layers'] * model['num_features'] * model['r_max'] ** 3
-    size *= (model['l_max'] + 1) ** 4 * (3.0 if model.get('parity', True) else 1.0)
-    return 0.0213 + 2.85e-7 * float(size)
+    def step_seconds(self, model: Mapping[str, Any]) -> float:
+        """Return those of a training step."""
 
-
-def inference_seconds(model: Mapping[str, Any]) -> float:
-    """Return the seconds of energy and forces on one core: 0.4 of a training step (measured)."""
-    return 0.4 * training_step_seconds(model)
+    def inference_seconds(self, model: Mapping[str, Any]) -> float:
+        """Return those of energy and forces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +134,7 @@ def training_part(
     members: Sequence[tuple[Mapping[str, Any], int, int]],
     jobs: int,
     assumptions: Assumptions,
+    networks: Networks,
     *,
     gpu: bool,
 ) -> Part:
@@ -152,9 +145,11 @@ def training_part(
         members: Of each, the model, the training configurations and the epochs at most.
         jobs: Number of jobs.
         assumptions: Of the engine.
+        networks: What models cost.
         gpu: Whether they train on GPUs.
     """
-    seconds = sum(training_step_seconds(model) * n * epochs for model, n, epochs in members)
+    each = [(networks.step_seconds(model), n * epochs) for model, n, epochs in members]
+    seconds = sum(step * steps for step, steps in each)
     disk = assumptions.model_megabytes * len(members)
     return _network(name, jobs, seconds, disk, assumptions, gpu=gpu)
 
@@ -164,6 +159,7 @@ def prediction_part(
     asked: Sequence[tuple[Mapping[str, Any], Frames]],
     jobs: int,
     assumptions: Assumptions,
+    networks: Networks,
     *,
     gpu: bool,
 ) -> Part:
@@ -174,9 +170,11 @@ def prediction_part(
         asked: Of each member and role, the model and the frames.
         jobs: Number of jobs.
         assumptions: Of the engine.
+        networks: What models cost.
         gpu: Whether they are computed on GPUs.
     """
-    seconds = sum(inference_seconds(model) * frames.atoms / 64 for model, frames in asked)
+    each = [(networks.inference_seconds(model), frames.atoms / 64) for model, frames in asked]
+    seconds = sum(one * n for one, n in each)
     disk = sum(frames.atoms for _, frames in asked) * PREDICTION_BYTES / MEGABYTE
     return _network(name, jobs, seconds, disk, assumptions, gpu=gpu)
 

@@ -9,6 +9,7 @@ from aiida_enne.science.plans import melts, studies
 from aiida_enne.science.plans.costs import (
     Assumptions,
     Frames,
+    Networks,
     Part,
     engine_part,
     prediction_part,
@@ -25,13 +26,14 @@ Inputs = Mapping[str, Any]
 Work = list[tuple[int, int, int]]
 
 
-def estimate(study: Inputs, assumptions: Assumptions) -> list[Part]:
+def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> list[Part]:
     """Return what a study costs, part by part; nothing that may be known already is taken off.
 
     Args:
         study: Inputs of `StudyWorkChain` as plain values: `liquid`, `split`, `draw`, `ensemble`,
             `scans` and, where they are part of it, `eos`, `defect`, `surface` and `own`.
         assumptions: Of the engine.
+        networks: What models cost.
 
     Raises:
         ValueError: If an input cannot be used.
@@ -55,7 +57,7 @@ def estimate(study: Inputs, assumptions: Assumptions) -> list[Part]:
     model, epochs, seeds, per_job = _ensemble(ensemble)
     main = [(model, training, epochs) for _ in seeds]
     jobs = jobs_for(len(main), per_job)
-    parts.append(training_part('ensemble', main, jobs, assumptions, gpu=gpu))
+    parts.append(training_part('ensemble', main, jobs, assumptions, networks, gpu=gpu))
     if 'own' in study:
         moved = [
             (n, steps)
@@ -64,11 +66,13 @@ def estimate(study: Inputs, assumptions: Assumptions) -> list[Part]:
             for n, steps, _ in works
         ]
         asked = [(model, Frames(steps, n * steps)) for n, steps in moved for _ in seeds]
-        parts.append(prediction_part('own relaxations', asked, len(moved), assumptions, gpu=gpu))
+        parts.append(
+            prediction_part('own relaxations', asked, len(moved), assumptions, networks, gpu=gpu)
+        )
     asked = [(model, frames) for frames in roles.values() for _ in seeds]
     jobs = len(roles) * jobs_for(len(seeds), PER_PREDICTION)
-    parts.append(prediction_part('audit', asked, jobs, assumptions, gpu=gpu))
-    parts += _scans(study, training, roles, assumptions, gpu=gpu)
+    parts.append(prediction_part('audit', asked, jobs, assumptions, networks, gpu=gpu))
+    parts += _scans(study, training, roles, assumptions, networks)
     return parts
 
 
@@ -164,10 +168,15 @@ def _on_gpu(ensemble: Inputs) -> bool:
 
 
 def _scans(
-    study: Inputs, size: int, roles: dict[str, Frames], assumptions: Assumptions, *, gpu: bool
+    study: Inputs,
+    size: int,
+    roles: dict[str, Frames],
+    assumptions: Assumptions,
+    networks: Networks,
 ) -> list[Part]:
     """Return training and predictions of each scan; what scans share is counted once."""
     model, epochs, seeds, per_job = _ensemble(study['ensemble'])
+    gpu = _on_gpu(study['ensemble'])
     planned = _trajectories(study['liquid']).values()
     domains = tuple(one['domain'] for one in planned if one['start'] == 'crystal')
     seed = study.get('draw', {}).get('seed', 1)
@@ -191,8 +200,8 @@ def _scans(
         named = roles_of(scan, list(roles))
         asked = [(changed, roles[role]) for changed, _, _ in members for role in named]
         n_predictions = len(named) * jobs_for(len(members), PER_PREDICTION)
-        trained = training_part('', members, jobs, assumptions, gpu=gpu)
-        predicted = prediction_part('', asked, n_predictions, assumptions, gpu=gpu)
+        trained = training_part('', members, jobs, assumptions, networks, gpu=gpu)
+        predicted = prediction_part('', asked, n_predictions, assumptions, networks, gpu=gpu)
         parts.append(total([trained, predicted], f'scan {name}'))
     return parts
 

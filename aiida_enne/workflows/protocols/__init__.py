@@ -8,8 +8,9 @@ import yaml
 from aiida import orm
 from aiida.engine import PortNamespace, Process, ProcessBuilder
 
+from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder, inputs_of
-from aiida_enne.workflows.protocols.machine import queue
+from aiida_enne.workflows.protocols.machine import place_training, queue
 
 
 def read(workflow: str) -> dict[str, Any]:
@@ -41,6 +42,26 @@ def merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def ensemble_inputs(
+    code: orm.AbstractCode, protocol: str | None, overrides: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the inputs of an ensemble by its protocol, placed on the computer of a code.
+
+    The word `family` of the overrides puts another family's model in the place of NequIP's.
+
+    Raises:
+        ValueError: If there is no such protocol or family, or a word has a value that it cannot
+            have.
+    """
+    given = dict(overrides or {})
+    family = families.load(given.pop('family', 'nequip'))
+    inputs = load('ensemble', protocol)
+    if model := family.model(protocol or read('ensemble')['default_protocol']):
+        parameters = inputs['training']['train']['parameters']
+        parameters['training_module'] = parameters['training_module'] | {'model': model}
+    return place_training(merge(inputs, given), code, given)
 
 
 def fill(process_class: type[Process], inputs: dict[str, Any], code: orm.AbstractCode) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_enne import families
 from aiida_enne.machines import schedulers
 
 #: Property of a computer: queue, account, qos and GPUs of its jobs.
@@ -79,13 +80,22 @@ def place_training(
         train |= {'strategy': 'parallel', 'processes': packed, 'gpus': gpus}
         if 'members_per_job' not in given:
             rest['members_per_job'] = packed
+    family = families.family_of(train['parameters'])
+    if train.get('strategy') == 'vectorised':
+        if family.kernel:
+            train['kernel'] = family.kernel
+        elif has(given, 'training.train.strategy'):
+            raise ValueError(f'{family.name} has no strategy `vectorised`; use `parallel`')
+        else:
+            train['strategy'] = 'parallel'
     accelerator = 'training.train.parameters.trainer.accelerator'
     if not has(given, accelerator):
         trainer = train['parameters']['trainer'] | {'accelerator': 'gpu' if gpus else 'cpu'}
         train['parameters'] = train['parameters'] | {'trainer': trainer}
     options = train['metadata']['options'] | {}
     if not has(given, 'training.train.metadata.options.resources'):
-        at_a_time = train.get('processes', 1) if train.get('strategy') == 'parallel' else 1
+        alone = train.get('strategy', 'sequential') == 'sequential'
+        at_a_time = 1 if alone else train.get('processes', 1)
         options['resources'] = schedulers.cores(scheduler_of(computer), at_a_time)
     train['metadata'] = train['metadata'] | {'options': add(job_options(computer, words), options)}
     return rest | {'training': rest['training'] | {'train': train}}

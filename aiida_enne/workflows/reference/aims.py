@@ -70,6 +70,14 @@ def plan(inputs: Any) -> tuple[dict[str, Any], list[tasks.Run]]:
 class AimsReferenceWorkChain(ReferenceWorkChain):
     """Label, move or relax configurations with FHI-aims."""
 
+    COSTS = {
+        'label_seconds': 1000.0,
+        'step_seconds': 600.0,
+        'exponent': 2.0,
+        'engine_megabytes': 5.0,
+        'source': 'assumed, not measured: light, 2×2×2 k',
+    }
+
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
@@ -45,6 +46,8 @@ class ReferenceWorkChain(WorkChain):
 
     #: The tasks that an engine can do.
     KINDS: ClassVar[tuple[str, ...]] = ('label', 'md', 'relax')
+    #: What it costs, by the names of `science.plans.costs.Assumptions`; a plan needs it.
+    COSTS: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:

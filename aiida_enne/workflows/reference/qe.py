@@ -35,6 +35,14 @@ class QeReferenceWorkChain(ReferenceWorkChain):
     these have finished their job.
     """
 
+    COSTS = {
+        'label_seconds': 27.0,
+        'step_seconds': 16.5,
+        'exponent': 2.0,
+        'engine_megabytes': 5.0,
+        'source': 'measured: pw.x 6.7, Γ, NC 16 Ry',
+    }
+
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification.

@@ -173,8 +173,7 @@ def from_protocol(
         inputs[name] = {key: value for key, value in filled.items() if key not in owned}
     del chosen['inputs']
     given = chosen.pop('ensemble')
-    training = protocols.load('ensemble', names['ensemble'], given)
-    training = machine.place_training(training, python, given)
+    training = protocols.ensemble_inputs(python, names['ensemble'], given)
     inputs['ensemble'] = protocols.with_code(EnsembleWorkChain.spec().inputs, training, python)
     audit = protocols.load('audit', names['audit'], chosen.pop('audit'))
     given = audit.pop('predict', None)

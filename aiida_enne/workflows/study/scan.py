@@ -16,6 +16,7 @@ from aiida.engine import (
 )
 from aiida.manage.caching import get_use_cache
 
+from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.calculations.nequip_predict import NequipPredictCalculation as Predict
 from aiida_enne.calculations.nequip_predict import chosen_indices
@@ -26,7 +27,6 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
-from aiida_enne.families.nequip import training
 from aiida_enne.science.plans import training_sets
 from aiida_enne.science.plans.scans import PLANNERS, TRAINING
 from aiida_enne.workflows import protocols
@@ -67,7 +67,8 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
             except (TypeError, ValueError) as exception:
                 return f'{label}: {exception}'
         parameters = inputs['ensemble']['training']['train']['parameters'].get_dict()
-        if why := training.check_parameters(protocols.merge(parameters, point['parameters'])):
+        merged = protocols.merge(parameters, point['parameters'])
+        if why := families.family_of(merged).check(merged):
             return f'{label}: {why}'
     return None
 

@@ -93,7 +93,7 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
         """Halve the number of members that are trained at a time, down to one."""
         inputs = self.ctx.inputs
         together = min(inputs.processes, len(node.inputs.seeds))
-        if inputs.strategy == 'parallel' and together > 1:
+        if inputs.strategy != 'sequential' and together > 1:
             inputs.processes = together // 2
             self.ctx.idle = 0  # what has just been tried will not be tried again
             self.report(f'out of memory: training {inputs.processes} at a time from now on')

@@ -18,15 +18,14 @@ from aiida.engine import (
 )
 from aiida.manage.caching import get_use_cache
 
+from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.ensemble import summarise_ensemble
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
-from aiida_enne.families.nequip import training
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.training import validation
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
 from aiida_enne.workflows.training.base import outputs
@@ -94,13 +93,12 @@ class EnsembleWorkChain(WorkChain):
             split: One for all members, or one per member by its label `seed_7`.
             protocol: `test`, `laptop` or `paper`; see `ensemble.yaml`.
             overrides: Inputs that win over the protocol's; also `gpus` of a job, `members_per_gpu`,
-                `gpu_directive` and `gpu_type`, see `ensemble.yaml`.
+                `gpu_directive`, `gpu_type` and `family`, see `ensemble.yaml`.
 
         Raises:
             ValueError: If there is no such protocol, or no such GPUs.
         """
-        inputs = protocols.load('ensemble', protocol, overrides)
-        inputs = machine.place_training(inputs, code, overrides)
+        inputs = protocols.ensemble_inputs(code, protocol, overrides)
         inputs['training']['train']['code'] = code
         inputs |= {'dataset': dataset}
         inputs |= {'splits': dict(split)} if isinstance(split, Mapping) else {'split': split}
@@ -191,11 +189,13 @@ class EnsembleWorkChain(WorkChain):
             self.inputs.dataset,
             self.split_of(label),
         )
-        identity = training.identity(
-            train.parameters.get_dict(),
+        parameters = train.parameters.get_dict()
+        identity = families.family_of(parameters).identity(
+            parameters,
             seed=seed,
             elements=dataset.elements,
             data=(dataset.sha256, dataset.level_of_theory, split.sha256),
+            kernel=train.kernel.value if 'kernel' in train else '',
         )
         query = orm.QueryBuilder().append(
             ModelData, filters={'attributes.identity': identity, 'attributes.complete': True}

@@ -4,22 +4,23 @@ from dataclasses import replace
 
 import pytest
 
+from aiida_enne import families
 from aiida_enne.science.plans.costs import (
     Assumptions,
     Frames,
     Part,
     engine_part,
-    inference_seconds,
     prediction_part,
     total,
     training_part,
-    training_step_seconds,
 )
 from aiida_enne.science.plans.study_costs import estimate
 
-SMALL = {'num_layers': 2, 'num_features': 8, 'l_max': 2, 'r_max': 4.0, 'parity': False}
-PAPER = {'num_layers': 4, 'num_features': 16, 'l_max': 3, 'r_max': 5.0, 'parity': True}
-ASE = Assumptions.of('ase')
+NEQUIP = {'_target_': 'nequip.model.NequIPGNNModel'}
+SMALL = NEQUIP | {'num_layers': 2, 'num_features': 8, 'l_max': 2, 'r_max': 4.0, 'parity': False}
+PAPER = NEQUIP | {'num_layers': 4, 'num_features': 16, 'l_max': 3, 'r_max': 5.0, 'parity': True}
+ASE = Assumptions(1 / 465, 1 / 465, 1.0, model_megabytes=0.1)
+DFT = {'label_seconds': 27.0, 'step_seconds': 16.5, 'exponent': 2.0}
 STAGES = {
     'melt': {'temperature': 5000, 'steps': 100},
     'production': {'temperature': 2000, 'steps': 1000, 'record_every': 10},
@@ -56,7 +57,7 @@ def study():
 
 
 def named(study, assumptions=ASE):
-    return {part.name: part for part in estimate(study, assumptions)}
+    return {part.name: part for part in estimate(study, assumptions, families)}
 
 
 @pytest.mark.parametrize(
@@ -64,11 +65,11 @@ def named(study, assumptions=ASE):
     [(SMALL | {'l_max': 1}, 0.026), (SMALL, 0.045), (PAPER, 1.82)],
 )
 def test_training_steps_are_those_that_were_measured(model, seconds):
-    assert training_step_seconds(model) == pytest.approx(seconds, rel=0.05)
+    assert families.step_seconds(model) == pytest.approx(seconds, rel=0.05)
 
 
 def test_the_network_of_the_paper_answers_in_the_time_that_was_measured():
-    assert 0.65 < inference_seconds(PAPER) < 0.83
+    assert 0.65 < families.inference_seconds(PAPER) < 0.83
 
 
 def test_parts_are_the_paths_that_are_kept(study):
@@ -82,7 +83,7 @@ def test_parts_are_the_paths_that_are_kept(study):
     assert parts['surfaces'].jobs == 2
     assert parts['ensemble'].jobs == 2
     steps = 3 * 100 * 10  # members, half of 200 frames, epochs
-    hours = (steps * training_step_seconds(SMALL) + 2 * ASE.job_seconds) / 3600
+    hours = (steps * families.step_seconds(SMALL) + 2 * ASE.job_seconds) / 3600
     assert parts['ensemble'].core_hours == pytest.approx(hours)
     assert parts['audit'].jobs == 2 + 2 + 4 + 2
 
@@ -92,7 +93,7 @@ def test_what_scans_share_with_the_ensemble_is_counted_once(study):
     # the point of 100 is the main ensemble itself: only that of 10 is trained
     steps = 3 * 10 * 10
     assert alone.jobs == 2 + 10  # training in twos, and predictions of every role
-    assert alone.core_hours > steps * training_step_seconds(SMALL) / 3600
+    assert alone.core_hours > steps * families.step_seconds(SMALL) / 3600
     study['scans']['again'] = study['scans']['size']
     assert named(study)['scan again'].jobs == 0
 
@@ -113,7 +114,7 @@ def test_a_drawn_training_set_and_one_by_sizes(study):
     assert named(study)['ensemble'].core_hours == pytest.approx(half)
     study['split'] = {'method': 'domain'}
     with pytest.raises(ValueError, match='not known beforehand'):
-        estimate(study, ASE)
+        estimate(study, ASE, families)
 
 
 def test_gpus_take_over_what_the_network_costs(study):
@@ -133,24 +134,42 @@ def test_costs_add_up_and_grow_as_they_should():
     two = engine_part('b', [(64, 10, 10)] * 2, ASE)
     assert total([one, one], 'b') == two
     assert total([]) == Part('total', 0)
-    dft = Assumptions.of('qe')
+    dft = Assumptions.of('qe', DFT)
     free = replace(dft, job_seconds=1e-9)
     small, large = (engine_part('x', [(n, 1, 1)], free).core_hours for n in (64, 128))
     assert large == pytest.approx(small * 2**dft.exponent)
     assert small == pytest.approx(27 / 3600)
     frames = Frames(10, 640)
-    once = prediction_part('p', [(SMALL, frames)], 1, ASE, gpu=False)
-    thrice = prediction_part('p', [(SMALL, frames)] * 3, 3, ASE, gpu=False)
+    once = prediction_part('p', [(SMALL, frames)], 1, ASE, families, gpu=False)
+    thrice = prediction_part('p', [(SMALL, frames)] * 3, 3, ASE, families, gpu=False)
     assert thrice.core_hours == pytest.approx(3 * once.core_hours)
     assert once.megabytes == pytest.approx(640 * 24 / 1e6)
-    trained = training_part('t', [(PAPER, 10, 5)] * 4, 2, ASE, gpu=False)
+    trained = training_part('t', [(PAPER, 10, 5)] * 4, 2, ASE, families, gpu=False)
     assert trained.megabytes == pytest.approx(4 * ASE.model_megabytes)
 
 
 def test_assumptions_can_be_replaced_and_are_checked():
-    assert Assumptions.of('qe', {'label_seconds': 5.0}).label_seconds == 5.0
-    assert Assumptions.of('somebody else') == Assumptions.of('aims')
+    assert Assumptions.of('qe', DFT, {'label_seconds': 5.0}).label_seconds == 5.0
     with pytest.raises(ValueError, match=r"unknown assumptions \['mood'\]"):
-        Assumptions.of('qe', {'mood': 1.0})
+        Assumptions.of('qe', DFT, {'mood': 1.0})
     with pytest.raises(ValueError, match='`exponent` must be a positive number'):
-        Assumptions.of('qe', {'exponent': -1.0})
+        Assumptions.of('qe', DFT, {'exponent': -1.0})
+
+
+def test_what_is_not_known_of_an_engine_is_named():
+    with pytest.raises(ValueError, match=r"'vasp' are not known: \['exponent', 'step_seconds'\]"):
+        Assumptions.of('vasp', {'label_seconds': 1.0})
+
+
+@pytest.mark.parametrize(
+    ('model', 'reason'),
+    [
+        ({'_target_': 'mace.Model'}, "no family has the model 'mace.Model'"),
+        ({'_target_': 'nequip.model.ModelFromCheckpoint'}, r"lacks \['num_layers'"),
+    ],
+)
+def test_what_is_not_known_of_a_model_is_named(study, model, reason):
+    parameters = study['ensemble']['training']['train']['parameters']
+    parameters['training_module']['model'] = model
+    with pytest.raises(ValueError, match=reason):
+        estimate(study, ASE, families)

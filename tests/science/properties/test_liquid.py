@@ -159,7 +159,7 @@ def test_a_gas_is_no_crystal(rng):
 
 @pytest.mark.lammps
 def test_silicon_that_was_melted_is_molten(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(files('aiida_enne.remote')))
+    monkeypatch.syspath_prepend(str(files('aiida_enne.remote.ase')))
     monkeypatch.chdir(tmp_path)
     dynamics, calculators = map(importlib.import_module, ('ase_dynamics', 'ase_calculators'))
     preset = PRESETS['lammps-sw-si']

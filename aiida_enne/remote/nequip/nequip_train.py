@@ -15,8 +15,10 @@ from typing import Any
 
 import nequip_gpus
 
-#: Exit code of a member that has run out of time.
-OUT_OF_TIME = 3
+#: Exit codes of a process: it has run out of time; its members cannot be trained together.
+OUT_OF_TIME, UNFIT = 3, 4
+#: Members whose steps are one: more of them gain nothing and cost memory.
+GROUP = 32
 
 
 def main() -> None:
@@ -25,6 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument('--processes', type=int, default=1, help='members trained at a time')
     parser.add_argument('--gpus', type=int, default=0, help='GPUs that they are dealt out to')
+    parser.add_argument('--together', action='store_true', help='members of a process at once')
+    parser.add_argument('--artefacts', default='.', help='folder of compiled code')
     parser.add_argument('--seconds', type=float, help='time after which the job is killed')
     arguments = parser.parse_args()
     deadline = begin + (arguments.seconds or float('inf'))
@@ -33,15 +37,17 @@ def main() -> None:
         'PYTORCH_NVML_BASED_CUDA_CHECK', '1'
     )  # any other look at a GPU bars forks
     os.environ['OMP_NUM_THREADS'] = '1'  # cores are shared out to members, not to threads of one
-    import nequip_member
+    import nequip_train_member
 
     print(f'imported NequIP in {time.monotonic() - begin:.1f} s', flush=True)
     waiting = sorted(path.parent.resolve() for path in Path('members').glob('*/config.yaml'))
     if not waiting:
         sys.exit('there are no members: no file members/*/config.yaml')
+    if arguments.together:
+        waiting = train_together(waiting, arguments.processes, Path(arguments.artefacts), deadline)
     devices = nequip_gpus.visible(arguments.gpus)
     with nequip_gpus.shared(devices, min(arguments.processes, len(waiting))) as devices:
-        train_all(nequip_member.train, waiting, arguments.processes, devices, deadline)
+        train_all(nequip_train_member.train, waiting, arguments.processes, devices, deadline)
 
 
 def train_all(
@@ -69,13 +75,59 @@ def train_all(
                 waiting.clear()  # they would be killed in the middle of their first epoch
 
 
-def run_member(train: Any, folder: Path, deadline: float, device: str | None) -> None:
-    """Train one member with its own log, working folder and GPU; runs in the forked process."""
+def train_together(
+    waiting: list[Path], processes: int, artefacts: Path, deadline: float
+) -> list[Path]:
+    """Train members in groups, one in each process; return those that have to be trained alone."""
+    n_groups = max(min(processes, len(waiting)), -(-len(waiting) // GROUP))
+    groups = [waiting[number::n_groups] for number in range(n_groups)]
+    running: dict[Any, tuple[Any, list[Path]]] = {}
+    context, alone = multiprocessing.get_context('fork'), []
+    while groups or running:
+        while groups and len(running) < processes:
+            group = groups.pop(0)
+            arguments = (group, artefacts.resolve(), deadline)
+            process = context.Process(target=run_group, args=arguments)
+            process.start()
+            running[process.sentinel] = (process, group)
+        for sentinel in multiprocessing.connection.wait(list(running)):
+            process, group = running.pop(sentinel)
+            process.join()
+            if process.exitcode == UNFIT:
+                alone += group
+            elif process.exitcode == -signal.SIGKILL:
+                for folder in group:
+                    note_kill(folder)
+            elif process.exitcode == OUT_OF_TIME:
+                groups.clear()
+    return sorted(alone)
+
+
+def run_group(folders: list[Path], artefacts: Path, deadline: float) -> None:
+    """Train a group of members; runs in the forked process, in the folder of the first one."""
+    import nequip_together
+
+    os.chdir(prepare(folders[0]))
+    sys.exit(
+        {'unfinished': OUT_OF_TIME, 'unfit': UNFIT}.get(
+            nequip_together.train(folders, deadline, artefacts), 0
+        )
+    )
+
+
+def prepare(folder: Path) -> Path:
+    """Return the working folder of a member, with the data in it."""
     work = folder / 'run'
     work.mkdir(exist_ok=True)
     with contextlib.suppress(FileExistsError):
         for name in ('train.xyz', 'validation.xyz'):
             (work / name).symlink_to(Path('../../..') / name)
+    return work
+
+
+def run_member(train: Any, folder: Path, deadline: float, device: str | None) -> None:
+    """Train one member with its own log, working folder and GPU; runs in the forked process."""
+    work = prepare(folder)
     log = os.open(folder / 'log', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -26,7 +26,7 @@ def main() -> int:
         import torch
         from nequip.utils.global_state import set_global_state
         from nequip_frames import Frames
-        from nequip_members import Member
+        from nequip_predict_member import Member
     set_global_state()
     if settings['threads'] is not None:
         torch.set_num_threads(settings['threads'])

@@ -14,7 +14,7 @@ import torch
 from nequip.data import AtomicDataDict
 from nequip_artefact import OUTPUTS, Artefact, architecture, build, find, trace_frame
 from nequip_frames import Frames, to_input
-from nequip_members import Member
+from nequip_predict_member import Member
 
 #: What compiling gains, seconds per atom and member, and what it costs, seconds; measured on one
 #: core for two layers, l_max 2 and 8 features. A model that is not small gains nothing.

@@ -25,7 +25,7 @@ from nequip.scripts._compile_utils import AOTI_ASE_TARGET, COMPILE_TARGET_DICT
 from nequip.utils.compile import prepare_model_for_compile
 from nequip.utils.fx import nequip_make_fx
 from nequip_frames import to_input
-from nequip_members import Member
+from nequip_predict_member import Member
 
 TARGET = COMPILE_TARGET_DICT[AOTI_ASE_TARGET]
 INPUTS, OUTPUTS = TARGET['input'], [*TARGET['output'], AtomicDataDict.NODE_FEATURES_KEY]

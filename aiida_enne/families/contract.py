@@ -1,0 +1,79 @@
+"""The contract of a family of models as checks, for the tests of any package that registers one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiida_enne import families
+from aiida_enne.families.interface import Family
+
+DATA = ('dataset', 'level of theory', 'split')
+
+
+class ContractError(Exception):
+    """A family does not keep the contract."""
+
+
+def check_family(name: str, parameters: dict[str, Any]) -> Family:
+    """Check all that a family says of itself, and return it.
+
+    Args:
+        name: Under which it is registered.
+        parameters: Of a training that it accepts.
+
+    Raises:
+        ContractError: If something is missing, of another type or says what it must not.
+    """
+    family = families.load(name)
+    _require(isinstance(family, Family), f'{family} lacks members of `interface.Family`')
+    _require(family.name == name, f'it is registered as {name!r} and calls itself {family.name!r}')
+    _require(families.family_of(parameters) is family, f'it does not own the model of {parameters}')
+    _require('sequential' in family.strategies, 'there is no strategy `sequential`')
+    _require(
+        bool(family.kernel) == ('vectorised' in family.strategies),
+        'a `kernel` goes with the strategy `vectorised`',
+    )
+    for names in (*family.strategies.values(), family.prediction_scripts):
+        _require(bool(names), 'a strategy has no scripts')
+        for script in names:
+            _require(bool(family.script(script).strip()), f'the script {script} is empty')
+    _check_training(family, parameters)
+    model = parameters['training_module']['model']
+    _require(bool(family.describe(model)), 'a model is described by nothing')
+    for seconds in (family.step_seconds(model), family.inference_seconds(model)):
+        _require(seconds > 0, f'a cost must be positive, got {seconds}')
+    try:
+        family.step_seconds({})
+    except ValueError:
+        return family
+    raise ContractError('the cost of a model of unknown size must be a ValueError')
+
+
+def _check_training(family: Family, parameters: dict[str, Any]) -> None:
+    before = json.dumps(parameters)
+    _require(family.check(parameters) is None, f'it refuses {parameters}')
+    _require(family.check({}) is not None, 'it accepts no parameters at all')
+    one, two = (family.render(parameters, seed=seed, elements=['Cu']) for seed in (1, 2))
+    _require(one != two, 'the seed does not enter the configuration')
+    _require(one == family.render(parameters, seed=1, elements=['Cu']), 'it is not reproducible')
+    _require(json.dumps(parameters) == before, 'the parameters were changed')
+    identities = {
+        family.identity(parameters, seed=seed, elements=elements, data=data, kernel=kernel)
+        for seed, elements, data, kernel in (
+            (1, ['Cu'], DATA, ''),
+            (2, ['Cu'], DATA, ''),
+            (1, ['Al', 'Cu'], DATA, ''),
+            (1, ['Cu'], ('another', *DATA[1:]), ''),
+            (1, ['Cu'], DATA, 'a kernel'),
+        )
+    }
+    _require(len(identities) == 5, 'the identity of a model misses seed, elements, data or kernel')
+    turned = dict(reversed(parameters.items()))
+    same = family.identity(turned, seed=1, elements=['Cu'], data=DATA)
+    _require(same in identities, 'the identity depends on the order of keys')
+
+
+def _require(kept: bool, message: str) -> None:
+    if not kept:
+        raise ContractError(message)

@@ -1,0 +1,68 @@
+"""What a family of models has to say of itself: the one interface between it and the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+Parameters = Mapping[str, Any]
+
+
+@runtime_checkable
+class Family(Protocol):
+    """A family of models: how it is trained and asked, as plain values; it imports no torch.
+
+    Attributes:
+        name: By which it is registered and chosen.
+        extra: What to install with `pip` on the computer that trains, beside NequIP.
+        strategies: Scripts of a training job, by how its members share the job; the first script
+            is run. `sequential` is always there.
+        prediction_scripts: Scripts of a prediction job.
+        kernel: Name and version of what trains members together where this changes the last
+            digits; part of a model's identity. Empty where a family cannot do it.
+    """
+
+    name: str
+    extra: str
+    strategies: Mapping[str, Sequence[str]]
+    prediction_scripts: Sequence[str]
+    kernel: str
+
+    def owns(self, target: str) -> bool:
+        """Return whether a model is of this family, by the import path of its builder."""
+
+    def script(self, name: str) -> str:
+        """Return the text of a script."""
+
+    def model(self, protocol: str) -> dict[str, Any]:
+        """Return the model of a protocol of `ensemble.yaml`; empty where that has it already."""
+
+    def check(self, parameters: Parameters) -> str | None:
+        """Return why these cannot be the parameters of a training, or None if they can."""
+
+    def render(self, parameters: Parameters, *, seed: int, elements: Sequence[str]) -> Any:
+        """Return the trainer's configuration of one member."""
+
+    def identity(
+        self,
+        parameters: Parameters,
+        *,
+        seed: int,
+        elements: Sequence[str],
+        data: Sequence[str],
+        kernel: str = '',
+    ) -> str:
+        """Return the digest of all that decides what a training gives, code and machine aside."""
+
+    def describe(self, model: Mapping[str, Any]) -> str:
+        """Return the size of a model in a few words."""
+
+    def step_seconds(self, model: Mapping[str, Any]) -> float:
+        """Return the seconds of a training step of 64 atoms on one core.
+
+        Raises:
+            ValueError: If the model lacks what the estimate needs; it names that.
+        """
+
+    def inference_seconds(self, model: Mapping[str, Any]) -> float:
+        """Return the seconds of energy and forces of 64 atoms on one core."""

@@ -1,0 +1,1 @@
+"""Scripts that are uploaded with jobs of the ASE engine."""

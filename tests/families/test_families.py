@@ -1,0 +1,79 @@
+"""Tests of every registered family, and of one that is added here."""
+
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+
+import pytest
+
+from aiida_enne import families
+from aiida_enne.families import contract
+from aiida_enne.families.nequip import NequipFamily
+from aiida_enne.workflows import protocols
+
+NAMES = sorted(entry.name for entry in entry_points(group=families.GROUP))
+
+
+def parameters_of(name, protocol='test'):
+    inputs = protocols.load('ensemble', protocol)
+    parameters = inputs['training']['train']['parameters']
+    if model := families.load(name).model(protocol):
+        parameters['training_module']['model'] = model
+    return parameters
+
+
+@pytest.mark.parametrize('protocol', ['test', 'laptop', 'paper'])
+@pytest.mark.parametrize('name', NAMES)
+def test_families_keep_the_contract(name, protocol):
+    family = contract.check_family(name, parameters_of(name, protocol))
+    assert family.name in family.describe(parameters_of(name)['training_module']['model'])
+
+
+class Borrowed(NequipFamily):
+    name = 'borrowed'
+
+    def owns(self, target):
+        return target.startswith('borrowed.')
+
+    def model(self, protocol):
+        return parameters_of('nequip')['training_module']['model'] | {'_target_': 'borrowed.Model'}
+
+
+FAMILY = Borrowed()
+
+
+@pytest.fixture
+def added(monkeypatch):
+    """Register a family as an installed package would."""
+    ours = tuple(entry_points(group=families.GROUP))
+    entry = SimpleNamespace(name='borrowed', load=lambda: FAMILY)
+    monkeypatch.setattr(families, 'entry_points', lambda group: (*ours, entry))
+    families.load.cache_clear()
+    yield
+    families.load.cache_clear()
+
+
+def test_a_family_is_added_without_touching_the_package(added):
+    assert families.names() == ['allegro', 'borrowed', 'nequip']
+    parameters = parameters_of('borrowed')
+    assert families.family_of(parameters) is FAMILY
+    contract.check_family('borrowed', parameters)
+
+
+def test_what_breaks_the_contract_is_named(added, monkeypatch):
+    monkeypatch.setattr(Borrowed, 'kernel', '')
+    with pytest.raises(contract.ContractError, match='`kernel` goes with'):
+        contract.check_family('borrowed', parameters_of('borrowed'))
+
+
+def test_unknown_families_and_models_are_named_with_the_nearest():
+    with pytest.raises(
+        ValueError, match="'nequp' is not a family of models; did you mean 'nequip'"
+    ):
+        families.load('nequp')
+    with pytest.raises(ValueError, match="no family has the model 'mace"):
+        families.of_target('mace.Model')
+
+
+def test_the_model_within_a_modified_one_decides():
+    model = {'_target_': 'nequip.model.modify', 'model': {'_target_': 'allegro.model.AllegroModel'}}
+    assert families.family_of({'training_module': {'model': model}}).name == 'allegro'
