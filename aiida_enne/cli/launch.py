@@ -90,6 +90,8 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
     '--align-by', type=click.Choice(['minimum', 'mean']), default='minimum', show_default=True
 )
 @click.option('--training-domain', multiple=True, help='A domain that was trained on.')
+@click.option('--estimator', help='Estimator of uncertainty; default: σ of the ensemble.')
+@click.option('--calibration-domain', help='What an estimator learns from; it is not judged.')
 @click.option('--label', default='dataset', show_default=True, help='Name of the dataset.')
 @common_options
 def audit(
@@ -102,7 +104,7 @@ def audit(
     label: str,
     **options: Any,
 ) -> None:
-    """Predict a dataset with every member, and audit the spread."""
+    """Predict a dataset with every member, and audit the uncertainty."""
     from aiida import orm
 
     from aiida_enne import provenance
@@ -114,6 +116,8 @@ def audit(
         chosen['alignment'] = {'domain': align_domain, 'by': align_by}
     if training_domain:
         chosen['training_domains'] = list(training_domain)
+    named = {name: options[name] for name in ('estimator', 'calibration_domain')}
+    chosen |= {name: value for name, value in named.items() if value}
     known = provenance.find_ensemble(training).members
     members: dict[str, Any] = {member.label: orm.load_node(member.uuid) for member in known}
     builder = AuditWorkChain.get_builder_from_protocol(

@@ -5,20 +5,19 @@ A family is found by the entry points `aiida_enne.families`; see `interface.Fami
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any
 
 from aiida_enne.families.interface import Family
+from aiida_enne.science.plugins import load_registered, registered
 
 GROUP = 'aiida_enne.families'
 
 
 def names() -> list[str]:
     """Return the names of all registered families."""
-    return sorted({entry.name for entry in entry_points(group=GROUP)})
+    return list(registered(GROUP))
 
 
 @cache
@@ -28,13 +27,8 @@ def load(name: str) -> Family:
     Raises:
         ValueError: If there is none of this name.
     """
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            family: Family = entry.load()
-            return family
-    close = difflib.get_close_matches(name, names(), 1)
-    hint = f'; did you mean {close[0]!r}?' if close else ''
-    raise ValueError(f'{name!r} is not a family of models{hint}; registered: {names()}')
+    family: Family = load_registered(GROUP, name, 'a family of models')
+    return family
 
 
 def family_of(parameters: Mapping[str, Any]) -> Family:

@@ -22,13 +22,12 @@ class Table:
 
 def of_section(section: Section) -> list[Table]:
     """Return error and spread, and their agreement, by domain."""
-    ddof = section.audit.parameters['ddof']
     kinds = [('energy', 'Energies per atom, raw', 'meV/atom', MEV)]
     if 'aligned_spread' in section.audit.arrays:
         zero = section.audit.parameters['aligned_domain']
         kinds.append(('aligned', f'Energies per atom, own zeros on {zero}', 'meV/atom', MEV))
     kinds.append(('force', 'Force components', 'eV/Å', 1.0))
-    return [_table(section, prefix, title, unit, f, ddof) for prefix, title, unit, f in kinds]
+    return [_table(section, prefix, title, unit, f) for prefix, title, unit, f in kinds]
 
 
 def of_failed_labels(section: Section) -> Table | None:
@@ -67,7 +66,8 @@ def of_members(study: Study) -> Table:
     return Table(f'{len(rows)} members', headers, rows)
 
 
-def _table(section: Section, prefix: str, title: str, unit: str, factor: float, ddof: int) -> Table:
+def _table(section: Section, prefix: str, title: str, unit: str, factor: float) -> Table:
+    symbol = section.audit.width_label.partition(' (')[0]
     headers = [
         'domain',
         'configurations',
@@ -76,10 +76,10 @@ def _table(section: Section, prefix: str, title: str, unit: str, factor: float, 
         f'MAE ({unit})',
         f'RMSE ({unit})',
         f'bias ({unit})',
-        f'mean σ ({unit}, ddof {ddof})',
-        f'max σ ({unit})',
-        'RMSE/σ',
-        '|ε| ≤ σ',
+        f'mean {section.audit.width_label} ({unit})',
+        f'max {symbol} ({unit})',
+        f'RMSE/{symbol}',
+        f'|ε| ≤ {symbol}',
         'expected',
         'correlation of members',
     ]

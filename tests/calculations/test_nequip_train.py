@@ -13,7 +13,9 @@ from aiida_enne.science.data.frames import from_extxyz
 from aiida_enne.science.data.splits import Split
 
 NAME = 'enne.nequip.train'
-SCRIPTS = [f'nequip_{name}.py' for name in ('gpus', 'keeper', 'member', 'memory', 'train', 'trust')]
+SCRIPTS = [
+    f'nequip_{name}.py' for name in ('gpus', 'keeper', 'memory', 'train', 'train_member', 'trust')
+]
 
 
 def content(folder, *path):

@@ -8,6 +8,7 @@ import pytest
 from aiida_enne import families
 from aiida_enne.families import contract
 from aiida_enne.families.nequip import NequipFamily
+from aiida_enne.science import plugins
 from aiida_enne.workflows import protocols
 
 NAMES = sorted(entry.name for entry in entry_points(group=families.GROUP))
@@ -46,7 +47,7 @@ def added(monkeypatch):
     """Register a family as an installed package would."""
     ours = tuple(entry_points(group=families.GROUP))
     entry = SimpleNamespace(name='borrowed', load=lambda: FAMILY)
-    monkeypatch.setattr(families, 'entry_points', lambda group: (*ours, entry))
+    monkeypatch.setattr(plugins, 'entry_points', lambda group: (*ours, entry))
     families.load.cache_clear()
     yield
     families.load.cache_clear()

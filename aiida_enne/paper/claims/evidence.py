@@ -17,7 +17,7 @@ from aiida_enne.science.uncertainty.cross import Cross
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.growth import Growth
 from aiida_enne.science.uncertainty.scans import Row
-from aiida_enne.science.uncertainty.summary import Scalars
+from aiida_enne.science.uncertainty.scores import Scalars
 
 Outcome = Literal['holds', 'does not hold', 'undecided']
 

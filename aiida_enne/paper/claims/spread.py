@@ -12,8 +12,8 @@ from aiida_enne.paper.claims.evidence import Evidence, Found, listed
 from aiida_enne.paper.claims.properties import SIMILAR
 from aiida_enne.science.properties.scatter import Scatter, agreement, flags
 from aiida_enne.science.structures.domains import parse
-from aiida_enne.science.uncertainty.calibration import simulated_rank_correlation
 from aiida_enne.science.uncertainty.findings import MIN_SAMPLES, number, verdict
+from aiida_enne.science.uncertainty.scores.calibration import simulated_rank_correlation
 
 MEV = 1000.0
 

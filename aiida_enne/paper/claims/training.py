@@ -9,10 +9,10 @@ import numpy as np
 from aiida_enne.paper.claims.evidence import Evidence, Found, listed
 from aiida_enne.paper.claims.paper import CLAIMS
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.uncertainty.calibration import rmse_over_spread_from_correlation
 from aiida_enne.science.uncertainty.cross import Cross, Pairs
 from aiida_enne.science.uncertainty.findings import number
 from aiida_enne.science.uncertainty.scans import Comparison, Row, compare
+from aiida_enne.science.uncertainty.scores.calibration import rmse_over_spread_from_correlation
 
 #: Relative change of an error that counts as none.
 CONVERGED, FLAT = 0.05, 0.1

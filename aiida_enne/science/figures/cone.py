@@ -54,7 +54,7 @@ def draw_cone(audit: Audit, axes: Axes, *, aligned: bool = False, log: bool = Tr
         )
     if shown.any():
         (_log_cone if log else _linear_cone)(axes, spread[shown], error[shown])
-    axes.set_xlabel(f'spread {style.spread_symbol(audit.parameters["ddof"])} ({unit})')
+    axes.set_xlabel(f'spread {audit.width_label} ({unit})')
     axes.set_ylabel(f'error of the mean {"|ε|" if log else "ε"} ({unit})')
     axes.set_title(_title(audit, aligned, shown))
     style.legend_beside(axes)

@@ -7,7 +7,7 @@ from matplotlib.colors import LogNorm
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.figures import style
 from aiida_enne.science.uncertainty.audit import Audit
-from aiida_enne.science.uncertainty.summary import Scalars
+from aiida_enne.science.uncertainty.scores import Scalars
 
 #: One hue from light to dark, so that order survives print and colour blindness.
 COLOUR_MAP = 'viridis_r'
@@ -63,7 +63,7 @@ def draw_force_cone(audit: Audit, axes: Axes, *, domain: str | None = None) -> A
     style.log_axis(axes.yaxis)
     axes.plot(x, x, color=style.GREY, linewidth=1, linestyle='--')
     axes.fill_between(x, y[0], x, color=style.SHADE, zorder=0)
-    axes.set_xlabel(f'spread {style.spread_symbol(audit.parameters["ddof"])} (eV/Å)')
+    axes.set_xlabel(f'spread {audit.width_label} (eV/Å)')
     axes.set_ylabel('error of the mean |ε| (eV/Å)')
     axes.set_title(_title(domain, scalars))
     coverage, expected = scalars.get('force_cone_coverage'), scalars['expected_cone_coverage']

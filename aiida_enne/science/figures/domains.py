@@ -44,7 +44,7 @@ def draw_error_and_spread(audit: Audit, axes: Axes, *, prefix: str = 'energy') -
             color=style.GREY,
             markerfacecolor='white',
             markersize=6,
-            label=f'rms {style.spread_symbol(audit.parameters["ddof"])}',
+            label=f'rms {audit.width_label}',
         )[0],
     ]
     axes.legend(handles=handles, loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=2)
@@ -88,7 +88,7 @@ def draw_coverage(
     )
     axes.legend(handles=handles, loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=3)
     axes.set_xlim(-0.02, 1.02)
-    axes.set_xlabel(f'share with |ε| ≤ {style.spread_symbol(audit.parameters["ddof"])}')
+    axes.set_xlabel(f'share with |ε| ≤ {audit.width_label}')
     return axes
 
 

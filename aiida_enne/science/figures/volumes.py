@@ -76,7 +76,7 @@ def draw_energy_volume(
         f'own, in {audit.parameters["aligned_domain"]}' if aligned else "the reference's minimum"
     )
     axes.set_ylabel('energy (eV/atom)')
-    band = style.spread_symbol(audit.parameters['ddof'])
+    band = audit.width_label
     axes.plot([], [], 'o', color=style.GREY, markerfacecolor='white', label='reference')
     axes.plot([], [], color=style.GREY, linewidth=5, alpha=0.3, label=f'mean ± {band}')
     axes.set_title(f'Energy over volume; zero: {where}')

@@ -8,8 +8,9 @@ import numpy as np
 
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.properties.curves import Curve
-from aiida_enne.science.uncertainty import calibration, ensemble
+from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.scores import calibration
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from aiida_enne.science.fields import Floats, Strings
 from aiida_enne.science.properties.curves import check_energies
 from aiida_enne.science.properties.formation import Formation
 from aiida_enne.science.structures.domains import Domain
-from aiida_enne.science.uncertainty import calibration, ensemble
+from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
-from aiida_enne.science.uncertainty.summary import Scalars, finite
+from aiida_enne.science.uncertainty.scores import Scalars, calibration, finite
 from aiida_enne.science.uncertainty.thresholds import flag_errors
 
 #: Unit of energies of whole configurations.

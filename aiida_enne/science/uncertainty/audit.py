@@ -13,17 +13,13 @@ from aiida_enne.science.fields import Floats
 from aiida_enne.science.npz import Arrays
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
-from aiida_enne.science.uncertainty.correlations import correlation_matrix
+from aiida_enne.science.uncertainty.estimators import DEFAULT, Asked
 from aiida_enne.science.uncertainty.histograms import force_histograms
-from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.options import AuditOptions, width_label
 from aiida_enne.science.uncertainty.samples import Samples, gather
-from aiida_enne.science.uncertainty.summary import (
-    Scalars,
-    expectations,
-    spread_growth,
-    summarise,
-    undefined,
-)
+from aiida_enne.science.uncertainty.scores import Scalars
+from aiida_enne.science.uncertainty.scores.correlations import correlation_matrix
+from aiida_enne.science.uncertainty.summary import expectations, spread_growth, summarise, undefined
 from aiida_enne.science.uncertainty.thresholds import flag
 
 
@@ -50,6 +46,11 @@ class Audit:
     pooled: Scalars
     arrays: Arrays
     parameters: dict[str, Any]
+
+    @property
+    def width_label(self) -> str:
+        """How the values of the estimator are called: 'σ (ddof 0)'."""
+        return width_label(self.parameters)
 
 
 def audit(
@@ -135,7 +136,7 @@ def _counts(
         'n_configurations': int(chosen.sum()),
         'n_blocks': len(set(pairs)),
     }
-    return counts | expectations(n_members, options.ddof)
+    return counts | expectations(n_members, options.make_estimator(), options.ddof)
 
 
 def _scalars(
@@ -147,11 +148,14 @@ def _scalars(
 ) -> Scalars:
     """Return the scalars of the samples inside, with the prefix in front."""
     counted, is_force = inside & samples.used, prefix == 'force'
-    found = (
-        summarise(samples.errors(counted), samples.block[counted], options)
-        if counted.any()
-        else undefined()
-    )
+    found = undefined()
+    if counted.any():
+        errors, block, width = samples.errors(counted), samples.block[counted], samples.is_width
+        values = samples.spread[counted]
+        if options.estimator == DEFAULT:
+            # that of the errors is the same and loses no digits to the size of the energies
+            values = options.make_estimator().fit(None)(Asked(errors, block))
+        found = summarise(errors, values, block, options, is_width=width)
     found |= flag(samples, counted, np.isin(samples.domain, trained) & samples.used)
     named = {f'{prefix}_{name}': value for name, value in found.items()}
     return named | _force_scale(samples, inside, counted, found['mae']) if is_force else named

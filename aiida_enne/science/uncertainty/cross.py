@@ -9,7 +9,7 @@ import numpy as np
 
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.structures.domains import parse
-from aiida_enne.science.uncertainty.correlations import centre_within, correlation_matrix
+from aiida_enne.science.uncertainty.scores.correlations import centre_within, correlation_matrix
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiida_enne.science.uncertainty.summary import SMALL_ENSEMBLE, Scalars
+from aiida_enne.science.uncertainty.options import width_label
+from aiida_enne.science.uncertainty.scores import Scalars
+from aiida_enne.science.uncertainty.summary import SMALL_ENSEMBLE
 
 #: Unit of each quantity in a sentence, factor from that of the data, and what it is called.
 QUANTITIES = {
@@ -45,16 +47,16 @@ def find(domains: Mapping[str, Scalars], parameters: Mapping[str, Any]) -> list[
     """
     trained = [name for name in parameters.get('training_domains', ()) if name in domains]
     new = [name for name in domains if name not in trained]
-    ddof = parameters.get('ddof', 0)
+    ddof, label = parameters.get('ddof', 0), width_label(parameters)
     prefixes = [p for p in QUANTITIES if any(f'{p}_rmse' in s for s in domains.values())]
     found = [Finding('accuracy', text) for text in _accuracy(domains, trained)]
     for prefix in prefixes:
         where = 'Outside the training domains the' if trained else 'The'
-        found += _overconfidence(domains, new, prefix, ddof, where)
+        found += _overconfidence(domains, new, prefix, label, where)
     for prefix in prefixes:
-        found += _overconfidence(domains, trained, prefix, ddof, 'In the training domains the')
+        found += _overconfidence(domains, trained, prefix, label, 'In the training domains the')
     for prefix in prefixes[:2]:
-        found += _threshold(domains, new, prefix, ddof)
+        found += _threshold(domains, new, prefix, label)
     for prefix in prefixes:
         if prefix != 'aligned':
             found += _correlation(domains, trained or list(domains), prefix)
@@ -112,7 +114,7 @@ def _accuracy(domains: Mapping[str, Scalars], trained: Sequence[str]) -> list[st
 
 
 def _overconfidence(
-    domains: Mapping[str, Scalars], names: Sequence[str], prefix: str, ddof: int, where: str
+    domains: Mapping[str, Scalars], names: Sequence[str], prefix: str, label: str, where: str
 ) -> list[Finding]:
     ratios = {n: r for n in names if (r := domains[n].get(f'{prefix}_rmse_over_spread'))}
     if not ratios:
@@ -125,7 +127,7 @@ def _overconfidence(
     text += f'{_plural(len(ratios), "domain")}'
     text += f' (in {verdicts.count("overconfident")} with the whole bootstrap interval)'
     text += f'; the largest ratio is in {worst}: RMSE {_amount(scalars, prefix, "rmse")} against '
-    text += f'an rms σ (ddof {ddof}) of {_amount(scalars, prefix, "spread_rms")}, '
+    text += f'an rms {label} of {_amount(scalars, prefix, "spread_rms")}, '
     text += f'{number(ratios[worst])} times'
     coverage, expected = (
         scalars.get(f'{prefix}_cone_coverage'),
@@ -138,7 +140,7 @@ def _overconfidence(
 
 
 def _threshold(
-    domains: Mapping[str, Scalars], names: Sequence[str], prefix: str, ddof: int
+    domains: Mapping[str, Scalars], names: Sequence[str], prefix: str, label: str
 ) -> list[Finding]:
     shares = {n: s for n in names if (s := domains[n].get(f'{prefix}_flagged')) is not None}
     if not shares:
@@ -146,7 +148,9 @@ def _threshold(
     limit = _amount(domains[next(iter(shares))], prefix, 'spread_threshold')
     wholly = [name for name, share in shares.items() if share == 1]
     partly = [name for name, share in shares.items() if 0 < share < 1]
-    text = f'The rule "flag what has σ of the {QUANTITIES[prefix][2]} (ddof {ddof}) above the '
+    symbol, _, note = label.partition(' (')
+    note = f' ({note}' if note else ''
+    text = f'The rule "flag what has {symbol} of the {QUANTITIES[prefix][2]}{note} above the '
     text += f'largest of the training domains, {limit}" flags all of '
     text += f'{len(wholly)}, some of {len(partly)} and none of '
     text += f'{len(shares) - len(wholly) - len(partly)} other domains'

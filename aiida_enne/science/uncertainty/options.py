@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.estimators import DEFAULT, Estimator, make_estimator
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,11 @@ class AuditOptions:
 
     Attributes:
         ddof: Divisor M - ddof of the variance over members; 0 is the paper's.
+        estimator: Name of the estimator of uncertainty that is judged; the ensemble's σ unless
+            another one of `aiida_enne.estimators` is named.
+        estimator_options: Its options by name; `ddof` is that of the audit.
+        calibration_domain: Domain whose labels an estimator learns from where it learns from any.
+            The samples of this domain are not judged.
         training_domains: Domains that the ensemble was trained on: their largest σ is the
             threshold above which a configuration is flagged.
         zero_force_tolerance: Force components below it in eV/Å, in the reference and in every
@@ -33,6 +40,9 @@ class AuditOptions:
     """
 
     ddof: int = PAPER_DDOF
+    estimator: str = DEFAULT
+    estimator_options: Mapping[str, Any] = field(default_factory=dict)
+    calibration_domain: str = ''
     training_domains: tuple[str, ...] = ()
     zero_force_tolerance: float = 1e-5
     n_subsets: int = 500
@@ -46,16 +56,8 @@ class AuditOptions:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name == 'training_domains':
-                if isinstance(value, str) or not all(isinstance(label, str) for label in value):
-                    raise ValueError(f'`training_domains` must be a list of labels, got {value!r}')
-                object.__setattr__(self, item.name, tuple(value))
-                continue
-            kinds = (int, float) if isinstance(item.default, float) else (int,)
-            if isinstance(value, bool) or not isinstance(value, kinds):
-                kind = kinds[-1].__name__
-                raise ValueError(f'`{item.name}` must be of type {kind}, got {value!r}')
+            _check_type(item.name, getattr(self, item.name), item.default)
+        object.__setattr__(self, 'training_domains', tuple(self.training_domains))
         if self.ddof not in (0, 1):
             raise ValueError(f'`ddof` must be 0 or 1, got {self.ddof}')
         if not 0 < self.interval_level < 1:
@@ -65,6 +67,18 @@ class AuditOptions:
         for name in ('n_subsets', 'n_force_samples', 'error_bins', 'parity_bins', 'cone_bins'):
             if getattr(self, name) < 1:
                 raise ValueError(f'`{name}` must be positive, got {getattr(self, name)}')
+        if self.make_estimator().calibrated == (not self.calibration_domain):
+            needs = 'has no use for' if self.calibration_domain else 'needs'
+            raise ValueError(f'the estimator {self.estimator!r} {needs} a `calibration_domain`')
+
+    def _options_of(self) -> dict[str, Any]:
+        """Return the options of the estimator; the ensemble's σ has the ddof of the audit."""
+        own = {'ddof': self.ddof} if self.estimator == DEFAULT else {}
+        return own | dict(self.estimator_options)
+
+    def make_estimator(self) -> Estimator:
+        """Return the estimator of these choices."""
+        return make_estimator(self.estimator, self._options_of())
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> AuditOptions:
@@ -75,9 +89,41 @@ class AuditOptions:
         """
         known = [item.name for item in fields(cls)]
         if unknown := sorted(set(values) - set(known)):
-            raise ValueError(f'unknown options of the audit: {unknown}; there are {known}')
+            close = difflib.get_close_matches(unknown[0], known, 1)
+            hint = f'; did you mean {close[0]!r}?' if close else ''
+            raise ValueError(f'unknown options of the audit: {unknown}{hint}; there are {known}')
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for `from_dict` and for JSON."""
-        return asdict(self) | {'training_domains': list(self.training_domains)}
+        """Return plain values, fit for `from_dict` and for JSON; an estimator only if chosen."""
+        values = asdict(self) | {'training_domains': list(self.training_domains)}
+        if self.estimator == DEFAULT:
+            for name in ('estimator', 'estimator_options', 'calibration_domain'):
+                del values[name]
+        return values
+
+
+def width_label(parameters: Mapping[str, Any]) -> str:
+    """Return how the values of an audit's estimator are called, from its stored choices.
+
+    An estimator whose package is not installed is called by its name.
+    """
+    known = {item.name for item in fields(AuditOptions)}
+    chosen = {name: value for name, value in parameters.items() if name in known}
+    try:
+        return AuditOptions.from_dict(chosen).make_estimator().label()
+    except ValueError:
+        return str(parameters.get('estimator'))
+
+
+def _check_type(name: str, value: Any, default: Any) -> None:
+    """Refuse a value of another type than that of the default."""
+    if name == 'training_domains':
+        if isinstance(value, str) or not all(isinstance(label, str) for label in value):
+            raise ValueError(f'`training_domains` must be a list of labels, got {value!r}')
+        return
+    kinds: tuple[type, ...] = {float: (int, float), int: (int,), str: (str,)}.get(
+        type(default), (Mapping,)
+    )
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise ValueError(f'`{name}` must be of type {kinds[-1].__name__}, got {value!r}')

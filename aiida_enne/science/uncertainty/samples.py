@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,10 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.options import AuditOptions
+
+Used = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +26,11 @@ class Samples:
         reference: Reference values, shape (n,).
         members: Predictions of the members, shape (M, n).
         mean: Mean over members, shape (n,).
-        spread: σ over members, shape (n,).
-        used: Which samples count, shape (n,).
+        spread: Values of the estimator, shape (n,): widths, or scores that only rank.
+        used: Which samples count, shape (n,): not those that the estimator has learnt from.
         domain: Number of the domain of each sample, shape (n,).
         block: Number of the trajectory block of each sample, shape (n,).
+        is_width: Whether `spread` holds widths in the unit of the quantity.
     """
 
     reference: Floats
@@ -35,6 +40,7 @@ class Samples:
     used: NDArray[np.bool_]
     domain: Integers
     block: Integers
+    is_width: bool = True
 
     def errors(self, chosen: NDArray[np.bool_]) -> Floats:
         """Return the errors of the members for the chosen samples, shape (M, chosen)."""
@@ -53,7 +59,8 @@ def gather(
     """Return the samples of `energy` and `aligned` (eV/atom) and of `force` (eV/Å).
 
     `aligned` is there only with offsets: energies per atom less each one's own zero. Force
-    components that symmetry makes zero, in the reference and in all members, do not count.
+    components that symmetry makes zero, in the reference and in all members, do not count, nor
+    does the domain that the estimator has learnt from.
 
     Args:
         configurations: n labelled configurations of N atoms in all.
@@ -63,8 +70,8 @@ def gather(
         options: Choices of the audit.
 
     Raises:
-        ValueError: If labels are missing, shapes disagree, there are fewer than two members, or
-            a member holds values that are not finite.
+        ValueError: If labels are missing, shapes disagree, there are fewer than two members, a
+            member holds values that are not finite, or the estimator cannot be fitted.
     """
     n, total = len(configurations), len(configurations.numbers)
     if configurations.energies is None or configurations.forces is None:
@@ -85,38 +92,44 @@ def gather(
     domain = np.unique(configurations.domains, return_inverse=True)[1].astype(np.int64)
     pairs = np.stack([domain, configurations.blocks])
     block = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    learnt = configurations.domains == options.calibration_domain
+    if options.calibration_domain and not learnt.any():
+        raise ValueError(
+            f'`calibration_domain` {options.calibration_domain!r} is not a domain of the data; '
+            f'there are {sorted(set(configurations.domains.tolist()))}'
+        )
     reference = configurations.energies / configurations.n_atoms
     members = energies.astype(np.float64) / configurations.n_atoms
     every = np.ones(n, dtype=bool)
-    samples = {'energy': _samples(reference, members, every, domain, block, options.ddof)}
+
+    def make(reference: Floats, members: Floats, used: Used, each: Integers | None) -> Samples:
+        """Judge one quantity, of which a configuration has one sample or `each` of them."""
+        repeated = [a if each is None else np.repeat(a, each) for a in (domain, block, learnt)]
+        return _samples(reference, members, used, repeated, options)
+
+    samples = {'energy': make(reference, members, every, None)}
     if offsets is not None:
         own = members - offsets.members[:, None]
-        zero = reference - offsets.reference
-        samples['aligned'] = _samples(zero, own, every, domain, block, options.ddof)
-    components = 3 * configurations.n_atoms
+        samples['aligned'] = make(reference - offsets.reference, own, every, None)
     flat = forces.reshape(len(forces), -1).astype(np.float64, copy=False)
     labels = configurations.forces.reshape(-1)
     used = np.abs(labels) >= options.zero_force_tolerance
     for member in flat:
         used |= np.abs(member) >= options.zero_force_tolerance
-    samples['force'] = _samples(
-        labels,
-        flat,
-        used,
-        np.repeat(domain, components),
-        np.repeat(block, components),
-        options.ddof,
-    )
+    samples['force'] = make(labels, flat, used, 3 * configurations.n_atoms)
     return samples
 
 
 def _samples(
-    reference: Floats,
-    members: Floats,
-    used: NDArray[np.bool_],
-    domain: Integers,
-    block: Integers,
-    ddof: int,
+    reference: Floats, members: Floats, used: Used, groups: list[Any], options: AuditOptions
 ) -> Samples:
-    spread = ensemble.spread(members, ddof=ddof)
-    return Samples(reference, members, ensemble.mean(members), spread, used, domain, block)
+    """Return samples with the values of the estimator, fitted to what it may learn from."""
+    domain, block, learnt = groups
+    estimator = options.make_estimator()
+    asked = Asked(members, block, reference)
+    calibration = asked.select(learnt & used) if estimator.calibrated else None
+    spread = estimator.fit(calibration)(Asked(members, block))
+    judged = used & ~learnt if estimator.calibrated else used
+    width = estimator.unit is not None
+    mean = ensemble.mean(members)
+    return Samples(reference, members, mean, spread, judged, domain, block, width)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.uncertainty.samples import Samples
-from aiida_enne.science.uncertainty.summary import Scalars
+from aiida_enne.science.uncertainty.scores import Scalars
 
 
 def flag(samples: Samples, inside: NDArray[np.bool_], known: NDArray[np.bool_]) -> Scalars:

@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from aiida_enne.science.uncertainty.alignment import reference_offset
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.options import AuditOptions
+from tests.science.conftest import make_ensemble
 
 FAST = AuditOptions(n_subsets=5, n_bootstrap=20)
 VACANCY = 'vacancy in diamond, 3x3x3 conventional cells'
@@ -179,3 +182,29 @@ def test_bad_input_is_named(ensemble):
     lost[2, 5] = np.inf
     with pytest.raises(ValueError, match=r'`forces` of the members \[2\] are not finite'):
         audit(configurations, energies, lost)
+
+
+def test_numbers_are_those_of_the_first_release():
+    """Scalars, choices and sums of arrays as version 0.1.0 gave them."""
+    stored = json.loads((Path(__file__).parent / 'stored_audit.json').read_text())
+    configurations, energies, forces = make_ensemble(n_members=5, per_domain=18)
+    trained = ('liquid 2000 K, 2.57 g/cm3',)
+    found = audit(
+        configurations,
+        energies,
+        forces,
+        options=AuditOptions(training_domains=trained, n_subsets=20, n_bootstrap=50),
+        offsets=reference_offset(configurations, energies, 'cubic diamond'),
+    )
+    assert found.parameters == stored['parameters']
+    pairs = [(found.pooled, stored['pooled'])]
+    pairs += [(found.domains[name], scalars) for name, scalars in stored['domains'].items()]
+    for one, other in pairs:
+        assert one.keys() == other.keys()
+        assert {k for k, v in one.items() if v is None} == {
+            k for k, v in other.items() if v is None
+        }
+        known = {name: value for name, value in other.items() if value is not None}
+        assert {name: one[name] for name in known} == pytest.approx(known, rel=1e-14)
+    for name, total in stored['sums'].items():
+        assert float(np.nansum(found.arrays[name])) == pytest.approx(total, rel=1e-12)

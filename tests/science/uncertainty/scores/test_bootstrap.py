@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aiida_enne.science.uncertainty.bootstrap import block_intervals
+from aiida_enne.science.uncertainty.scores.bootstrap import block_intervals
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say(rng):

@@ -6,7 +6,11 @@ import numpy as np
 from scipy import stats
 
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.scores.accuracy import rms
+from aiida_enne.science.uncertainty.scores.bootstrap import block_intervals
+from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +189,38 @@ def expected_mean_squared_z(n_members: int, *, ddof: int = PAPER_DDOF) -> float:
     if n_members <= 3:
         return float('inf')
     return (n_members + 1) * (n_members - ddof) / (n_members * (n_members - 3))
+
+
+#: Nominal levels, in percent, of the finite-M intervals that are checked.
+INTERVAL_LEVELS = (68, 95)
+
+
+def score(judged: Judged) -> Scalars:
+    """Return how widths compare with errors; None for values that only rank."""
+    m, options = len(judged.errors), judged.options
+    error, width = judged.error, judged.width
+    square = float(np.mean(width**2))
+    values: Scalars = {
+        'rmse_over_spread': rms(error) / rms(width) if square > 0 else None,
+        'cone_coverage': cone_coverage(error, width),
+        'mean_squared_z': mean_squared_z(error, width),
+    }
+    own = ensemble.spread(judged.errors, ddof=options.ddof)
+    for level in INTERVAL_LEVELS:
+        values[f'interval_coverage_{level}'] = interval_coverage(
+            error, own, m, level=level / 100, ddof=options.ddof
+        )
+    intervals = block_intervals(
+        error,
+        width,
+        judged.block,
+        n_bootstrap=options.n_bootstrap,
+        seed=options.seed,
+        level=options.interval_level,
+    )
+    for name, (low, high) in intervals.items():
+        values[f'{name}_low'], values[f'{name}_high'] = low, high
+    if not judged.is_width:
+        compared = [name for name in values if not name.startswith(('rmse_low', 'rmse_high'))]
+        values |= dict.fromkeys(compared)
+    return values

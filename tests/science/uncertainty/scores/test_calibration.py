@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from aiida_enne.science.uncertainty import calibration, ensemble
+from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.scores import calibration
 
 
 @pytest.fixture(scope='module')

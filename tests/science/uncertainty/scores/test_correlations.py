@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aiida_enne.science.uncertainty.correlations import (
+from aiida_enne.science.uncertainty.scores.correlations import (
     centre_within,
     correlation_matrix,
     over_pairs,

@@ -1,0 +1,33 @@
+"""What is registered by entry points: ours and what other packages bring, found by name."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.metadata import entry_points
+from typing import Any
+
+
+def registered(group: str) -> dict[str, Any]:
+    """Return the entry points of a group by name, in alphabetical order."""
+    return {
+        entry.name: entry for entry in sorted(entry_points(group=group), key=lambda one: one.name)
+    }
+
+
+def load_registered(group: str, name: str, what: str) -> Any:
+    """Return what is registered under a name.
+
+    Args:
+        group: Of entry points.
+        name: Of one of them.
+        what: What it is, in words: 'a family of models'.
+
+    Raises:
+        ValueError: If there is none of this name; it names the nearest and all there are.
+    """
+    found = registered(group)
+    if name not in found:
+        close = difflib.get_close_matches(name, list(found), 1)
+        hint = f'; did you mean {close[0]!r}?' if close else ''
+        raise ValueError(f'{name!r} is not {what}{hint}; registered: {list(found)}')
+    return found[name].load()

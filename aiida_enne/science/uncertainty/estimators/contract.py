@@ -1,0 +1,90 @@
+"""The contract of an estimator as checks, for the tests of any package that registers one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from aiida_enne.science.fields import Floats
+from aiida_enne.science.uncertainty.estimators import make_estimator
+from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator, Fitted
+
+
+class ContractError(Exception):
+    """An estimator does not keep the contract."""
+
+
+def make_samples(seed: int, *, scale: float = 1.0, n: int = 60, n_members: int = 8) -> Asked:
+    """Return samples of a made-up ensemble whose errors have a common part."""
+    rng = np.random.default_rng(seed)
+    size = 0.1 + rng.random(n)
+    reference = rng.normal(size=n)
+    shared, own = rng.normal(size=n), rng.normal(size=(n_members, n))
+    members = reference + size * (0.8 * shared + own)
+    block = np.repeat(np.arange(n // 6), 6).astype(np.int64)
+    features = rng.normal(size=(n, 5)) + size[:, None]
+    return Asked(scale * members, block, scale * reference, features)
+
+
+def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimator:
+    """Check all that an estimator says and gives, and return it.
+
+    Raises:
+        ContractError: If something is missing, of another shape, or breaks a law.
+    """
+    estimator = make_estimator(name, options)
+    _require(isinstance(estimator, Estimator), f'{name} lacks members of `interface.Estimator`')
+    _require(estimator.name == name, f'{name} calls itself {estimator.name!r}')
+    _require(estimator.unit in ('quantity', None), f'{name}: unit {estimator.unit!r}')
+    _require(set(estimator.needs) <= {'members', 'features'}, f'{name} needs {estimator.needs}')
+    _require(bool(estimator.label()), f'{name} has no label')
+    calibration = make_samples(1)
+    if estimator.calibrated:
+        try:
+            estimator.fit(None)
+        except ValueError:
+            pass
+        else:
+            raise ContractError(f'{name} is fitted to nothing')
+    fitted = estimator.fit(calibration if estimator.calibrated else None)
+    judged = make_samples(2)
+    values = _values(fitted, judged)
+    again = estimator.fit(calibration if estimator.calibrated else None)
+    _require(np.array_equal(values, _values(again, judged)), f'{name} is not reproducible')
+    _check_laws(name, estimator, fitted, judged, values)
+    return estimator
+
+
+def _values(fitted: Fitted, samples: Asked) -> Floats:
+    """Return the values of samples whose labels are hidden."""
+    hidden = Asked(samples.members, samples.block, None, samples.features)
+    values = fitted(hidden)
+    _require(values.shape == (len(samples),), f'values of shape {values.shape}')
+    _require(bool(np.isfinite(values).all() and (values >= 0).all()), 'values must be ≥ 0')
+    return values
+
+
+def _check_laws(
+    name: str, estimator: Estimator, fitted: Fitted, judged: Asked, values: Floats
+) -> None:
+    order = np.random.default_rng(0).permutation(len(judged))
+    moved = _values(fitted, judged.select(order))
+    _require(np.allclose(moved, values[order], rtol=1e-12), f'{name}: samples must not meet')
+    turned = Asked(judged.members[::-1], judged.block, None, judged.features)
+    _require(np.allclose(fitted(turned), values, rtol=1e-9), f'{name}: members have no order')
+    if estimator.unit == 'quantity':
+        larger = make_samples(1, scale=10.0)
+        refitted = estimator.fit(larger if estimator.calibrated else None)
+        found = refitted(Asked(10 * judged.members, judged.block, None, judged.features))
+        _require(np.allclose(found, 10 * values, rtol=1e-9), f'{name} must scale with its unit')
+    for key, value in estimator.expectations(8).items():
+        _require(
+            key in ('cone_coverage', 'rmse_over_spread', 'mean_squared_z') and value > 0,
+            f'{name}: the expectation {key} = {value}',
+        )
+
+
+def _require(kept: bool, message: str) -> None:
+    if not kept:
+        raise ContractError(message)

@@ -1,0 +1,40 @@
+"""What a score is: the one interface between it and the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiida_enne.science.fields import Floats, Integers
+
+if TYPE_CHECKING:
+    from aiida_enne.science.uncertainty.options import AuditOptions
+
+Scalars = dict[str, float | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What scores look at: one quantity of one domain, n samples, n ≥ 1.
+
+    Attributes:
+        errors: Errors of the M members, shape (M, n), in eV/atom or eV/Å.
+        error: ε, error of their mean, shape (n,).
+        width: Values of the estimator, shape (n,): σ in the unit of ε, or a score.
+        is_width: Whether they are widths, comparable with |ε|.
+        block: Number of the trajectory block of each sample, from 0, shape (n,).
+        options: Choices of the audit.
+    """
+
+    errors: Floats
+    error: Floats
+    width: Floats
+    is_width: bool
+    block: Integers
+    options: AuditOptions
+
+
+#: A score, registered in `aiida_enne.scores`: values by name, None (or not finite) where one is not
+#: defined. Its names stand in statistics after `energy_`, `aligned_` or `force_`.
+Score = Callable[[Judged], Scalars]
