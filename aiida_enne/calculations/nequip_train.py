@@ -155,7 +155,7 @@ class NequipTrainCalculation(FollowingCalcJob):
             (400, 'ERROR_OUT_OF_WALLTIME', '{labels}: stopped by the clock, to be continued'),
             (401, 'ERROR_OUT_OF_MEMORY', '{labels}: out of memory, to be continued with fewer'),
             (402, 'ERROR_MEMBERS_KILLED', '{labels}: killed, to be continued'),
-            (410, 'ERROR_MEMBERS_FAILED', '{labels}: NequIP raised an exception'),
+            (410, 'ERROR_MEMBERS_FAILED', '{labels}: the trainer failed: {reason}'),
         ):
             spec.exit_code(status, label, message=message, invalidates_cache=True)
         spec.exit_code(500, 'ERROR_MEMBERS_DIVERGED', message='{labels}: the loss diverged')

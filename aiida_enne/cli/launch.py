@@ -172,7 +172,7 @@ def start(builder: Any, code: Any, *, daemon: bool, dry_run: bool) -> None:
     from aiida_enne.cli.plan import describe
     from aiida_enne.workflows import protocols
 
-    if (why := protocols.complaint(builder)) is not None:
+    if (why := protocols.complaint(builder)) or (why := protocols.misspelt(builder)):
         raise click.ClickException(why)
     if dry_run:
         click.echo(describe(builder))

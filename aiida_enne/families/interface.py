@@ -40,6 +40,12 @@ class Family(Protocol):
     def check(self, parameters: Parameters) -> str | None:
         """Return why these cannot be the parameters of a training, or None if they can."""
 
+    def misspelt(self, parameters: Parameters) -> str:
+        """Return which keys the trainer does not know; empty where it is not installed here.
+
+        It takes seconds: launches ask, validators do not.
+        """
+
     def render(self, parameters: Parameters, *, seed: int, elements: Sequence[str]) -> Any:
         """Return the trainer's configuration of one member."""
 

@@ -35,6 +35,10 @@ PRIORITY = (
 SCHEDULER = {110: 'ERROR_OUT_OF_MEMORY', 120: 'ERROR_OUT_OF_WALLTIME'}
 
 
+#: Letters of a reason in an exit message; all of it stands in `results`.
+LONGEST = 400
+
+
 @dataclass
 class Member:
     """What one member left and what is to be thought of it."""
@@ -57,9 +61,11 @@ class NequipTrainParser(Parser):
         if not any(member.files for member in members):
             return self.exit_codes.ERROR_NOTHING_LEFT.format(tail=self.tail())
         for verdict in PRIORITY:
-            labels = [member.label for member in members if member.verdict == verdict]
-            if labels:
-                return self.exit_codes[verdict].format(labels=', '.join(labels))
+            chosen = [member for member in members if member.verdict == verdict]
+            if chosen:
+                labels = ', '.join(member.label for member in chosen)
+                reason = ' '.join(chosen[0].message.split())[:LONGEST] or 'see its log'
+                return self.exit_codes[verdict].format(labels=labels, reason=reason)
         return None
 
     def read_member(self, label: str) -> Member:

@@ -14,7 +14,8 @@ from aiida_enne.science.data.splits import Split
 
 NAME = 'enne.nequip.train'
 SCRIPTS = [
-    f'nequip_{name}.py' for name in ('gpus', 'keeper', 'memory', 'train', 'train_member', 'trust')
+    f'nequip_{name}.py'
+    for name in ('gpus', 'keeper', 'memory', 'signatures', 'train', 'train_member', 'trust')
 ]
 
 

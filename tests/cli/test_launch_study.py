@@ -59,7 +59,7 @@ def test_parts_can_be_launched_alone(invoke, code, words, process):
         (('--assume', 'mood=1'), "unknown assumptions ['mood']"),
         (('--assume', 'label_seconds'), 'a name and a number'),
         (('--engine', 'vasp'), 'no engine `vasp`'),
-        (('--protocol', 'huge'), 'no protocol `huge`'),
+        (('--protocol', 'huge'), "'huge' is not a protocol of"),
     ],
 )
 def test_what_cannot_be_planned_is_named(invoke, code, words, message):

@@ -275,3 +275,15 @@ def test_the_schedule_of_the_paper_is_continued_without_unpickling(prepare_job):
     assert train(first)['a']['status'] == 'finished'
     result = train(prepared(attempt_after(first, prepare_job, {'a': 1}), 5))['a']
     assert (result['status'], result['first_epoch'], result['epochs']) == ('finished', 3, 5)
+
+
+def test_a_misspelt_key_ends_the_job_in_its_first_seconds(prepare_job):
+    folder = prepare_job({'a': 1, 'b': 2})
+    for label in ('a', 'b'):
+        change(folder / f'members/{label}/config.yaml', 'trainer', max_epoch=2)
+    assert start(folder).wait(60) == 1
+    for label in ('a', 'b'):
+        result = read(folder / f'members/{label}/result.json')
+        assert (result['status'], result['epochs']) == ('failed', 0)
+        assert 'did you mean `max_epochs`?' in result['message']
+    assert not (folder / 'members/a/checkpoints').exists()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from aiida_enne.families.nequip import prediction, training
@@ -37,6 +42,12 @@ class NequipFamily:
     def model(self, protocol: str) -> dict[str, Any]:
         """Return nothing: the protocols are those of NequIP."""
         return {}
+
+    def misspelt(self, parameters: Model) -> str:
+        """Return which keys are taken by nothing, asked of NequIP in a process of its own."""
+        if importlib.util.find_spec('nequip') is None:
+            return ''
+        return _ask(json.dumps(parameters, sort_keys=True))
 
     def describe(self, model: Model) -> str:
         """Return the size of a model in a few words."""
@@ -74,6 +85,16 @@ class NequipFamily:
 def widest(features: int | Sequence[int]) -> int:
     """Return the number of features, of the l that has most where each l has its own."""
     return features if isinstance(features, int) else max(features)
+
+
+@cache
+def _ask(text: str) -> str:
+    command = [sys.executable, '-c', read_script('nequip_signatures.py')]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:]
+        return f'the configuration cannot be read: {"".join(last)}'
+    return done.stdout.strip()
 
 
 FAMILY = NequipFamily()

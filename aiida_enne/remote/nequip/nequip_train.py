@@ -43,6 +43,8 @@ def main() -> None:
     waiting = sorted(path.parent.resolve() for path in Path('members').glob('*/config.yaml'))
     if not waiting:
         sys.exit('there are no members: no file members/*/config.yaml')
+    if reason := nequip_train_member.misspelt(waiting):
+        sys.exit(reason)
     if arguments.together:
         waiting = train_together(waiting, arguments.processes, Path(arguments.artefacts), deadline)
     devices = nequip_gpus.visible(arguments.gpus)

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import nequip_signatures
 import nequip_trust
 import torch
 from hydra import compose, initialize_config_dir
@@ -29,7 +30,7 @@ from nequip_keeper import (
     write,
 )
 from nequip_memory import is_out_of_memory
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,17 @@ def train(folder: Path, deadline: float) -> str:
         message = f'{type(exception).__name__}: {exception}'
     write_result(attempt, status, message, time.monotonic() - begin)
     return status
+
+
+def misspelt(folders: list[Path]) -> str:
+    """Return which keys of a member's configuration nothing takes, and note it as its result."""
+    reasons = {}
+    for folder in folders:
+        config = OmegaConf.to_container(OmegaConf.load(folder / 'config.yaml'), resolve=False)
+        if reason := nequip_signatures.complaint(config):
+            write_result(Attempt(folder), 'failed', reason, 0.0)
+            reasons[folder.name] = reason
+    return next(iter(reasons.values()), '')
 
 
 def write_result(attempt: Attempt, status: str, message: str, seconds: float, **known: Any) -> None:

@@ -1,16 +1,25 @@
 """Named sets of inputs, read from the YAML files beside this module."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
 import yaml
 from aiida import orm
 from aiida.engine import PortNamespace, Process, ProcessBuilder
+from aiida.plugins import WorkflowFactory
 
 from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder, inputs_of
-from aiida_enne.workflows.protocols.machine import place_training, queue
+from aiida_enne.workflows.protocols.machine import WORDS, place_training, queue
+
+#: Keys whose values are overrides of other workflows, which check them themselves.
+DELEGATED = {
+    'audit': ('predict',),
+    'demo': ('training', 'audit_of'),
+    'study': ('liquid', 'eos', 'defect', 'surface', 'ensemble', 'audit', 'own'),
+}
 
 
 def read(workflow: str) -> dict[str, Any]:
@@ -24,15 +33,55 @@ def load(
     """Return the inputs of a protocol: the defaults, then the protocol, then the overrides.
 
     Raises:
-        ValueError: If the workflow has no protocol of that name.
+        ValueError: If the workflow has no protocol of that name, or the overrides have a key that
+            neither it nor its protocols know.
     """
     book = read(workflow)
     name = protocol or book['default_protocol']
     if name not in book['protocols']:
         raise ValueError(
-            f'no protocol `{name}` for `{workflow}`; choose from {sorted(book["protocols"])}'
+            f'{name!r} is not a protocol of {workflow!r}{nearest(name, book["protocols"])}; choose '
+            f'from {sorted(book["protocols"])}'
         )
+    check_overrides(workflow, book, overrides or {})
     return merge(merge(book['default_inputs'], book['protocols'][name]['inputs']), overrides or {})
+
+
+def check_overrides(workflow: str, book: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
+    """Refuse keys that are neither ports of the workflow nor words of its protocols.
+
+    What plain values hold, as the configuration of a trainer, is checked by those who read it.
+
+    Raises:
+        ValueError: If there is one; it names its place and the nearest known key.
+    """
+    words = set(WORDS) | set(book['default_inputs'])
+    words |= {key for one in book['protocols'].values() for key in one['inputs']}
+    if not isinstance(overrides, Mapping):
+        raise ValueError(f'overrides of {workflow!r} must be a mapping, got {overrides!r}')
+    process: Any = WorkflowFactory(f'enne.{workflow.replace("_", ".")}')
+    own = {key: one for key, one in overrides.items() if key not in DELEGATED.get(workflow, ())}
+    _check_keys(process.spec().inputs, own, words, '')
+
+
+def _check_keys(
+    ports: PortNamespace, given: Mapping[str, Any], words: Collection[str], place: str
+) -> None:
+    known = set(ports) | set(words)
+    for key, value in given.items():
+        if key not in known and (len(ports) or not ports.dynamic):
+            raise ValueError(
+                f'unknown key `{place}{key}`{nearest(key, known)}; known here: {sorted(known)}'
+            )
+        nested = ports.get(key)
+        if isinstance(nested, PortNamespace) and isinstance(value, Mapping):
+            _check_keys(nested, value, (), f'{place}{key}.')
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint at the known name that is most like a misspelt one; it may be empty."""
+    close = difflib.get_close_matches(str(name), [str(one) for one in known], 1)
+    return f' (did you mean `{close[0]}`?)' if close else ''
 
 
 def merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +131,23 @@ def complaint(builder: ProcessBuilder) -> str | None:
     ports = builder.process_class.spec().inputs
     error = ports.validate(ports.pre_process(inputs_of(builder)))
     return None if error is None else str(error)
+
+
+def misspelt(builder: ProcessBuilder) -> str:
+    """Return which keys of the trainings of a builder the trainer does not know."""
+    for parameters in _trainings(inputs_of(builder)):
+        if reason := families.family_of(parameters).misspelt(parameters):
+            return reason
+    return ''
+
+
+def _trainings(inputs: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the parameters of every training among nested inputs."""
+    for name, value in inputs.items():
+        if name == 'train' and isinstance(value, Mapping) and 'parameters' in value:
+            yield value['parameters'].get_dict()
+        elif isinstance(value, Mapping):
+            yield from _trainings(value)
 
 
 def with_code(

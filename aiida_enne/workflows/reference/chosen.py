@@ -94,5 +94,6 @@ def load_protocol(
         ValueError: If the workflow has no protocol of that name.
     """
     chosen = protocols.load(workflow, protocol)
+    protocols.check_overrides(workflow, protocols.read(workflow), overrides or {})
     specific = chosen.pop('engines').get(engine, {})
     return protocols.merge(protocols.merge(chosen, specific), overrides or {})

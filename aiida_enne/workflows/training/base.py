@@ -124,7 +124,12 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
             return None
         if set(failed.values()) == {'ERROR_MEMBERS_DIVERGED'}:
             return self.exit_codes.ERROR_MEMBERS_DIVERGED.format(labels=', '.join(failed))
-        labels = ', '.join(f'{label} ({why})' for label, why in failed.items())
+        said = {label: str(result.get('exit_message', '')) for label, result in results}
+        said = {label: ' '.join(text.split())[:200] for label, text in said.items()}
+        labels = ', '.join(
+            f'{label} ({": ".join(filter(None, (why, said[label])))})'
+            for label, why in failed.items()
+        )
         return self.exit_codes.ERROR_MEMBERS_FAILED.format(labels=labels)
 
     def unfinished(self, node: orm.CalcJobNode) -> list[str]:

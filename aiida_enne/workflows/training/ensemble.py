@@ -72,7 +72,7 @@ class EnsembleWorkChain(WorkChain):
         spec.expose_outputs(Base, include=('models', 'histories', 'results'))
         spec.output('summary', valid_type=orm.Dict, help='Members that are complete or failed.')
         spec.exit_code(
-            400, 'ERROR_MEMBERS_FAILED', message='{n} of {needed} models: none for {failed}'
+            400, 'ERROR_MEMBERS_FAILED', message='{n} of {needed} models: none for {failed}{reason}'
         )
 
     @classmethod
@@ -168,10 +168,19 @@ class EnsembleWorkChain(WorkChain):
         everyone = len(self.inputs.seeds.get_list())
         needed = self.inputs.min_members.value if 'min_members' in self.inputs else everyone
         if n < needed:
-            return self.exit_codes.ERROR_MEMBERS_FAILED.format(n=n, needed=needed, failed=failed)
+            reasons = (self.reason_of(label) for label in summary['failed'])
+            reason = next((f'; the first: {one}' for one in reasons if one), '')
+            return self.exit_codes.ERROR_MEMBERS_FAILED.format(
+                n=n, needed=needed, failed=failed, reason=reason
+            )
         if failed:
             self.report(f'{n} models, {needed} suffice: none for {failed}')
         return None
+
+    def reason_of(self, label: str) -> str:
+        """Return why a member failed, as its job said; empty where none did."""
+        result = self.ctx.merged['results'].get(label)
+        return '' if result is None else ' '.join(str(result['exit_message']).split())[:400]
 
     def split_of(self, label: str) -> SplitData:
         """Return the split of a member."""
