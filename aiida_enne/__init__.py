@@ -1,3 +1,61 @@
-"""Ensembles of equivariant neural-network potentials, trained and audited with AiiDA."""
+"""Ensembles of equivariant neural-network potentials, trained and audited with AiiDA.
+
+The names below are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiida_enne.provenance import audit_again as audit_again
+    from aiida_enne.provenance import find_ensemble as open_ensemble
+    from aiida_enne.provenance import find_study as open_study
+    from aiida_enne.report import figure as figure
+    from aiida_enne.report.write import report_on as write_report
+    from aiida_enne.science.data.configurations import Configurations as Configurations
+    from aiida_enne.science.uncertainty.audit import audit as audit
+    from aiida_enne.science.uncertainty.estimators import make_estimator as make_estimator
+    from aiida_enne.science.uncertainty.findings import find as findings
+    from aiida_enne.science.uncertainty.options import AuditOptions as AuditOptions
 
 __version__ = '0.1.0'
+
+#: What the package offers, and where it is.
+_NAMES = {
+    'AuditOptions': 'science.uncertainty.options:AuditOptions',
+    'Configurations': 'science.data.configurations:Configurations',
+    'audit': 'science.uncertainty.audit:audit',
+    'audit_again': 'provenance:audit_again',
+    'figure': 'report:figure',
+    'findings': 'science.uncertainty.findings:find',
+    'make_estimator': 'science.uncertainty.estimators:make_estimator',
+    'open_ensemble': 'provenance:find_ensemble',
+    'open_study': 'provenance:find_study',
+    'write_report': 'report.write:report_on',
+}
+
+__all__ = [
+    'AuditOptions',
+    'Configurations',
+    'audit',
+    'audit_again',
+    'figure',
+    'findings',
+    'make_estimator',
+    'open_ensemble',
+    'open_study',
+    'write_report',
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    module, _, attribute = _NAMES[name].partition(':')
+    return getattr(import_module(f'{__name__}.{module}'), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -44,21 +44,6 @@ def split_dataset(dataset: DatasetData, parameters: orm.Dict) -> SplitData:
 
 
 @calcfunction
-def resample_training(
-    dataset: DatasetData, split: SplitData, parameters: orm.Dict
-) -> dict[str, SplitData]:
-    """Draw k training sets from the training part of a split: `{size, seed, k}`."""
-    drawn = splits.resample_training(
-        dataset.get_configurations().domains, split.get_split(), **parameters.get_dict()
-    )
-    shared = bool(split.base.attributes.get('n_shared_blocks'))
-    return {
-        f'set_{index}': SplitData.from_split(one, dataset, method='resample', shared=shared)
-        for index, one in enumerate(drawn)
-    }
-
-
-@calcfunction
 def audit_ensemble(parameters: orm.Dict, **nodes: Any) -> dict[str, StatisticsData]:
     """Audit one ensemble on every dataset: `datasets.<label>`, `predictions.<label>.<member>`."""
     choices = parameters.get_dict()

@@ -44,6 +44,13 @@ class ConfigurationsData(NpzData):
         """Return ASE frames, labels attached where there are any."""
         return frames.to_atoms(self.get_configurations())
 
+    def get_description(self) -> str:
+        """Return what a graph shows: how many, of which elements, in which domains."""
+        domains = sorted(self.domains)
+        more = f' and {len(domains) - 3} more' if len(domains) > 3 else ''
+        labels = ', '.join(domains[:3]) + more
+        return f'{self.n_frames} configurations of {"".join(self.elements)}: {labels}'
+
     @property
     def n_frames(self) -> int:
         """Number of configurations."""

@@ -47,6 +47,10 @@ class DatasetData(ConfigurationsData):
         }
         return super().from_configurations(configurations, **labels, **attributes)
 
+    def get_description(self) -> str:
+        """Return what a graph shows, with the level of theory."""
+        return f'{super().get_description()}; {self.level_of_theory}'
+
     @property
     def level_of_theory(self) -> str:
         """What the labels are."""

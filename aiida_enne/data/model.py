@@ -46,6 +46,13 @@ class ModelData(orm.Data):
         path.write_bytes(self.base.repository.get_object_content(CHECKPOINT, mode='rb'))
         return path
 
+    def get_description(self) -> str:
+        """Return what a graph shows: family, seed, size, and whether the training is complete."""
+        attributes = self.base.attributes.all
+        size = f', {attributes["n_parameters"]} parameters' if 'n_parameters' in attributes else ''
+        state = 'complete' if attributes.get('complete', True) else 'incomplete'
+        return f'{self.family}, seed {self.seed}{size}, {state}'
+
     @property
     def seed(self) -> int:
         """Seed of weights and batches."""

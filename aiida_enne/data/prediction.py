@@ -52,3 +52,11 @@ class PredictionData(NpzData):
         described = {'n_frames': n, 'dataset_sha256': dataset_sha256} | attributes
         node.set_arrays(arrays, described)
         return node
+
+    def get_description(self) -> str:
+        """Return what a graph shows: of whom, for how many configurations, and how large errors."""
+        attributes = self.base.attributes.all
+        error = attributes.get('force_mae')
+        known = '' if error is None else f', force MAE {error:.3g} eV/Å'
+        seed = attributes.get('seed', 'unknown')
+        return f'seed {seed}, {attributes["n_frames"]} configurations{known}'

@@ -45,6 +45,10 @@ class SpeciesData(orm.Data):
         """
         return cls.from_species(read_species(text, level=level, family=family))
 
+    def get_description(self) -> str:
+        """Return what a graph shows: element, level and family."""
+        return ' '.join(filter(None, (self.element, self.level, self.family)))
+
     @property
     def text(self) -> str:
         """The whole text, as it goes into control.in."""

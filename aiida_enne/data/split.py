@@ -52,6 +52,12 @@ class SplitData(NpzData):
         """Return the indices."""
         return Split(**self.get_arrays())
 
+    def get_description(self) -> str:
+        """Return what a graph shows: the sizes of the parts, and how they were drawn."""
+        attributes = self.base.attributes.all
+        sizes = ', '.join(f'{attributes[f"n_{part}"]} {part}' for part in PARTS)
+        return f'{sizes} ({attributes["method"]})'
+
     def mismatch(self, dataset: ConfigurationsData) -> str | None:
         """Return why this split is not one of the dataset, or None if it is."""
         expected = self.base.attributes.get('dataset_sha256')

@@ -31,6 +31,11 @@ class StatisticsData(NpzData):
         node.set_arrays(arrays, {'domains': domains} | attributes)
         return node
 
+    def get_description(self) -> str:
+        """Return what a graph shows: how many members, and in how many domains they were judged."""
+        members = self.base.attributes.get('n_members', None)
+        return f'{members} members in {len(self.domains)} domains'
+
     @property
     def domains(self) -> dict[str, dict[str, Any]]:
         """Scalars by name, by domain."""

@@ -141,36 +141,6 @@ def split_per_domain(domains: Strings, sizes: Sequence[int], *, seed: int) -> Sp
     return Split(*(np.concatenate([getattr(cut, part) for cut in cuts]) for part in PARTS))
 
 
-def resample_training(
-    domains: Strings, split: Split, size: int, *, seed: int, k: int
-) -> list[Split]:
-    """Draw k random training sets from one pool, validation and test untouched (D3, S10).
-
-    Args:
-        domains: Domain per configuration, shape (n,).
-        split: Its `train` is the pool.
-        size: Size of each training set, the same number from every domain of the pool.
-        seed: Set i of one seed is always the same, however many are drawn.
-        k: Number of training sets.
-
-    Raises:
-        ValueError: If the pool is too small or `size` no multiple of the number of domains.
-    """
-    labels = np.unique(domains[split.train])
-    if size % len(labels):
-        raise ValueError(f'size {size} must be a multiple of the {len(labels)} domains')
-    splits = []
-    for index in range(k):
-        rng = np.random.default_rng([seed, index])
-        drawn = []
-        for label in labels:
-            members = split.train[domains[split.train] == label]
-            _check_sizes(len(members), [size // len(labels)], f'domain {label!s}: ')
-            drawn.append(rng.permutation(members)[: size // len(labels)])
-        splits.append(Split(np.concatenate(drawn), split.validation, split.test))
-    return splits
-
-
 def draw(configurations: Configurations, *, method: str, **options: Any) -> Split:
     """Split by a method's name: 'domain', 'blocks', 'random' or 'per_domain'.
 

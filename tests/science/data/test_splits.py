@@ -8,7 +8,6 @@ from aiida_enne.science.data.splits import (
     PARTS,
     Split,
     draw,
-    resample_training,
     shared_blocks,
     split_by_blocks,
     split_by_domain,
@@ -119,23 +118,6 @@ def test_a_block_number_of_two_domains_is_two_blocks():
     split = split_by_blocks(domains, blocks, (0.5, 0.25, 0.25), gap=0)
     for part in PARTS:
         assert set(domains[getattr(split, part)].tolist()) == {'a', 'b'}
-
-
-def test_training_sets_are_drawn_from_one_pool_and_are_nested_in_their_number():
-    pool = split_per_domain(DOMAINS, (240, 30, 30), seed=0)
-    few, many = (resample_training(DOMAINS, pool, 60, seed=4, k=k) for k in (2, 8))
-    assert [parts(split) for split in few] == [parts(split) for split in many[:2]]
-    assert len({tuple(split.train.tolist()) for split in many}) == 8
-    for split in many:
-        assert set(split.train.tolist()) <= set(pool.train.tolist())
-        assert parts(split)[1:] == parts(pool)[1:]
-        assert np.unique(DOMAINS[split.train], return_counts=True)[1].tolist() == [20] * 3
-
-
-def test_larger_training_sets_hold_the_smaller_ones():
-    pool = split_per_domain(DOMAINS, (240, 30, 30), seed=0)
-    small, large = (resample_training(DOMAINS, pool, n, seed=4, k=1)[0].train for n in (30, 120))
-    assert set(small.tolist()) < set(large.tolist())
 
 
 def test_relatives_in_two_parts_are_found():
