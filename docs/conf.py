@@ -1,11 +1,24 @@
 """Configuration of the documentation."""
 
+from aiida import load_profile
+from aiida.storage.sqlite_temp import SqliteTempBackend
+
 from aiida_enne import __version__
+
+# the specification of a process is read in a profile, which lives in memory
+load_profile(SqliteTempBackend.create_profile('docs'), allow_switch=True)
 
 project = 'aiida-enne'
 author = 'The aiida-enne developers'
 release = __version__
-extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.mathjax']
+extensions = [
+    'aiida.sphinxext',
+    'myst_parser',
+    'sphinx.ext.autodoc',
+    'sphinx.ext.mathjax',
+    'sphinx.ext.napoleon',
+    'sphinx_click',
+]
 html_theme = 'furo'
 html_title = f'aiida-enne {release}'
 html_static_path = ['_static']

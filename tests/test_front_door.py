@@ -4,6 +4,7 @@ import importlib.metadata
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +60,17 @@ def test_an_audit_of_plain_arrays_needs_no_database():
     found = aiida_enne.audit(configurations, energies, forces)
     assert set(found.domains) == {'solid', 'liquid'}
     assert aiida_enne.findings(found.domains, found.parameters)
+
+
+def test_the_program_of_the_readme_runs():
+    """It is the one in `examples`, and says what it must of errors that all members share."""
+    root = Path(__file__).parent.parent
+    program = (root / 'examples/audit_arrays.py').read_text().split('"""', 2)[2].strip()
+    assert program in (root / 'README.md').read_text()
+    command = [sys.executable, '-c', program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 'the largest ratio is in solid' in done.stdout
 
 
 @pytest.fixture
