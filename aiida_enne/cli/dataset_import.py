@@ -38,7 +38,7 @@ def _roles(_: Any, __: Any, values: tuple[str, ...]) -> dict[str, str]:
 @click.argument(
     'files', nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option('--format', help='ASE name of the format [default: told by name and content]')
+@click.option('--format', help='ASE name of the format [default: from the name and the content]')
 @click.option('--energy-key', help="Key of the total energy [default: the calculator's energy]")
 @click.option('--forces-key', help="Key of the forces [default: the calculator's forces]")
 @click.option('--stress-key', help="Key of the stress [default: the calculator's stress, if any]")

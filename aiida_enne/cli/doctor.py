@@ -17,7 +17,9 @@ SAFE, POLL = 5.0, 5.0
 @click.command()
 @click.option('--remote/--no-remote', default=True, help='Connect to the computers, or do not.')
 @click.option('--code', 'codes', type=CodeParam(), multiple=True, help='Only these (repeatable).')
-@click.option('--job', 'in_job', is_flag=True, help='Look at the Pythons in a job of theirs.')
+@click.option(
+    '--job', 'in_job', is_flag=True, help='Check each Python inside a job, not on the login node.'
+)
 @click.option('--wait', default=600.0, show_default=True, help='Seconds that a job may queue.')
 @click.option(
     '--stuck-after',

@@ -101,7 +101,7 @@ def check_daemon(profile: Any) -> Iterator[Verdict]:
     if drift := validate_daemon_env(client):
         yield Verdict('WARN', 'daemon', str(drift), '`verdi daemon restart`')
     if profile.process_control_backend == 'core.zeromq' and not broker_answers():
-        told = 'the broker has died, the workers are deaf'
+        told = 'the broker is not running; workers receive no tasks'
         yield Verdict('FAIL', 'daemon', told, '`verdi daemon restart`')
 
 

@@ -154,7 +154,7 @@ def parse_seeds(text: str) -> list[int]:
     """Return the seeds of a comma-separated list.
 
     Raises:
-        click.ClickException: If one is no integer.
+        click.ClickException: If one is not an integer.
     """
     try:
         return [int(seed) for seed in text.split(',')]

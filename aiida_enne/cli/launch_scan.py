@@ -64,7 +64,7 @@ def parse_scan(text: str) -> dict[str, Any]:
     """Return the options of a scan.
 
     Raises:
-        click.ClickException: If the text is no mapping.
+        click.ClickException: If the text is not a mapping.
     """
     import yaml
 

@@ -107,7 +107,7 @@ def parse_assumptions(texts: tuple[str, ...]) -> dict[str, float]:
     """Return assumptions by name.
 
     Raises:
-        click.ClickException: If one is no name with a number.
+        click.ClickException: If one is not a name with a number.
     """
     found = {}
     for text in texts:

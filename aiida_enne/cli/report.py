@@ -70,7 +70,7 @@ def open_archive(path: Path) -> Any:
     """Return a context in which the archive is the loaded profile, read-only.
 
     Raises:
-        click.ClickException: If the file is no archive that this AiiDA can read.
+        click.ClickException: If the file is not an archive that this AiiDA can read.
     """
     from aiida.common.exceptions import CorruptStorage, IncompatibleStorageSchema
     from aiida.manage.configuration import profile_context

@@ -16,11 +16,11 @@ from aiida_enne.cli.common import table, with_profile
 def status(process: str | None) -> None:
     """Show the jobs of PROCESS, the epochs of its members and its errors so far.
 
-    By default of the youngest study, training, prediction or audit.
+    Default: the most recent study, training, prediction or audit.
     """
     from aiida import orm
 
-    node = orm.load_node(process) if process else _youngest()
+    node = orm.load_node(process) if process else _most_recent()
     if not isinstance(node, orm.ProcessNode):
         raise click.ClickException(f'{process} is a {type(node).__name__}, expected a process')
     click.echo(f'{node.process_label} <{node.pk}> {_state(node)}')
@@ -87,8 +87,8 @@ def _state(node: Any) -> str:
     return state.value if state is not None else 'created'
 
 
-def _youngest() -> Any:
-    """Return the youngest work chain of this plugin that nobody called."""
+def _most_recent() -> Any:
+    """Return the most recent work chain of this plugin that no other one called."""
     from aiida import orm
 
     query = orm.QueryBuilder()

@@ -43,7 +43,7 @@ def loads(source: bytes | BinaryIO, names: Iterable[str] | None = None) -> Array
             arrays = {name: archive[name] for name in (names or archive.files)}
     except (OSError, EOFError, zipfile.BadZipFile, AttributeError, KeyError) as exception:
         raise ValueError(f'not a complete .npz file: {exception}') from exception
-    # numpy hands back the bytes of an entry that is no array
+    # numpy hands back the bytes of an entry that is not an array
     if foreign := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
         raise ValueError(f'not a complete .npz file: {foreign} are no arrays')
     return arrays

@@ -70,7 +70,7 @@ def render_geometry(
         initial_moments: Spin of each atom at the start, shape (N,).
 
     Raises:
-        ValueError: If a shape is wrong, a number is not finite, a symbol is no element, or a
+        ValueError: If a shape is wrong, a number is not finite, a symbol is not an element, or a
             periodic cell has no volume.
     """
     n = len(symbols)

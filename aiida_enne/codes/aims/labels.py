@@ -107,7 +107,7 @@ def configuration_at(geometry: Geometry, start: Configurations) -> Configuration
 
 
 def summary(output: AimsOutput) -> dict[str, Any]:
-    """Return everything that is no label as plain values.
+    """Return everything that is not a label as plain values.
 
     `scf_iterations` counts those of every whole step, `scf_last` are the changes in every
     iteration of the last cycle, whether it converged or not.

@@ -163,7 +163,7 @@ def read_history(text: str) -> dict[str, NDArray[np.float64]]:
     Names are NequIP's with an underscore for all but letters and digits: `val0_epoch_forces_mae`.
 
     Raises:
-        OutputError: If it is no table of numbers with an `epoch` column.
+        OutputError: If it is not a table of numbers with an `epoch` column.
     """
     names, *rows = list(csv.reader(io.StringIO(text))) or [[]]
     if 'epoch' not in names or not rows:

@@ -126,7 +126,7 @@ def split_per_domain(domains: Strings, sizes: Sequence[int], *, seed: int) -> Sp
         seed: The same arguments always give the same split.
 
     Raises:
-        ValueError: If a size is no multiple of the number of domains or a domain is too small.
+        ValueError: If a size is not a multiple of the number of domains or a domain is too small.
     """
     labels = np.unique(domains)
     if any(size % len(labels) for size in sizes):

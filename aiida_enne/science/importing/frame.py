@@ -234,5 +234,5 @@ def _label(key: str, value: Any) -> str:
         value = int(value)
     text = str(value)
     if not text.strip() or not text.isprintable():
-        raise ValueError(f'`{key}` is no label: {str(value)[:60]!r}')
+        raise ValueError(f'`{key}` is not a label: {str(value)[:60]!r}')
     return text

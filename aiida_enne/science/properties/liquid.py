@@ -37,7 +37,7 @@ class MeltCriteria:
         bin_width: Width of its bins in Å.
 
     Raises:
-        ValueError: If a value is no number or negative, or there are fewer than 10 bins.
+        ValueError: If a value is not a number or negative, or there are fewer than 10 bins.
     """
 
     min_displacement: float = 0.08

@@ -23,7 +23,7 @@ def cubic_cell_length(density: float, n_atoms: int, symbol: str = 'Si') -> float
         symbol: Chemical symbol, whose standard atomic mass is taken.
 
     Raises:
-        ValueError: If the density or the number is not positive, or the symbol is no element.
+        ValueError: If the density or the number is not positive, or the symbol is not an element.
     """
     positive('the density', density, 'g/cm³')
     at_least('the number of atoms', n_atoms, 1)

@@ -18,7 +18,7 @@ _CHUNK = 2_000_000
 
 
 def check_members(predictions: Floats, name: str, *, ddof: int = PAPER_DDOF) -> None:
-    """Refuse what is no ensemble.
+    """Refuse what is not an ensemble.
 
     Raises:
         ValueError: If there are fewer than two members, `ddof` is not 0 or 1, or a member holds
