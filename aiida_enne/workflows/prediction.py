@@ -10,8 +10,6 @@ from aiida.engine import (
     ExitCode,
     ProcessBuilder,
     ProcessSpec,
-    ToContext,
-    WorkChain,
     while_,
 )
 
@@ -21,7 +19,6 @@ from aiida_enne.calculations.nequip_predict import (
 )
 from aiida_enne.calculations.nequip_predict import (
     unsuitable,
-    validate_count,
     validate_models,
     validate_part,
 )
@@ -30,6 +27,7 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import PoolWorkChain, validate_count, why_failed
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.restarts import MAX_LOST, job_of, lost_report
 
@@ -62,7 +60,7 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     return None
 
 
-class PredictionWorkChain(WorkChain):
+class PredictionWorkChain(PoolWorkChain):
     """Evaluate k members in each job, on one dataset in each; failures are listed, none is lost."""
 
     @classmethod
@@ -118,9 +116,7 @@ class PredictionWorkChain(WorkChain):
             help='Jobs at a time, all by default.',
         )
         spec.inputs.validator = validate_inputs
-        spec.outline(
-            cls.list_jobs, while_(cls.has_jobs)(cls.submit_jobs, cls.inspect_jobs), cls.conclude
-        )
+        spec.outline(cls.list_jobs, while_(cls.has_work)(cls.work), cls.conclude)
         spec.output_namespace(
             'predictions',
             valid_type=PredictionData,
@@ -177,67 +173,52 @@ class PredictionWorkChain(WorkChain):
             for dataset in sorted(self.inputs.datasets)
             for number, group in enumerate(groups)
         }
+        self.open_pool()
         self.ctx.waiting = list(self.ctx.jobs)
         self.ctx.predictions, self.ctx.failures = {}, {}
 
-    def has_jobs(self) -> bool:
-        """Return whether jobs wait to be submitted."""
-        return bool(self.ctx.waiting)
+    def job(self, name: Any) -> tuple[type[Predict], dict[str, Any]]:
+        """Return the job of a group of members on one dataset."""
+        piece = self.ctx.jobs[name]
+        piece['attempts'] += 1
+        dataset = piece['dataset']
+        inputs = self.exposed_inputs(Predict, 'predict')
+        inputs['dataset'] = self.inputs.datasets[dataset]
+        inputs['models'] = {label: self.inputs.models[label] for label in piece['group']}
+        inputs['batch_atoms'] = piece['batch_atoms']
+        if dataset in self.inputs.get('splits', {}):
+            inputs['split'] = self.inputs.splits[dataset]
+            if 'part' in self.inputs:
+                inputs['part'] = self.inputs.part
+        if piece.get('follow') is not None:
+            inputs['follow'] = piece['follow']
+        inputs['metadata']['call_link_label'] = f'{name}_attempt_{piece["attempts"]}'
+        return Predict, inputs
 
-    def submit_jobs(self) -> dict[str, Any]:
-        """Submit as many as may run at a time."""
-        k = self.inputs.get('max_concurrent') or len(self.ctx.waiting)
-        self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]
-        submitted = {}
-        for name in self.ctx.running:
-            piece = self.ctx.jobs[name]
-            piece['attempts'] += 1
-            dataset = piece['dataset']
-            inputs = self.exposed_inputs(Predict, 'predict')
-            inputs['dataset'] = self.inputs.datasets[dataset]
-            inputs['models'] = {label: self.inputs.models[label] for label in piece['group']}
-            inputs['batch_atoms'] = piece['batch_atoms']
-            if dataset in self.inputs.get('splits', {}):
-                inputs['split'] = self.inputs.splits[dataset]
-                if 'part' in self.inputs:
-                    inputs['part'] = self.inputs.part
-            if piece.get('follow') is not None:
-                inputs['follow'] = piece['follow']
-            inputs['metadata']['call_link_label'] = f'{name}_attempt_{piece["attempts"]}'
-            submitted[f'job_{name}'] = self.submit(Predict, **inputs)
-        return ToContext(**submitted)
-
-    def inspect_jobs(self) -> None:
+    def take(self, name: Any, job: orm.CalcJobNode) -> None:
         """Take over what there is; what was lost goes once more, what was too large in halves."""
-        again = []
-        for name in self.ctx.running:
-            piece, job = self.ctx.jobs[name], self.ctx[f'job_{name}']
-            if self.is_followed(piece, job):
-                again.append(name)
-                continue
-            found = dict(job.outputs.predictions) if 'predictions' in job.outputs else {}
-            missing = [label for label in piece['group'] if label not in found]
-            lost = not job.is_finished or job.exit_status in TRANSIENT
-            if missing and lost and piece['attempts'] < MAX_ATTEMPTS:
-                self.report(
-                    f'{job.process_label}<{job.pk}> failed, going again: {job.exit_message}'
-                )
-                again.append(name)
-                continue
-            if found:
-                self.ctx.predictions.setdefault(piece['dataset'], {}).update(found)
-            halves = self.halve(piece, missing, job.exit_status) if missing else []
-            if halves:
-                self.report(f'{job.process_label}<{job.pk}> goes in halves: {job.exit_message}')
-                for letter, half in zip('ab', halves, strict=False):
-                    self.ctx.jobs[f'{name}{letter}'] = half
-                    again.append(f'{name}{letter}')
-                continue
-            for label in missing:
-                self.ctx.failures[f'{piece["dataset"]}.{label}'] = (
-                    job.exit_message or job.process_state.value
-                )
-        self.ctx.waiting = again + self.ctx.waiting
+        piece = self.ctx.jobs[name]
+        if self.is_followed(piece, job):
+            self.ctx.waiting.insert(0, name)
+            return
+        found = dict(job.outputs.predictions) if 'predictions' in job.outputs else {}
+        missing = [label for label in piece['group'] if label not in found]
+        lost = not job.is_finished or job.exit_status in TRANSIENT
+        if missing and lost and piece['attempts'] < MAX_ATTEMPTS:
+            self.report(f'{job.process_label}<{job.pk}> failed, going again: {job.exit_message}')
+            self.ctx.waiting.insert(0, name)
+            return
+        if found:
+            self.ctx.predictions.setdefault(piece['dataset'], {}).update(found)
+        halves = self.halve(piece, missing, job.exit_status) if missing else []
+        if halves:
+            self.report(f'{job.process_label}<{job.pk}> goes in halves: {job.exit_message}')
+            again = {f'{name}{letter}': half for letter, half in zip('ab', halves, strict=False)}
+            self.ctx.jobs |= again
+            self.ctx.waiting[:0] = list(again)
+            return
+        for label in missing:
+            self.ctx.failures[f'{piece["dataset"]}.{label}'] = why_failed(job)
 
     def is_followed(self, piece: dict[str, Any], job: orm.CalcJobNode) -> bool:
         """Return whether a job lost its process and is to be followed: no attempt of its own."""

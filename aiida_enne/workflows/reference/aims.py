@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, append_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne.calculations.aims import AimsCalculation as Aims
 from aiida_enne.calculations.references import collect_reference
@@ -16,6 +16,7 @@ from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.species import find_species
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import PoolWorkChain
 from aiida_enne.workflows.reference.aims_base import AimsBaseWorkChain as Base
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, validate_inputs
 
@@ -67,7 +68,7 @@ def plan(inputs: Any) -> tuple[dict[str, Any], list[tasks.Run]]:
     return task, tasks.plan(task, settings, thermostats, inputs['ramp_segments'].value)
 
 
-class AimsReferenceWorkChain(ReferenceWorkChain):
+class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
     """Label, move or relax configurations with FHI-aims."""
 
     COSTS = {
@@ -116,9 +117,7 @@ class AimsReferenceWorkChain(ReferenceWorkChain):
             **as_node,
         )
         spec.inputs.validator = validate_all
-        spec.outline(
-            cls.setup, while_(cls.has_waiting)(cls.run_jobs, cls.gather), cls.collect, cls.conclude
-        )
+        spec.outline(cls.setup, while_(cls.has_work)(cls.work), cls.collect, cls.conclude)
 
     @classmethod
     def get_builder_from_protocol(
@@ -155,6 +154,7 @@ class AimsReferenceWorkChain(ReferenceWorkChain):
 
     def setup(self) -> None:
         """Plan the runs of every configuration."""
+        self.open_pool()
         self.ctx.task, runs = plan(self.inputs)
         self.ctx.n_runs = len(runs)
         self.ctx.cells = self.inputs.configurations.get_configurations()
@@ -169,23 +169,13 @@ class AimsReferenceWorkChain(ReferenceWorkChain):
         ]
         self.ctx.begins, self.ctx.datasets, self.ctx.parts = {}, {}, {}
 
-    def has_waiting(self) -> bool:
-        """Return whether there are jobs to submit."""
-        return bool(self.ctx.waiting)
-
-    def run_jobs(self) -> None:
-        """Submit as many jobs as may run at a time."""
-        waiting = self.ctx.waiting
-        n = self.inputs.max_concurrent.value if 'max_concurrent' in self.inputs else len(waiting)
-        self.ctx.waiting, self.ctx.working, self.ctx.running = waiting[n:], waiting[:n], []
+    def job(self, index: Any) -> tuple[type[Base], dict[str, Any]]:
+        """Return the next run of a configuration."""
+        number = self.ctx.next_run[index]
         _, runs = plan(self.inputs)
-        for index in self.ctx.working:
-            number = self.ctx.next_run[index]
-            node = self.submit(Base, **self.job(index, number, runs[number]))
-            self.report(f'launching {Base.__name__}<{node.pk}> for {label_of(index, number)}')
-            self.to_context(running=append_(node))
+        return Base, self.run_inputs(index, number, runs[number])
 
-    def job(self, index: int, number: int, run: tasks.Run) -> dict[str, Any]:
+    def run_inputs(self, index: int, number: int, run: tasks.Run) -> dict[str, Any]:
         """Return the inputs of one run of one configuration."""
         inputs = self.exposed_inputs(Base, 'base')
         settings = dict(run.settings)
@@ -212,33 +202,28 @@ class AimsReferenceWorkChain(ReferenceWorkChain):
         inputs['metadata'] = {'call_link_label': label_of(index, number)}
         return inputs
 
-    def gather(self) -> None:
-        """Take over what the jobs gave, and line up the next run of each trajectory."""
+    def take(self, index: Any, node: orm.ProcessNode) -> None:
+        """Take over what a run gave, and line up the next one of the trajectory."""
         _, runs = plan(self.inputs)
-        further = []
-        for index, node in zip(self.ctx.working, self.ctx.running, strict=True):
-            number = self.ctx.next_run[index]
-            label = label_of(index, number)
-            if 'dataset' in node.outputs and (
-                node.is_finished_ok or self.ctx.task['kind'] != 'label'
-            ):
-                self.ctx.datasets[label] = node.outputs.dataset
-                about = asdict(runs[number])
-                about.pop('settings')
-                self.ctx.parts[label] = about | {'configuration': index}
-            self.ctx.statuses[index] = self.status_of(node)
-            if self.ctx.statuses[index]['status'] == 'finished' and number + 1 < self.ctx.n_runs:
-                self.ctx.next_run[index] += 1
-                self.ctx.begins[index] = {
-                    'configurations': node.outputs.last_configuration,
-                    'index': orm.Int(0),
-                    'velocities': node.outputs.last_velocities,
-                }
-                further.append(index)
-        # trajectories that have begun go first: at most `max_concurrent` are open at a time
-        self.ctx.waiting = further + self.ctx.waiting
+        number = self.ctx.next_run[index]
+        label = label_of(index, number)
+        if 'dataset' in node.outputs and (node.is_finished_ok or self.ctx.task['kind'] != 'label'):
+            self.ctx.datasets[label] = node.outputs.dataset
+            about = asdict(runs[number])
+            about.pop('settings')
+            self.ctx.parts[label] = about | {'configuration': index}
+        self.ctx.statuses[index] = self.status_of(node)
+        if self.ctx.statuses[index]['status'] == 'finished' and number + 1 < self.ctx.n_runs:
+            self.ctx.next_run[index] += 1
+            self.ctx.begins[index] = {
+                'configurations': node.outputs.last_configuration,
+                'index': orm.Int(0),
+                'velocities': node.outputs.last_velocities,
+            }
+            # trajectories that have begun go first: at most `max_concurrent` are open at a time
+            self.ctx.waiting.insert(0, index)
 
-    def status_of(self, node: orm.WorkChainNode) -> dict[str, str]:
+    def status_of(self, node: orm.ProcessNode) -> dict[str, str]:
         """Return what became of a run."""
         task = self.ctx.task
         if task['kind'] == 'md' and 'dataset' in node.outputs:

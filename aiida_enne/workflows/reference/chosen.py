@@ -11,6 +11,7 @@ from aiida.engine import ProcessBuilder, ProcessSpec
 
 from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import validate_count
 from aiida_enne.workflows.reference.engine import load_engine
 
 #: Inputs of an engine that the workflow above it sets.
@@ -46,11 +47,6 @@ def validate_engine(node: orm.Str, _: Any) -> str | None:
     except EntryPointError as exception:
         return str(exception)
     return None
-
-
-def validate_count(value: orm.Int | int, _: Any) -> str | None:
-    """Require at least one."""
-    return None if int(value) >= 1 else f'expected at least 1, got {int(value)}'
 
 
 def refusal(engine: str, inputs: Mapping[str, Any], **owned: Any) -> str | None:

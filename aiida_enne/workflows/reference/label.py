@@ -10,8 +10,6 @@ from aiida.engine import (
     ExitCode,
     ProcessBuilder,
     ProcessSpec,
-    ToContext,
-    WorkChain,
     while_,
 )
 
@@ -19,15 +17,15 @@ from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.labelling import cut_configurations, join_labels
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.workflows.base import PoolWorkChain, validate_count, why_failed
 from aiida_enne.workflows.reference.chosen import (
     define_engine,
     engine_inputs,
     load_protocol,
     refusal,
     thaw,
-    validate_count,
 )
-from aiida_enne.workflows.reference.engine import load_engine
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
 
 TASK = {'kind': 'label'}
 
@@ -47,7 +45,7 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     )
 
 
-class LabelWorkChain(WorkChain):
+class LabelWorkChain(PoolWorkChain):
     """Label n configurations; what fails is listed with its reason, and the rest is kept."""
 
     @classmethod
@@ -64,7 +62,7 @@ class LabelWorkChain(WorkChain):
         spec.input('per_job', **count, help='Configurations per work chain of the engine.')
         spec.input('min_labelled', **count, required=False, help='Labels that suffice; all.')
         spec.inputs.validator = validate_inputs
-        spec.outline(cls.cut, while_(cls.has_waiting)(cls.submit_pieces, cls.gather), cls.conclude)
+        spec.outline(cls.cut, while_(cls.has_work)(cls.work), cls.conclude)
         spec.output(
             'dataset',
             valid_type=DatasetData,
@@ -116,36 +114,24 @@ class LabelWorkChain(WorkChain):
     def cut(self) -> None:
         """Cut the configurations into pieces."""
         self.ctx.pieces = cut_configurations(self.inputs.configurations, self.inputs.per_job)
+        self.open_pool()
         self.ctx.waiting = sorted(self.ctx.pieces)
         self.ctx.datasets, self.ctx.results, self.ctx.messages = {}, {}, {}
 
-    def has_waiting(self) -> bool:
-        """Return whether pieces wait to be submitted."""
-        return bool(self.ctx.waiting)
+    def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
+        """Return the labelling of a piece."""
+        inputs = thaw(self.inputs.get('inputs', {}))
+        inputs |= {'configurations': self.ctx.pieces[label], 'task': orm.Dict(TASK)}
+        inputs['metadata'] = {'call_link_label': label}
+        return load_engine(self.inputs.engine.value), inputs
 
-    def submit_pieces(self) -> dict[str, Any]:
-        """Submit as many pieces as may be worked on at a time."""
-        k = self.inputs.max_concurrent
-        self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]
-        engine, submitted = load_engine(self.inputs.engine.value), {}
-        for label in self.ctx.running:
-            inputs = thaw(self.inputs.get('inputs', {}))
-            inputs |= {'configurations': self.ctx.pieces[label], 'task': orm.Dict(TASK)}
-            inputs['metadata'] = {'call_link_label': label}
-            submitted[label] = self.submit(engine, **inputs)
-        self.report(f'{len(submitted)} pieces submitted, {len(self.ctx.waiting)} wait')
-        return ToContext(**submitted)
-
-    def gather(self) -> None:
+    def take(self, label: Any, node: orm.ProcessNode) -> None:
         """Take over what there is."""
-        for label in self.ctx.running:
-            node = self.ctx[label]
-            for name, taken in (('dataset', self.ctx.datasets), ('results', self.ctx.results)):
-                if name in node.outputs:
-                    taken[label] = node.outputs[name]
-            if not node.is_finished_ok:
-                why = node.exit_message or node.process_state.value
-                self.ctx.messages[label] = f'{node.process_label}<{node.uuid}>: {why}'
+        for name, taken in (('dataset', self.ctx.datasets), ('results', self.ctx.results)):
+            if name in node.outputs:
+                taken[label] = node.outputs[name]
+        if not node.is_finished_ok:
+            self.ctx.messages[label] = why_failed(node)
 
     def conclude(self) -> ExitCode | None:
         """Hand out all labels, and list what has none."""

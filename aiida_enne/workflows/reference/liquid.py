@@ -10,8 +10,6 @@ from aiida.engine import (
     ExitCode,
     ProcessBuilder,
     ProcessSpec,
-    ToContext,
-    WorkChain,
     while_,
 )
 
@@ -23,15 +21,15 @@ from aiida_enne.science.plans import melts
 from aiida_enne.science.properties.liquid import MeltCriteria
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import PoolWorkChain, validate_count, why_failed
 from aiida_enne.workflows.reference.chosen import (
     define_engine,
     engine_inputs,
     load_protocol,
     refusal,
     thaw,
-    validate_count,
 )
-from aiida_enne.workflows.reference.engine import load_engine
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
 
 SERIES = ('densities', 'temperatures', 'temperature_density', 'stages', 'seed')
 
@@ -83,7 +81,7 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     return None
 
 
-class LiquidWorkChain(WorkChain):
+class LiquidWorkChain(PoolWorkChain):
     """Melt crystals of many densities, record each liquid, then other temperatures of one of them.
 
     What did not melt is refused, after everything has been handed out.
@@ -130,9 +128,9 @@ class LiquidWorkChain(WorkChain):
         spec.inputs.validator = validate_inputs
         spec.outline(
             cls.plan_densities,
-            while_(cls.has_waiting)(cls.submit_trajectories, cls.gather),
+            while_(cls.has_work)(cls.work),
             cls.plan_temperatures,
-            while_(cls.has_waiting)(cls.submit_trajectories, cls.gather),
+            while_(cls.has_work)(cls.work),
             cls.conclude,
         )
         spec.output('dataset', valid_type=DatasetData, required=False, help='All recorded frames.')
@@ -190,30 +188,22 @@ class LiquidWorkChain(WorkChain):
 
     def plan_densities(self) -> None:
         """List the trajectories that melt a crystal."""
+        self.open_pool()
         self.ctx.plan = plan(self.inputs)
         self.ctx.waiting = [k for k, one in self.ctx.plan.items() if one['start'] == 'crystal']
         self.ctx.datasets, self.ctx.analyses, self.ctx.failures = {}, {}, {}
 
-    def has_waiting(self) -> bool:
-        """Return whether trajectories wait to be submitted."""
-        return bool(self.ctx.waiting)
-
-    def submit_trajectories(self) -> dict[str, Any]:
-        """Submit as many as may run at a time."""
-        k = self.inputs.max_concurrent
-        self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]
-        engine, submitted = load_engine(self.inputs.engine.value), {}
-        for label in self.ctx.running:
-            one = self.ctx.plan[label]
-            inputs = thaw(self.inputs.get('inputs', {}))
-            inputs |= {
-                'configurations': self.start_of(one),
-                'task': orm.Dict(one['task']),
-                'seed': orm.Int(one['seed']),
-                'metadata': {'call_link_label': label},
-            }
-            submitted[label] = self.submit(engine, **inputs)
-        return ToContext(**submitted)
+    def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
+        """Return the dynamics of a trajectory."""
+        one = self.ctx.plan[label]
+        inputs = thaw(self.inputs.get('inputs', {}))
+        inputs |= {
+            'configurations': self.start_of(one),
+            'task': orm.Dict(one['task']),
+            'seed': orm.Int(one['seed']),
+            'metadata': {'call_link_label': label},
+        }
+        return load_engine(self.inputs.engine.value), inputs
 
     def start_of(self, one: Mapping[str, Any]) -> ConfigurationsData:
         """Return what a trajectory starts from: a crystal, or the last frame of a melt."""
@@ -222,19 +212,16 @@ class LiquidWorkChain(WorkChain):
         domain = melts.name_domain('melt', one['density'])
         return take_last_frame(self.ctx.datasets[one['start']], orm.Str(domain))
 
-    def gather(self) -> None:
+    def take(self, label: Any, node: orm.ProcessNode) -> None:
         """Take over all frames, and see whether they are of a liquid."""
-        for label in self.ctx.running:
-            node = self.ctx[label]
-            if 'dataset' in node.outputs:
-                self.ctx.datasets[label] = node.outputs.dataset
-            if node.is_finished_ok:
-                domain = orm.Str(self.ctx.plan[label]['domain'])
-                dataset, criteria = node.outputs.dataset, self.inputs.criteria
-                self.ctx.analyses[label] = analyse_liquid(dataset, domain, criteria)
-            else:
-                why = node.exit_message or node.process_state.value
-                self.ctx.failures[label] = f'{node.process_label}<{node.pk}>: {why}'
+        if 'dataset' in node.outputs:
+            self.ctx.datasets[label] = node.outputs.dataset
+        if node.is_finished_ok:
+            domain = orm.Str(self.ctx.plan[label]['domain'])
+            dataset, criteria = node.outputs.dataset, self.inputs.criteria
+            self.ctx.analyses[label] = analyse_liquid(dataset, domain, criteria)
+        else:
+            self.ctx.failures[label] = why_failed(node)
 
     def plan_temperatures(self) -> None:
         """List the other temperatures, unless what they would start from is no melt."""
@@ -254,7 +241,8 @@ class LiquidWorkChain(WorkChain):
     def conclude(self) -> ExitCode | None:
         """Hand out everything, then give the verdict."""
         if self.ctx.datasets:
-            self.out('dataset', merge_datasets(**self.ctx.datasets))
+            planned = {k: self.ctx.datasets[k] for k in self.ctx.plan if k in self.ctx.datasets}
+            self.out('dataset', merge_datasets(**planned))
         self.out('analyses', self.ctx.analyses)
         if solids := self.solids():
             told = '; '.join(f'{label} ({why})' for label, why in solids.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, while_
 from ase.data import atomic_masses
 
 from aiida_enne.calculations.quantumespresso import collect_pw, extract_structures
@@ -15,6 +15,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import PoolWorkChain
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 from aiida_enne.workflows.reference.qe_inputs import (
     from_protocol,
@@ -28,7 +29,7 @@ from aiida_enne.workflows.reference.qe_inputs import (
 from aiida_enne.workflows.reference.qe_verdicts import Verdict, inspect
 
 
-class QeReferenceWorkChain(ReferenceWorkChain):
+class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
     """Label, move or relax configurations with pw.x, one `PwBaseWorkChain` for each job.
 
     At most `max_concurrent` configurations are worked on at a time: the next ones begin when all of
@@ -71,9 +72,7 @@ class QeReferenceWorkChain(ReferenceWorkChain):
             help='Configurations that are worked on at a time.',
         )
         spec.inputs.validator = validate_qe
-        spec.outline(
-            cls.list_jobs, while_(cls.has_jobs)(cls.submit_jobs, cls.inspect_jobs), cls.conclude
-        )
+        spec.outline(cls.list_jobs, while_(cls.has_work)(cls.work), cls.conclude)
 
     @classmethod
     def get_builder_from_protocol(
@@ -112,7 +111,8 @@ class QeReferenceWorkChain(ReferenceWorkChain):
         options = self.inputs.options.get_dict() if 'options' in self.inputs else {}
         self.ctx.options = options = qe.complete_options(options)
         self.ctx.structures = extract_structures(self.inputs.configurations)
-        self.ctx.waiting, self.ctx.verdicts = {}, {}
+        self.open_pool()
+        self.ctx.planned, self.ctx.verdicts = {}, {}
         self.ctx.last, self.ctx.names = {}, {}
         self.ctx.paths, self.ctx.trajectories, self.ctx.ends = [], {}, {}
         configurations = self.inputs.configurations.get_configurations()
@@ -122,48 +122,42 @@ class QeReferenceWorkChain(ReferenceWorkChain):
             if task['kind'] == 'md':
                 start = _velocities(configurations, index, task, self.inputs.seed.value)
             jobs = qe.plan(task, options, start, int(configurations.n_atoms[index]), fixed)
-            self.ctx.waiting[index] = [job.as_dict() for job in jobs]
+            self.ctx.planned[index] = [job.as_dict() for job in jobs]
+        self.ctx.waiting = sorted(self.ctx.planned)
 
-    def has_jobs(self) -> bool:
-        """Return whether jobs wait to be submitted."""
-        return bool(self.ctx.waiting)
+    def job(self, index: Any) -> tuple[type[WorkChain], dict[str, Any]]:
+        """Return the next job of a configuration."""
+        job = qe.Job(**self.ctx.planned[index][0])
+        base = self.exposed_inputs(pw_base(), 'base')
+        structure = self.ctx.structures[f'structure_{index}']
+        inputs = job_inputs(base, job, structure, self.ctx.options)
+        if job.continues:
+            inputs['pw']['parent_folder'] = self.ctx.last[index].outputs.remote_folder
+        number = self.ctx.names[index] = self.ctx.names.get(index, -1) + 1
+        inputs['metadata'] = {'call_link_label': f'configuration_{index}_job_{number}'}
+        return pw_base(), inputs
 
-    def submit_jobs(self) -> dict[str, Any]:
-        """Submit the next job of as many configurations as may be worked on."""
-        self.ctx.running, submitted = sorted(self.ctx.waiting)[: self.inputs.max_concurrent], {}
-        for index in self.ctx.running:
-            job = qe.Job(**self.ctx.waiting[index][0])
-            base = self.exposed_inputs(pw_base(), 'base')
-            structure = self.ctx.structures[f'structure_{index}']
-            inputs = job_inputs(base, job, structure, self.ctx.options)
-            if job.continues:
-                inputs['pw']['parent_folder'] = self.ctx.last[index].outputs.remote_folder
-            number = self.ctx.names[index] = self.ctx.names.get(index, -1) + 1
-            inputs['metadata'] = {'call_link_label': f'configuration_{index}_job_{number}'}
-            submitted[f'job_{index}'] = self.submit(pw_base(), **inputs)
-        return ToContext(**submitted)
-
-    def inspect_jobs(self) -> None:
-        """Take over what there is, and decide what comes next for every configuration."""
-        for index in self.ctx.running:
-            node = self.ctx[f'job_{index}']
-            job = qe.Job(**self.ctx.waiting[index].pop(0))
-            verdict = inspect(node, job, self.ctx.task, index)
-            if verdict.status == 'out_of_time' and (halves := qe.halve(job)):
-                self.report(f'{node.process_label}<{node.pk}> ran out of time; in two halves again')
-                self.ctx.waiting[index][:0] = [half.as_dict() for half in halves]
-                continue
+    def take(self, index: Any, node: orm.ProcessNode) -> None:
+        """Take over what there is, and decide what comes next for the configuration."""
+        job = qe.Job(**self.ctx.planned[index].pop(0))
+        verdict = inspect(node, job, self.ctx.task, index)
+        if verdict.status == 'out_of_time' and (halves := qe.halve(job)):
+            self.report(f'{node.process_label}<{node.pk}> ran out of time; in two halves again')
+            self.ctx.planned[index][:0] = [half.as_dict() for half in halves]
+        else:
             self._keep(index, job, verdict)
             if verdict.status != 'finished':
                 self.report(f'configuration {index} {verdict.status}: {verdict.message}')
-            if verdict.status != 'finished' or not self.ctx.waiting[index]:
-                del self.ctx.waiting[index]
+                self.ctx.planned[index] = []
+            if not self.ctx.planned[index]:
                 self.ctx.verdicts[index] = (verdict.public_status, verdict.message)
+        if self.ctx.planned[index]:
+            self.ctx.waiting.insert(0, index)  # what has begun goes on first
 
     def conclude(self) -> ExitCode | None:
         """Hand out one dataset of all labels, and name the configurations that failed."""
-        outcome = {
-            'paths': self.ctx.paths,
+        outcome: dict[str, Any] = {
+            'paths': sorted(self.ctx.paths, key=lambda path: path['label']),
             'level_of_theory': level_of_theory(self.inputs.base),
             'results': self._results(),
         }
@@ -186,7 +180,8 @@ class QeReferenceWorkChain(ReferenceWorkChain):
     def _keep(self, index: int, job: qe.Job, verdict: Verdict) -> None:
         """Remember the runs of a job, of which frames and the next job are taken."""
         for run in verdict.runs:
-            label = f'run_{len(self.ctx.paths):06d}'
+            number = sum(path['configuration'] == index for path in self.ctx.paths)
+            label = f'run_{index:06d}_{number:03d}'
             self.ctx.paths.append(
                 {
                     'label': label,

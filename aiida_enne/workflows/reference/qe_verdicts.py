@@ -39,7 +39,7 @@ class Verdict:
         return 'failed' if self.status == 'out_of_time' else self.status
 
 
-def inspect(node: orm.WorkChainNode, job: qe.Job, task: Mapping[str, Any], index: int) -> Verdict:
+def inspect(node: orm.ProcessNode, job: qe.Job, task: Mapping[str, Any], index: int) -> Verdict:
     """Judge a `PwBaseWorkChain`.
 
     Args:
@@ -66,7 +66,7 @@ def ended(node: orm.ProcessNode) -> str:
     return f'ended {node.process_state.value}' if node.process_state else 'never began'
 
 
-def reason(node: orm.WorkChainNode, last: orm.CalcJobNode) -> str:
+def reason(node: orm.ProcessNode, last: orm.CalcJobNode) -> str:
     """Say why a work chain failed, by what its last run said."""
     return last.exit_message or node.exit_message or f'pw.x {ended(last)}'
 
@@ -75,7 +75,7 @@ def _time(node: orm.CalcJobNode) -> Any:
     return node.ctime
 
 
-def _relaxation(node: orm.WorkChainNode, runs: list[orm.CalcJobNode]) -> Verdict:
+def _relaxation(node: orm.ProcessNode, runs: list[orm.CalcJobNode]) -> Verdict:
     """Keep the path of all runs with the bands of the last one, which are known to suffice."""
     bands = _bands(runs[-1])
     kept = [

@@ -3,71 +3,84 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from textwrap import shorten
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiida import orm
-from aiida.engine import ToContext, WorkChain
+from aiida.engine import Process
+
+from aiida_enne.workflows.base import PoolWorkChain, why_failed
 
 #: Of the message of one branch in that of all; the branch itself has the rest.
 WIDTH = 300
+Job = tuple[type[Process], dict[str, Any]]
+#: A branch by its kind and its label, which is empty where there is one of the kind.
+Planned = tuple[str, str]
 
 
-class Branches(WorkChain):
-    """Submit branches stage by stage; one that fails is named and takes no other along.
+class Branch(NamedTuple):
+    """What is done for a kind of branch.
 
-    A subclass has `plan_<stage>`, which names branches, and `take_<kind>(node, label)` for those
-    that are called `<kind>` or `<kind>__<label>`.
+    Attributes:
+        build: From its label and what may run at a time to a work chain and its inputs.
+        take: Takes over what the work chain of a label gave.
     """
 
-    #: Stages in their order.
-    STAGES: tuple[str, ...] = ()
+    build: Callable[[str, int | None], Job]
+    take: Callable[[orm.ProcessNode, str], None]
+
+
+class Branches(PoolWorkChain):
+    """Submit branches stage by stage; one that fails is named and takes no other along."""
+
+    @abstractmethod
+    def stages(self) -> dict[str, Callable[[], list[Planned]]]:
+        """Return what plans each stage, by its name and in order."""
+
+    @abstractmethod
+    def branches(self) -> dict[str, Branch]:
+        """Return what is done for each kind of branch."""
 
     def begin(self) -> None:
         """Nothing is known yet."""
-        self.ctx.stages, self.ctx.waiting = list(self.STAGES), []
+        self.open_pool()
+        self.ctx.stages, self.ctx.planned, self.ctx.share = list(self.stages()), {}, None
         self.ctx.failures = {}
 
-    def has_branches(self) -> bool:
+    def has_work(self) -> bool:
         """Plan stages until one has something to do; False when none is left."""
-        while not self.ctx.waiting and self.ctx.stages:
+        while not self.ctx.waiting and not self.ctx.running and self.ctx.stages:
             stage = self.ctx.stages.pop(0)
-            self.ctx.waiting = getattr(self, f'plan_{stage}')()
-            if self.ctx.waiting:
-                self.report(f'{stage}: {", ".join(self.ctx.waiting)}')
-        return bool(self.ctx.waiting)
+            planned = {
+                '__'.join(filter(None, (kind, label))): [kind, label]
+                for kind, label in self.stages()[stage]()
+            }
+            self.ctx.planned |= planned
+            self.ctx.waiting = list(planned)
+            if planned:
+                limit = self.at_a_time
+                self.ctx.share = None if limit is None else limit // min(limit, len(planned))
+                self.report(f'{stage}: {", ".join(planned)}')
+        return super().has_work()
 
-    def submit_branches(self) -> dict[str, Any]:
-        """Submit as many branches as may share what may run at a time."""
-        limit = self.inputs.get('max_concurrent')
-        n = len(self.ctx.waiting) if limit is None else min(limit, len(self.ctx.waiting))
-        self.ctx.running, self.ctx.waiting = self.ctx.waiting[:n], self.ctx.waiting[n:]
-        share = None if limit is None else limit // n
-        submitted = {}
-        for name in self.ctx.running:
-            try:
-                process, inputs = self.branch(name, share)
-                inputs['metadata'] = dict(inputs.get('metadata', {})) | {'call_link_label': name}
-                submitted[f'branch_{name}'] = self.submit(process, inputs)
-            except ValueError as exception:  # refused when its inputs were built or checked
-                self.ctx.failures[name] = str(exception)
-        self.ctx.running = [name for name in self.ctx.running if f'branch_{name}' in submitted]
-        return ToContext(**submitted)
+    def job(self, name: Any) -> Job:
+        """Return the work chain of a branch and its inputs."""
+        kind, label = self.ctx.planned[name]
+        process, inputs = self.branches()[kind].build(label, self.ctx.share)
+        link = {'call_link_label': name}
+        return process, inputs | {'metadata': dict(inputs.get('metadata', {})) | link}
 
-    @abstractmethod
-    def branch(self, name: str, share: int | None) -> tuple[type[WorkChain], dict[str, Any]]:
-        """Return the work chain of a branch and its inputs; `share` is what may run at a time."""
+    def refuse(self, name: Any, reason: ValueError) -> None:
+        """Name a branch whose inputs are of no use; the others go on."""
+        self.ctx.failures[name] = str(reason)
 
-    def gather(self) -> None:
+    def take(self, name: Any, node: orm.ProcessNode) -> None:
         """Take over what there is, and remember what failed."""
-        for name in self.ctx.running:
-            node = self.ctx[f'branch_{name}']
-            if not node.is_finished_ok:
-                why = shorten(node.exit_message or node.process_state.value, WIDTH)
-                self.ctx.failures[name] = f'{node.process_label}<{node.uuid}>: {why}'
-            kind, _, label = name.partition('__')
-            getattr(self, f'take_{kind}')(node, label)
+        if not node.is_finished_ok:
+            self.ctx.failures[name] = shorten(why_failed(node), WIDTH)
+        kind, label = self.ctx.planned[name]
+        self.branches()[kind].take(node, label)
 
 
 def limited(own: Any, share: int | None) -> int | None:

@@ -14,9 +14,10 @@ from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT
 from aiida_enne.science.plans.scans import DRAW_SEED, Base, plan_scan
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain
+from aiida_enne.workflows.base import validate_count
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
-from aiida_enne.workflows.reference.chosen import load_protocol, validate_count
+from aiida_enne.workflows.reference.chosen import load_protocol
 from aiida_enne.workflows.reference.liquid import LiquidWorkChain, plan
 from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.defect import DefectWorkChain

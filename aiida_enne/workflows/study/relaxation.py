@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, ToContext, WorkChain, while_
+from aiida.engine import ExitCode, ProcessSpec, while_
 
 from aiida_enne.calculations.functions import merge_datasets
 from aiida_enne.calculations.relaxations import build_at_lattice_constant, list_failures
@@ -15,16 +15,17 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT, Part, at_lattice_constant
 from aiida_enne.science.structures.recipes import build
+from aiida_enne.workflows.base import PoolWorkChain, why_failed
 from aiida_enne.workflows.reference.chosen import (
     define_engine,
     engine_inputs,
     refusal,
     thaw,
 )
-from aiida_enne.workflows.reference.engine import load_engine
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
 
 
-class RelaxationWorkChain(WorkChain):
+class RelaxationWorkChain(PoolWorkChain):
     """Hand parts to an engine, so many at a time; whatever one left is handed out.
 
     A subclass says which parts there are and what becomes of their frames.
@@ -52,9 +53,7 @@ class RelaxationWorkChain(WorkChain):
             **node,
         )
         spec.inputs.validator = cls.validate
-        spec.outline(
-            cls.list_parts, while_(cls.has_waiting)(cls.submit_parts, cls.gather), cls.conclude
-        )
+        spec.outline(cls.list_parts, while_(cls.has_work)(cls.work), cls.conclude)
         spec.output_namespace('datasets', valid_type=DatasetData, dynamic=True)
         spec.output(
             'failures',
@@ -113,45 +112,32 @@ class RelaxationWorkChain(WorkChain):
 
     def list_parts(self) -> None:
         """List all parts."""
+        self.open_pool()
         self.ctx.parts = self.parts_of(self.inputs)
         self.ctx.waiting = list(self.ctx.parts)
         self.ctx.paths, self.ctx.results, self.ctx.ends = {}, {}, {}
-
-    def has_waiting(self) -> bool:
-        """Return whether parts wait to be submitted."""
-        return bool(self.ctx.waiting)
 
     def build(self, part: Part) -> ConfigurationsData:
         """Build what is relaxed."""
         recipe = orm.List(part['recipe'])
         return build_at_lattice_constant(recipe, self.inputs.lattice_constant)
 
-    def submit_parts(self) -> dict[str, Any]:
-        """Submit as many parts as may be worked on at a time."""
-        k = self.inputs.max_concurrent
-        self.ctx.running, self.ctx.waiting = self.ctx.waiting[:k], self.ctx.waiting[k:]
-        engine, submitted = load_engine(self.inputs.engine.value), {}
-        for label in self.ctx.running:
-            part = self.ctx.parts[label]
-            inputs = thaw(self.inputs.get('inputs', {}))
-            inputs |= {'configurations': self.build(part), 'task': orm.Dict(part['task'])}
-            inputs['metadata'] = {'call_link_label': label}
-            submitted[label] = self.submit(engine, **inputs)
-        return ToContext(**submitted)
+    def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
+        """Return the relaxation of a part."""
+        part = self.ctx.parts[label]
+        inputs = thaw(self.inputs.get('inputs', {}))
+        inputs |= {'configurations': self.build(part), 'task': orm.Dict(part['task'])}
+        inputs['metadata'] = {'call_link_label': label}
+        return load_engine(self.inputs.engine.value), inputs
 
-    def gather(self) -> None:
+    def take(self, label: Any, node: orm.ProcessNode) -> None:
         """Take over what there is."""
-        for label in self.ctx.running:
-            node = self.ctx[label]
-            for name, taken in (('dataset', self.ctx.paths), ('results', self.ctx.results)):
-                if name in node.outputs:
-                    taken[label] = node.outputs[name]
-            message = None
-            if not node.is_finished_ok:
-                why = node.exit_message or node.process_state.value
-                message = f'{node.process_label}<{node.uuid}>: {why}'
-            n = node.inputs.configurations.n_frames
-            self.ctx.ends[label] = {'n': n, 'message': message}
+        for name, taken in (('dataset', self.ctx.paths), ('results', self.ctx.results)):
+            if name in node.outputs:
+                taken[label] = node.outputs[name]
+        message = None if node.is_finished_ok else why_failed(node)
+        n = node.inputs.configurations.n_frames
+        self.ctx.ends[label] = {'n': n, 'message': message}
 
     def conclude(self) -> ExitCode | None:
         """Hand out everything, then say what failed."""

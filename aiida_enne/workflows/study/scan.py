@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from aiida.engine import (
     ExitCode,
     ProcessBuilder,
     ProcessSpec,
-    WorkChain,
     while_,
 )
 from aiida.manage.caching import get_use_cache
@@ -30,14 +29,18 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import training_sets
 from aiida_enne.science.plans.scans import PLANNERS, TRAINING
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import validate_count
 from aiida_enne.workflows.prediction import PredictionWorkChain
-from aiida_enne.workflows.reference.chosen import validate_count
 from aiida_enne.workflows.study import scanning
-from aiida_enne.workflows.study.branches import Branches, limited, returned
+from aiida_enne.workflows.study.branches import (
+    Branch,
+    Branches,
+    Job,
+    Planned,
+    limited,
+    returned,
+)
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
-
-#: Between the kind of a branch and the point or role that it is for.
-JOINT = '__'
 
 
 def validate_kind(node: orm.Str, _: Any) -> str | None:
@@ -78,8 +81,6 @@ class ScanWorkChain(Branches):
 
     Members and predictions that the profile has are handed out where caching is enabled.
     """
-
-    STAGES = ('ensembles', 'predictions')
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -125,9 +126,7 @@ class ScanWorkChain(Branches):
             help='Points, or roles, that are worked on at a time.',
         )
         spec.inputs.validator = validate_inputs
-        spec.outline(
-            cls.begin, while_(cls.has_branches)(cls.submit_branches, cls.gather), cls.conclude
-        )
+        spec.outline(cls.begin, while_(cls.has_work)(cls.work), cls.conclude)
         spec.output('summary', valid_type=orm.Dict, required=False, help='See `summarise_scan`.')
         spec.output_namespace('models', valid_type=ModelData, dynamic=True, help='By point.')
         spec.output_namespace(
@@ -194,7 +193,18 @@ class ScanWorkChain(Branches):
         super().begin()
         self.ctx.models, self.ctx.found = {}, {}
 
-    def plan_ensembles(self) -> list[str]:
+    def stages(self) -> dict[str, Callable[[], list[Planned]]]:
+        """Return the stages in their order."""
+        return {'ensembles': self.plan_ensembles, 'predictions': self.plan_predictions}
+
+    def branches(self) -> dict[str, Branch]:
+        """Return what is done for each kind of branch."""
+        return {
+            'train': Branch(self.build_training, self.take_train),
+            'predict': Branch(self.build_prediction, self.take_predict),
+        }
+
+    def plan_ensembles(self) -> list[Planned]:
         """Train at every point."""
         self.ctx.points, self.ctx.splits = self.inputs.points.get_dict(), {}
         pool = self.inputs.get('pool', self.inputs.split)
@@ -205,14 +215,14 @@ class ScanWorkChain(Branches):
                 if drawn
                 else self.inputs.split
             )
-        return [f'train{JOINT}{label}' for label in self.ctx.points]
+        return [('train', label) for label in self.ctx.points]
 
     def take_train(self, node: orm.ProcessNode, label: str) -> None:
         """Take over the members of a point, if there are enough of them."""
         if node.is_finished_ok:
             self.ctx.models[label] = returned(node, 'models')
 
-    def plan_predictions(self) -> list[str]:
+    def plan_predictions(self) -> list[Planned]:
         """Predict with the members that have not yet been asked."""
         self.ctx.missing, self.ctx.names = {}, {}
         for role in self.inputs.get('datasets', {}):
@@ -226,7 +236,7 @@ class ScanWorkChain(Branches):
                     else:
                         missing[label] = model
             self.ctx.found[role], self.ctx.missing[role] = known, missing
-        return [f'predict{JOINT}{role}' for role, models in self.ctx.missing.items() if models]
+        return [('predict', role) for role, models in self.ctx.missing.items() if models]
 
     def known_prediction(self, role: str, model: ModelData) -> PredictionData | None:
         """Return what a member has said of the same configurations before, if caching is on."""
@@ -251,16 +261,17 @@ class ScanWorkChain(Branches):
         """Take over what the new members said."""
         self.ctx.found[role].update(returned(node, 'predictions').get(role, {}))
 
-    def branch(self, name: str, share: int | None) -> tuple[type[WorkChain], dict[str, Any]]:
-        """Return the work chain of a branch and its inputs."""
-        kind, _, label = name.partition(JOINT)
-        if kind == 'predict':
-            inputs = dict(self.exposed_inputs(PredictionWorkChain, 'prediction', agglomerate=False))
-            inputs |= {'models': self.ctx.missing[label]}
-            inputs['datasets'] = {label: self.inputs.datasets[label]}
-            if label in self.inputs.get('parts', {}):
-                inputs['splits'] = {label: self.inputs.parts[label]}
-            return PredictionWorkChain, inputs
+    def build_prediction(self, role: str, _: int | None) -> Job:
+        """Return the predictions of the new members on a dataset."""
+        inputs = dict(self.exposed_inputs(PredictionWorkChain, 'prediction', agglomerate=False))
+        inputs |= {'models': self.ctx.missing[role]}
+        inputs['datasets'] = {role: self.inputs.datasets[role]}
+        if role in self.inputs.get('parts', {}):
+            inputs['splits'] = {role: self.inputs.parts[role]}
+        return PredictionWorkChain, inputs
+
+    def build_training(self, label: str, share: int | None) -> Job:
+        """Return the training at a point."""
         point = self.ctx.points[label]
         inputs = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
         inputs |= {'dataset': self.inputs.dataset, 'split': self.ctx.splits[label]}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.functions import split_dataset
@@ -20,28 +21,32 @@ from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
 from aiida_enne.workflows.reference.liquid import plan
 from aiida_enne.workflows.study import ports, scanning
-from aiida_enne.workflows.study.branches import Branches, limited, returned
+from aiida_enne.workflows.study.branches import (
+    Branch,
+    Branches,
+    Job,
+    Planned,
+    limited,
+    returned,
+)
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.scan import ScanWorkChain
 from aiida_enne.workflows.study.surface import SurfaceWorkChain
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
-OWN = {'own__defect': DefectWorkChain, 'own__surface': SurfaceWorkChain}
+#: What the ensemble relaxes itself, where the reference has.
+OWN = {'defect': DefectWorkChain, 'surface': SurfaceWorkChain}
 
 
 class StudyWorkChain(Branches):
     """Liquids ‖ phases → ensemble ‖ defects ‖ surfaces → its own relaxations → audit → scans."""
-
-    STAGES = ('reference', 'training', 'own', 'audit', 'scans')
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
         ports.define(spec)
-        spec.outline(
-            cls.begin, while_(cls.has_branches)(cls.submit_branches, cls.gather), cls.conclude
-        )
+        spec.outline(cls.begin, while_(cls.has_work)(cls.work), cls.conclude)
         spec.output_namespace(
             'datasets',
             valid_type=DatasetData,
@@ -95,9 +100,37 @@ class StudyWorkChain(Branches):
         self.ctx.datasets, self.ctx.own, self.ctx.models = {}, {}, {}
         self.ctx.analyses, self.ctx.predictions, self.ctx.scans = {}, {}, None
 
-    def plan_reference(self) -> list[str]:
+    def stages(self) -> dict[str, Callable[[], list[Planned]]]:
+        """Return the stages in their order."""
+        return {
+            'reference': self.plan_reference,
+            'training': self.plan_training,
+            'own': self.plan_own,
+            'audit': self.plan_audit,
+            'scans': self.plan_scans,
+        }
+
+    def branches(self) -> dict[str, Branch]:
+        """Return what is done for each kind of branch."""
+        return {
+            'liquid': Branch(partial(self.build_reference, 'liquid'), self.take_liquid),
+            'eos': Branch(partial(self.build_reference, 'eos'), self.take_eos),
+            'defect': Branch(
+                partial(self.build_reference, 'defect'), partial(self.take_relaxed, kind='defect')
+            ),
+            'surface': Branch(
+                partial(self.build_reference, 'surface'), partial(self.take_relaxed, kind='surface')
+            ),
+            'ensemble': Branch(self.build_ensemble, self.take_ensemble),
+            'own': Branch(self.build_own, self.take_own),
+            'audit': Branch(self.build_audit, self.take_audit),
+            'own_predictions': Branch(self.build_own_predictions, self.take_own_predictions),
+            'scan': Branch(self.build_scan, self.take_scan),
+        }
+
+    def plan_reference(self) -> list[Planned]:
         """Begin with what needs nothing else."""
-        return [name for name in ('liquid', 'eos') if name in self.inputs]
+        return [(name, '') for name in ('liquid', 'eos') if name in self.inputs]
 
     def take_liquid(self, node: orm.ProcessNode, _: str) -> None:
         """Take over all frames, and what was found of each trajectory."""
@@ -107,27 +140,21 @@ class StudyWorkChain(Branches):
 
     def take_eos(self, node: orm.ProcessNode, _: str) -> None:
         """Take over the relaxed phases, and the fits."""
-        self.take_relaxed(node, 'eos')
+        self.take_relaxed(node, kind='eos')
         if 'equilibrium' in node.outputs:
             self.out('equilibrium', node.outputs.equilibrium)
 
-    def take_defect(self, node: orm.ProcessNode, _: str) -> None:
-        """Take over the paths of defects."""
-        self.take_relaxed(node, 'defect')
-
-    def take_surface(self, node: orm.ProcessNode, _: str) -> None:
-        """Take over the paths of slabs."""
-        self.take_relaxed(node, 'surface')
-
-    def take_relaxed(self, node: orm.ProcessNode, kind: str, *, own: bool = False) -> None:
+    def take_relaxed(
+        self, node: orm.ProcessNode, _: str = '', *, kind: str, own: bool = False
+    ) -> None:
         """Take over the datasets of relaxations."""
         taken = self.ctx.own if own else self.ctx.datasets
         for label, dataset in returned(node, 'datasets').items():
             taken[studies.role(kind, label, own=own)] = dataset
 
-    def plan_training(self) -> list[str]:
+    def plan_training(self) -> list[Planned]:
         """Choose what is trained on; defects and surfaces need the lattice constant only."""
-        branches = ['ensemble'] if self.choose_training() else []
+        branches = [('ensemble', '')] if self.choose_training() else []
         if not {'defect', 'surface'} & set(self.inputs):
             return branches
         if 'lattice_constant' in self.inputs:
@@ -139,7 +166,7 @@ class StudyWorkChain(Branches):
             self.ctx.failures['lattice_constant'] = f'there is no fit to {studies.ZERO}'
             return branches
         self.out('lattice_constant', self.ctx.lattice_constant)
-        return branches + [name for name in ('defect', 'surface') if name in self.inputs]
+        return branches + [(name, '') for name in OWN if name in self.inputs]
 
     def choose_training(self) -> bool:
         """Take what melted of the densities, and split it; return whether there is enough."""
@@ -171,21 +198,21 @@ class StudyWorkChain(Branches):
         if node.is_finished_ok:
             self.ctx.models = returned(node, 'models')
 
-    def plan_own(self) -> list[str]:
+    def plan_own(self) -> list[Planned]:
         """Let the ensemble relax what the reference has relaxed."""
         if 'own' not in self.inputs or not self.ctx.models or 'lattice_constant' not in self.ctx:
             return []
-        return [name for name in OWN if name.partition('__')[2] in self.inputs]
+        return [('own', kind) for kind in OWN if kind in self.inputs]
 
     def take_own(self, node: orm.ProcessNode, kind: str) -> None:
         """Take over geometries that the ensemble relaxed."""
-        self.take_relaxed(node, kind, own=True)
+        self.take_relaxed(node, kind=kind, own=True)
 
-    def plan_audit(self) -> list[str]:
+    def plan_audit(self) -> list[Planned]:
         """Ask every member about everything; on its own geometries there is no label to audit."""
         if not self.ctx.models:
             return []
-        return ['audit', 'own_predictions'] if self.ctx.own else ['audit']
+        return [('audit', ''), *([('own_predictions', '')] if self.ctx.own else [])]
 
     def take_audit(self, node: orm.ProcessNode, _: str) -> None:
         """Take over predictions and statistics."""
@@ -196,60 +223,76 @@ class StudyWorkChain(Branches):
         """Take over predictions alone."""
         self.ctx.predictions |= returned(node, 'predictions')
 
-    def plan_scans(self) -> list[str]:
+    def plan_scans(self) -> list[Planned]:
         """Begin with the next scan: what two of them share is trained by the first."""
         if self.ctx.models and self.ctx.scans is None:
             self.ctx.scans = list(self.inputs.scans.get_dict())
         if not self.ctx.scans:
             return []
         self.ctx.stages.insert(0, 'scans')
-        return [f'scan__{self.ctx.scans.pop(0)}']
+        return [('scan', self.ctx.scans.pop(0))]
 
     def take_scan(self, node: orm.ProcessNode, name: str) -> None:
         """Take over what a scan consists of."""
         if 'summary' in node.outputs:
             self.out(f'scans.{name}', node.outputs.summary)
 
-    def branch(self, name: str, share: int | None) -> tuple[type[WorkChain], dict[str, Any]]:
-        """Return the work chain of a branch and its inputs."""
-        if name in ports.REFERENCE:
-            process, _ = ports.REFERENCE[name]
-            inputs = dict(self.exposed_inputs(process, name, agglomerate=False))
-            return process, self.placed(name, inputs, share)
-        if name in OWN:
-            process, kind = OWN[name], name.partition('__')[2]
-            inputs = dict(self.exposed_inputs(process, kind, agglomerate=False))
-            inputs |= {'engine': orm.Str('ase'), 'own': orm.Bool(True)}
-            inputs['max_failures'] = orm.Int(ports.ANY_NUMBER)  # a finding, no fault of the study
-            base = thaw(self.inputs.own)
-            base['ase']['models'] = self.ctx.models
-            inputs['inputs'] = {'base': base}
-            return process, self.placed(kind, inputs, share)
-        if name == 'ensemble':
-            inputs = dict(self.exposed_inputs(EnsembleWorkChain, name, agglomerate=False))
-            split = self.ctx.splits['training']
-            inputs |= {'dataset': self.ctx.datasets['training'], 'split': split}
-            if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
-                inputs['max_concurrent'] = orm.Int(limit)
-            return EnsembleWorkChain, inputs
-        inputs = dict(self.exposed_inputs(AuditWorkChain, 'audit', agglomerate=False))
-        if name.startswith('scan__'):
-            scan = self.inputs.scans[name.removeprefix('scan__')]
-            ensemble = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
-            base = scanning.base_of(self.inputs, self.ctx.splits['training'], self.ctx.domains)
-            prepared = scanning.scan_inputs(scan, base, ensemble, inputs, self.ctx)
-            prepared['max_concurrent'] = limited(scan.get('max_concurrent', 1), share)
-            return ScanWorkChain, prepared
-        inputs |= {'models': self.ctx.models}
+    def build_reference(self, kind: str, _: str, share: int | None) -> Job:
+        """Return liquids or relaxations by the reference."""
+        process, _owned = ports.REFERENCE[kind]
+        inputs = dict(self.exposed_inputs(process, kind, agglomerate=False))
+        return process, self.placed(kind, inputs, share)
+
+    def build_own(self, kind: str, share: int | None) -> Job:
+        """Return relaxations by the ensemble."""
+        inputs = dict(self.exposed_inputs(OWN[kind], kind, agglomerate=False))
+        inputs |= {'engine': orm.Str('ase'), 'own': orm.Bool(True)}
+        inputs['max_failures'] = orm.Int(ports.ANY_NUMBER)  # a finding, no fault of the study
+        base = thaw(self.inputs.own)
+        base['ase']['models'] = self.ctx.models
+        inputs['inputs'] = {'base': base}
+        return OWN[kind], self.placed(kind, inputs, share)
+
+    def build_ensemble(self, _: str, share: int | None) -> Job:
+        """Return the training."""
+        inputs = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
+        split = self.ctx.splits['training']
+        inputs |= {'dataset': self.ctx.datasets['training'], 'split': split}
         if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
-            inputs['max_concurrent'] = limit
-        if name == 'own_predictions':
-            del inputs['audit']
-            return PredictionWorkChain, inputs | {'datasets': self.ctx.own}
+            inputs['max_concurrent'] = orm.Int(limit)
+        return EnsembleWorkChain, inputs
+
+    def build_audit(self, _: str, share: int | None) -> Job:
+        """Return the audit on everything that the reference has labelled."""
+        inputs = self.asked(share)
         known = {domain for node in self.ctx.datasets.values() for domain in node.domains}
         options = studies.complete_audit(inputs['audit'].get_dict(), self.ctx.domains, known)
         inputs |= {'audit': orm.Dict(options), 'splits': self.ctx.splits}
         return AuditWorkChain, inputs | {'datasets': self.ctx.datasets}
+
+    def build_own_predictions(self, _: str, share: int | None) -> Job:
+        """Return predictions of geometries that have no labels."""
+        inputs = self.asked(share)
+        del inputs['audit']
+        return PredictionWorkChain, inputs | {'datasets': self.ctx.own}
+
+    def asked(self, share: int | None) -> dict[str, Any]:
+        """Return the inputs of an audit with the members, without data."""
+        inputs = dict(self.exposed_inputs(AuditWorkChain, 'audit', agglomerate=False))
+        inputs |= {'models': self.ctx.models}
+        if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
+            inputs['max_concurrent'] = limit
+        return inputs
+
+    def build_scan(self, name: str, share: int | None) -> Job:
+        """Return a scan of training choices."""
+        scan = self.inputs.scans[name]
+        asked = dict(self.exposed_inputs(AuditWorkChain, 'audit', agglomerate=False))
+        ensemble = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
+        base = scanning.base_of(self.inputs, self.ctx.splits['training'], self.ctx.domains)
+        prepared = scanning.scan_inputs(scan, base, ensemble, asked, self.ctx)
+        prepared['max_concurrent'] = limited(scan.get('max_concurrent', 1), share)
+        return ScanWorkChain, prepared
 
     def placed(self, kind: str, inputs: dict[str, Any], share: int | None) -> dict[str, Any]:
         """Return the inputs of a relaxation or of the liquids with what the study knows."""

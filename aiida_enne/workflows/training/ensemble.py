@@ -12,8 +12,6 @@ from aiida.engine import (
     ExitCode,
     ProcessBuilder,
     ProcessSpec,
-    WorkChain,
-    append_,
     while_,
 )
 from aiida.manage.caching import get_use_cache
@@ -26,12 +24,13 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import PoolWorkChain, validate_count
 from aiida_enne.workflows.training import validation
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
 from aiida_enne.workflows.training.base import outputs
 
 
-class EnsembleWorkChain(WorkChain):
+class EnsembleWorkChain(PoolWorkChain):
     """Train one model per seed on one dataset.
 
     Where caching is enabled for `enne.nequip.train`, complete models that the profile already has
@@ -45,7 +44,7 @@ class EnsembleWorkChain(WorkChain):
         count = {
             'valid_type': orm.Int,
             'serializer': orm.to_aiida_type,
-            'validator': validation.validate_positive,
+            'validator': validate_count,
             'required': False,
         }
         spec.input('dataset', valid_type=DatasetData, help='Labelled configurations.')
@@ -67,7 +66,7 @@ class EnsembleWorkChain(WorkChain):
         spec.expose_inputs(Base, namespace='training', exclude=owned)
         spec.inputs.validator = validation.validate_inputs
         spec.outline(
-            cls.find_known, while_(cls.has_waiting)(cls.train_members, cls.gather), cls.conclude
+            cls.find_known, while_(cls.has_work)(cls.work), cls.select_complete, cls.conclude
         )
         spec.expose_outputs(Base, include=('models', 'histories', 'results'))
         spec.output('summary', valid_type=orm.Dict, help='Members that are complete or failed.')
@@ -108,6 +107,7 @@ class EnsembleWorkChain(WorkChain):
 
     def find_known(self) -> None:
         """Take the models that the profile has, and deal the other members out to jobs."""
+        self.open_pool()
         self.ctx.merged = {'models': {}, 'histories': {}, 'results': {}}
         labels = {f'seed_{seed}': seed for seed in self.inputs.seeds}
         if self.may_reuse():
@@ -118,39 +118,35 @@ class EnsembleWorkChain(WorkChain):
             groups[self.split_of(label).uuid].append(label)
         size = self.inputs['members_per_job'].value if 'members_per_job' in self.inputs else 1
         order = list(labels)
-        self.ctx.waiting = [
+        jobs = [
             group[first : first + size]
             for group in (sorted(group, key=order.index) for group in groups.values())
             for first in range(0, len(group), size)
         ]
+        self.ctx.jobs = {f'from_{labels[0]}': labels for labels in jobs}
+        self.ctx.waiting = list(self.ctx.jobs)
 
-    def has_waiting(self) -> bool:
-        """Return whether there are jobs to submit."""
-        return bool(self.ctx.waiting)
+    def job(self, name: Any) -> tuple[type[Base], dict[str, Any]]:
+        """Return the training of the members that share a job."""
+        labels = self.ctx.jobs[name]
+        inputs = self.exposed_inputs(Base, 'training')
+        inputs['train'] = {
+            **inputs['train'],
+            'dataset': self.inputs.dataset,
+            'split': self.split_of(labels[0]),
+            'seeds': {label: orm.Int(seed_of(label)) for label in labels},
+        }
+        inputs['metadata'] = {'call_link_label': name}
+        self.report(f'training {", ".join(labels)}')
+        return Base, inputs
 
-    def train_members(self) -> None:
-        """Submit as many jobs as may run at a time."""
-        waiting = self.ctx.waiting
-        n = self.inputs.max_concurrent.value if 'max_concurrent' in self.inputs else len(waiting)
-        self.ctx.waiting, self.ctx.running = waiting[n:], []
-        for labels in waiting[:n]:
-            inputs = self.exposed_inputs(Base, 'training')
-            inputs['train'] = {
-                **inputs['train'],
-                'dataset': self.inputs.dataset,
-                'split': self.split_of(labels[0]),
-                'seeds': {label: orm.Int(seed_of(label)) for label in labels},
-            }
-            inputs['metadata'] = {'call_link_label': f'from_{labels[0]}'}
-            node = self.submit(Base, **inputs)
-            self.report(f'launching {Base.__name__}<{node.pk}> for {", ".join(labels)}')
-            self.to_context(running=append_(node))
+    def take(self, name: Any, node: orm.ProcessNode) -> None:
+        """Take over what a job gave."""
+        for namespace, taken in self.ctx.merged.items():
+            taken.update(outputs(node, namespace))
 
-    def gather(self) -> None:
-        """Take over what the jobs gave, models only if they are complete."""
-        for node in self.ctx.running:
-            for namespace, taken in self.ctx.merged.items():
-                taken.update(outputs(node, namespace))
+    def select_complete(self) -> None:
+        """Hand out models only if they are complete."""
         models = self.ctx.merged['models']
         complete = {
             k: model for k, model in models.items() if model.base.attributes.get('complete')

@@ -36,7 +36,7 @@ def deal(build):
     def run(**inputs):
         process = instantiate_process(get_manager().get_runner(), build(**inputs))
         process.find_known()
-        return process.ctx.waiting
+        return [process.ctx.jobs[name] for name in process.ctx.waiting]
 
     return run
 

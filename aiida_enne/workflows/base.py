@@ -1,0 +1,101 @@
+"""What work chains share: a pool that keeps so many processes busy, and checks of numbers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, cast
+
+from aiida import orm
+from aiida.common.links import LinkType
+from aiida.engine import Process
+from plumpy import ProcessState
+
+from aiida_enne.aiida_private import AwaitingAnyWorkChain
+
+
+def validate_count(value: orm.Int | int | None, _: Any) -> str | None:
+    """Require at least one, where a number is given at all."""
+    return None if value is None or int(value) >= 1 else f'expected at least 1, got {int(value)}'
+
+
+def why_failed(node: orm.ProcessNode) -> str:
+    """Return which process failed and why, in one line."""
+    state = node.process_state
+    why = node.exit_message or ('unknown' if state is None else state.value)
+    return f'{node.process_label}<{node.uuid}>: {why}'
+
+
+def process_of(pk: int) -> orm.ProcessNode:
+    """Return the node of a process."""
+    return cast('orm.ProcessNode', orm.load_node(pk))
+
+
+class PoolWorkChain(AwaitingAnyWorkChain):
+    """Keep as many processes busy as may run at a time: when one ends, the next is submitted.
+
+    A subclass lists keys in `ctx.waiting`, has `while_(cls.has_work)(cls.work)` in its outline, and
+    says what `job` and `take` do. What is taken comes in the order in which processes end: nothing
+    that is stored may depend on that order.
+    """
+
+    def open_pool(self) -> None:
+        """Begin with nothing."""
+        self.ctx.waiting, self.ctx.running, self.ctx.begun = [], {}, []
+
+    @property
+    def at_a_time(self) -> int | None:
+        """How many processes may run at a time; None for all."""
+        number = self.inputs.get('max_concurrent')
+        return None if number is None else int(number)
+
+    def has_work(self) -> bool:
+        """Return whether something waits or runs."""
+        self.ctx.await_any = bool(self.ctx.waiting or self.ctx.running)
+        return bool(self.ctx.await_any)
+
+    def work(self) -> None:
+        """Take what has ended, submit what there is room for, and wait for the first that ends."""
+        for key, pk in list(self.ctx.running.items()):
+            node = process_of(pk)
+            if node.is_terminated:
+                del self.ctx.running[key]
+                self.ctx.pop(f'process_{pk}', None)
+                self.take(key, node)
+        limit = self.at_a_time
+        while self.ctx.waiting and (limit is None or len(self.ctx.running) < limit):
+            key = self.ctx.waiting.pop(0)
+            try:
+                process, inputs = self.job(key)
+                node = self.find_begun(inputs) or self.submit(process, inputs)
+            except ValueError as exception:  # its inputs were refused when built or checked
+                self.refuse(key, exception)
+                continue
+            self.ctx.running[key] = node.pk
+            self.ctx.begun.append(node.pk)
+        for pk in self.ctx.running.values():
+            self.to_context(**{f'process_{pk}': process_of(pk)})
+
+    def find_begun(self, inputs: dict[str, Any]) -> orm.ProcessNode | None:
+        """Return what a worker began under this name in a step that it did not live to finish.
+
+        Its checkpoint does not know of it. What is only created may never have reached the broker.
+        """
+        label = inputs['metadata']['call_link_label']
+        calls = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+        for node in self.node.base.links.get_outgoing(None, calls, label).all_nodes():
+            found = cast('orm.ProcessNode', node)
+            if found.pk not in self.ctx.begun and found.process_state != ProcessState.CREATED:
+                return found
+        return None
+
+    @abstractmethod
+    def job(self, key: Any) -> tuple[type[Process], dict[str, Any]]:
+        """Return a process and its inputs, with a `call_link_label` of its own."""
+
+    def refuse(self, key: Any, reason: ValueError) -> None:
+        """Go on without a process whose inputs are of no use, or raise the reason."""
+        raise reason
+
+    @abstractmethod
+    def take(self, key: Any, node: orm.ProcessNode) -> None:
+        """Take over what a process gave; more keys may be put into `ctx.waiting`."""
