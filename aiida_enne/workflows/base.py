@@ -7,8 +7,7 @@ from typing import Any, cast
 
 from aiida import orm
 from aiida.common.links import LinkType
-from aiida.engine import Process
-from plumpy import ProcessState
+from aiida.engine import Process, ProcessState
 
 from aiida_enne.aiida_private import AwaitingAnyWorkChain
 

@@ -1,5 +1,8 @@
 """Tests of the pool: no place stays idle, nothing runs twice, a checkpoint is enough to go on."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 from aiida import orm
 from aiida.calculations.arithmetic.add import ArithmeticAddCalculation as Add
@@ -7,9 +10,9 @@ from aiida.common import NotExistent
 from aiida.engine import WorkChain, run_get_node, while_
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
-from plumpy import Bundle
+from plumpy import Bundle, ClosedError
 
-from aiida_enne.workflows.base import PoolWorkChain, validate_count, why_failed
+from aiida_enne.workflows.base import PoolWorkChain, process_of, validate_count, why_failed
 
 
 class Waits(WorkChain):
@@ -136,16 +139,24 @@ def test_nothing_to_do_is_done_at_once():
     assert not run([]).called
 
 
+def lose(runner, process, task):
+    """Stop a process as if its worker had died."""
+    process.close()
+    task.cancel()
+    with suppress(asyncio.CancelledError, ClosedError):
+        runner.loop.run_until_complete(task)
+
+
 def test_a_pool_goes_on_from_its_checkpoint(sleeper):
     """Saved in the middle and loaded anew, as by another worker: no job runs twice."""
     runner = get_manager().get_runner()
     inputs = {'numbers': orm.List(['3', 1, 1, 1]), 'sleeper': sleeper, 'max_concurrent': 2}
     process = instantiate_process(runner, Pool, **inputs)
-    runner.loop.create_task(process.step_until_terminated())
+    task = runner.loop.create_task(process.step_until_terminated())
     while len(process.node.called) < 3:
-        runner.loop.run_until_complete(_breathe())
+        runner.loop.run_until_complete(asyncio.sleep(0.01))
     bundle = Bundle(process)
-    process.close()
+    lose(runner, process, task)
     loaded = bundle.unbundle()
     runner.loop.run_until_complete(loaded.step_until_terminated())
     assert loaded.node.is_finished_ok
@@ -159,21 +170,15 @@ def test_what_a_lost_step_has_begun_is_not_submitted_twice():
     runner = get_manager().get_runner()
     process = instantiate_process(runner, Pool, numbers=orm.List([3, 3, 3, 3]), max_concurrent=2)
     bundle = Bundle(process)
-    runner.loop.create_task(process.step_until_terminated())
+    task = runner.loop.create_task(process.step_until_terminated())
     while len(process.node.called) < 2:
-        runner.loop.run_until_complete(_breathe())
-    process.close()
+        runner.loop.run_until_complete(asyncio.sleep(0.01))
+    lose(runner, process, task)
     loaded = bundle.unbundle()
     runner.loop.run_until_complete(loaded.step_until_terminated())
     assert loaded.node.is_finished_ok
     assert sorted(loaded.node.outputs.order.get_list()) == ['0', '1', '2', '3']
     assert len(loaded.node.called) == 4
-
-
-async def _breathe():
-    import asyncio
-
-    await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(('value', 'why'), [(1, None), (None, None), (0, 'at least 1, got 0')])
@@ -183,7 +188,5 @@ def test_counts_are_positive(value, why):
 
 
 def test_an_unknown_process_is_an_error():
-    from aiida_enne.workflows.base import process_of
-
     with pytest.raises((NotExistent, ValueError)):
         process_of(10**9)

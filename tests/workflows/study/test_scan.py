@@ -53,9 +53,9 @@ def scan(inputs):
 
 def test_every_point_trains_its_own_parameters_on_its_own_split(scan, split):
     scan.begin()
-    assert scan.plan_ensembles() == ['train__l_max_1', 'train__l_max_2']
-    _, plain = scan.branch('train__l_max_1', None)
-    process, changed = scan.branch('train__l_max_2', 1)
+    assert scan.plan_ensembles() == [('train', 'l_max_1'), ('train', 'l_max_2')]
+    _, plain = scan.branches()['train'].build('l_max_1', None)
+    process, changed = scan.branches()['train'].build('l_max_2', 1)
     assert process.__name__ == 'EnsembleWorkChain'
     assert changed['seeds'].get_list() == [1, 2]
     assert plain['split'].uuid == split.uuid
@@ -93,8 +93,8 @@ def test_only_members_that_were_not_asked_are_asked(scan, dataset, split, cached
             planned = scan.plan_predictions()
     else:
         planned = scan.plan_predictions()
-    assert planned == ['predict__training']
-    process, inputs = scan.branch('predict__training', None)
+    assert planned == [('predict', 'training')]
+    process, inputs = scan.branches()['predict'].build('training', None)
     assert process.__name__ == 'PredictionWorkChain'
     expected = {'l_max_2_seed_1'} | ({'l_max_1_seed_1'} if not (cached and same_part) else set())
     assert set(inputs['models']) == expected
