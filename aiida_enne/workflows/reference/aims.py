@@ -16,7 +16,7 @@ from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.species import find_species
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain
+from aiida_enne.workflows.base import PoolWorkChain, validate_count
 from aiida_enne.workflows.reference.aims_base import AimsBaseWorkChain as Base
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, validate_inputs
 
@@ -26,11 +26,6 @@ OWNED = tuple(
 )
 #: Failures that the message of the exit code names; all are in `results`.
 NAMED = 5
-
-
-def validate_count(node: orm.Int, _: Any) -> str | None:
-    """Check that the number is above zero."""
-    return None if node.value > 0 else f'the number must be above zero, got {node.value}'
 
 
 def validate_density(node: orm.Float, _: Any) -> str | None:

@@ -15,14 +15,13 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain
+from aiida_enne.workflows.base import PoolWorkChain, validate_count
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 from aiida_enne.workflows.reference.qe_inputs import (
     from_protocol,
     job_inputs,
     level_of_theory,
     pw_base,
-    validate_count,
     validate_options,
     validate_qe,
 )

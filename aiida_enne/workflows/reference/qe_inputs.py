@@ -43,11 +43,6 @@ def validate_options(node: orm.Dict, _: Any) -> str | None:
     return None
 
 
-def validate_count(value: int, _: Any) -> str | None:
-    """Check that at least one job may run."""
-    return None if value >= 1 else f'`max_concurrent` must be at least 1, got {value}'
-
-
 def validate_qe(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that pw.x can do the task on the configurations."""
     if reason := validate_inputs(inputs, ports):

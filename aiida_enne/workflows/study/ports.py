@@ -64,7 +64,7 @@ def define(spec: ProcessSpec) -> None:
         'min_densities',
         valid_type=orm.Int,
         required=False,
-        validator=validate_optional_count,
+        validator=validate_count,
         help='Densities that must have melted for an ensemble to be trained, all by default.',
         **node,
     )
@@ -87,15 +87,10 @@ def define(spec: ProcessSpec) -> None:
         valid_type=int,
         is_metadata=True,
         required=False,
-        validator=validate_optional_count,
+        validator=validate_count,
         help='Engine work chains or training jobs at a time, shared by what runs side by side.',
     )
     spec.inputs.validator = validate
-
-
-def validate_optional_count(value: orm.Int | int | None, port: Any) -> str | None:
-    """Require at least one where a number is given."""
-    return None if value is None else validate_count(value, port)
 
 
 def validate_draw(node: orm.Dict | None, _: Any) -> str | None:

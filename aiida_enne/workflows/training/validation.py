@@ -15,11 +15,6 @@ def validate_seeds(node: orm.List, _: Any) -> str | None:
     return None
 
 
-def validate_positive(node: orm.Int, _: Any) -> str | None:
-    """Require at least one."""
-    return None if node.value >= 1 else f'expected at least 1, got {node.value}'
-
-
 def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     """Check that every member has one split of the dataset."""
     if not {'dataset', 'seeds', 'split'}.issubset(ports):
