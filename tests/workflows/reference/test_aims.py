@@ -149,7 +149,7 @@ def test_a_trajectory_that_is_too_hot_is_ended(launch, replay):
         ({'kind': 'md', 'thermostat': 'nve'}, {}, 'needs a `seed`'),
         ({'kind': 'relax', 'cell': 'shape'}, {}, 'constant volume'),
         ({'kind': 'label'}, {'k_density': -1.0}, '`k_density` must be above zero'),
-        ({'kind': 'label'}, {'max_concurrent': 0}, 'must be above zero'),
+        ({'kind': 'label'}, {'max_concurrent': 0}, 'expected at least 1, got 0'),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_a_job(launch, task, inputs, message):
