@@ -50,9 +50,9 @@ def demo(output: Path, protocol: str, dry_run: bool) -> None:
         )
     from aiida_enne.report.write import report_on
 
-    path, study, _ = report_on(process.uuid, output / 'report')
+    path, report = report_on(process.uuid, output / 'report')
     click.echo(f'\nStudy <{process.uuid}>, report: {path}\n')
-    for sentence in study.findings[:3]:
+    for sentence in report.findings[:3]:
         click.echo(f'- {sentence}')
 
 

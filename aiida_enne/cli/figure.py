@@ -1,4 +1,4 @@
-"""`aiida-enne figure`: one figure of the paper, from a profile or straight from an archive."""
+"""`aiida-enne figure`: one figure, from a profile or straight from an archive."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,7 +11,7 @@ from aiida_enne.cli.common import load_profile, table
 
 @click.command()
 @click.argument('name', required=False)
-@click.option('--ensemble', help='Study, training, audit or demo; by default the youngest audit.')
+@click.option('--ensemble', help='Study, training, audit or demo; default: the most recent audit.')
 @click.option(
     '--archive',
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -21,7 +21,7 @@ from aiida_enne.cli.common import load_profile, table
     '-o',
     '--output',
     type=click.Path(path_type=Path, dir_okay=False),
-    help='File to write, .png, .svg or .pdf; NAME.png by default.',
+    help='File to write, .png, .svg or .pdf; default: NAME.png.',
 )
 @click.option(
     '--option', 'options', multiple=True, metavar='KEY=VALUE', help='Choice of this figure.'
@@ -40,7 +40,7 @@ def figure(
     is_list: bool,
     sources: bool,
 ) -> None:
-    """Draw the figure NAME of the paper, e.g. F4, from the database; no job is run."""
+    """Draw the figure NAME, e.g. F4 or coverage, from the database; no job is run."""
     if is_list:
         click.echo(list_figures())
         return
@@ -48,7 +48,7 @@ def figure(
         raise click.UsageError('which figure? `aiida-enne figure --list` shows all')
     from aiida_enne import provenance
     from aiida_enne.cli.report import open_archive
-    from aiida_enne.paper import Material, Missing, find_figure
+    from aiida_enne.report.figures import find_figure
     from aiida_enne.science.figures import new_axes, save
 
     found = find_figure(name)
@@ -57,12 +57,12 @@ def figure(
     if archive is None:
         load_profile(ctx)
     with nullcontext() if archive is None else open_archive(archive):
-        material = Material.of(ensemble or provenance.latest_audited())
+        material = provenance.Material.of(ensemble or provenance.latest_audited())
         try:
             result = found.build(material, **chosen)
-        except Missing as exception:
+        except provenance.Missing as exception:
             raise click.ClickException(f'{found.name} cannot be drawn: {exception}') from None
-        save(found.draw(result.content, new_axes(*found.size)), path, path.suffix[1:])
+        save(found.draw(axes=new_axes(*found.size), **result.content), path, path.suffix[1:])
     click.echo(f'{path}: {found.title}{f", {result.title}" if result.title else ""}')
     if result.measured:
         click.echo(f'here:  {result.measured}')
@@ -73,20 +73,21 @@ def figure(
 
 
 def list_figures() -> str:
-    """Return a table of all figures: title, the paper's number, options, what makes the data."""
-    from aiida_enne.paper import FIGURES
+    """Return a table of all figures: title, what it needs, options, the paper's number."""
+    from aiida_enne.report.figures import all_figures
 
     rows = [
         (
             name,
             found.title,
             ' '.join(f'{key}={shown(value)}' for key, value in found.choose({}).items()),
+            found.needs,
             found.maker,
             found.paper,
         )
-        for name, found in FIGURES.items()
+        for name, found in all_figures().items()
     ]
-    return table(rows, ['figure', 'what', 'options', 'data from', "the paper's number"])
+    return table(rows, ['figure', 'what', 'options', 'needs', 'data from', "the paper's number"])
 
 
 def shown(value: Any) -> str:

@@ -39,9 +39,9 @@ def report(
     output: Path,
     map_structures: int,
 ) -> None:
-    """Write the report of PROCESS, an audit or a study: by default the youngest there is.
+    """Write the report of PROCESS, an audit or a study: default: the most recent one.
 
-    It holds every figure of the paper for which there are data, beside the paper's own number.
+    It holds every figure for which there are data, beside the paper's own number.
     """
     from aiida_enne import provenance
     from aiida_enne.report.write import report_on
@@ -51,19 +51,19 @@ def report(
     with nullcontext() if archive is None else open_archive(archive):
         names: list[str] = []
         with click.progressbar(length=0, label='Drawing') as bar:
-            path, study, paper = report_on(
+            path, found = report_on(
                 process or provenance.latest_audited(),
                 output,
                 map_limit=map_structures,
                 progress=names.append,
             )
             bar.finish()
-    told = f'{len(names)} figures, {len(paper.forms)} of them of the paper, '
-    click.echo(f'{told}{len(study.findings)} findings: {path}')
-    for sentence in study.findings[:3]:
+    click.echo(f'{len(names)} figures, {len(found.findings)} findings: {path}')
+    for sentence in found.findings[:3]:
         click.echo(f'- {sentence}')
-    if paper.forms:
-        click.echo(f'The paper: {paper.claims.title}.')
+    for table in found.tables:
+        if table.prose:
+            click.echo(f'{table.title}.')
 
 
 def open_archive(path: Path) -> Any:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from matplotlib.axes import Axes
+import numpy as np
 
-from aiida_enne.paper.figure import DDOF, Figure, Result
-from aiida_enne.paper.material import Material, missing
 from aiida_enne.provenance import Rows
+from aiida_enne.provenance.material import Material, missing
+from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
-from aiida_enne.science.properties.curves import Curve, curves, shift_at_minimum
+from aiida_enne.science.properties.curves import Curve, curves, shift_at_minimum, volume_scans
 from aiida_enne.science.properties.eos import FORMS, CurveFits, fit_curve
 from aiida_enne.science.properties.paths import volume_path
 from aiida_enne.science.properties.transition import find_transition
@@ -23,10 +22,13 @@ COMMON_ZERO, OWN_ZERO = 'common', 'own'
 
 
 def phase_rows(material: Material) -> Rows:
-    """Return the rows of all crystal phases."""
-    return material.pick(
-        lambda one: one.family == 'phase', 'crystal phases over their volume', 'enne.eos'
-    )
+    """Return the rows of all crystal phases or, without any, of all scans of volumes."""
+    rows, is_phase = material.rows, lambda one: one.family == 'phase'
+    if not any(map(is_phase, rows.configurations.kinds.values())):
+        names = volume_scans(rows.configurations)
+        if names:
+            return rows.select(np.flatnonzero(np.isin(rows.configurations.domains, names)))
+    return material.pick(is_phase, 'crystal phases over their volume', 'enne.eos')
 
 
 def phase_curves(material: Material) -> dict[str, Curve]:
@@ -74,14 +76,14 @@ def build_equations(material: Material, *, ddof: int, zero: str, form: str) -> R
         shift = shift_at_minimum(found[ZERO], ddof=ddof)
         measured = f'shift {shift.mean:+.4f} ± {shift.spread:.4f} eV/atom'
     title = 'one common zero' if zero == COMMON_ZERO else 'each with its own zero'
-    content = {'curves': found, 'form': form, 'aligned': zero == OWN_ZERO, 'ddof': ddof}
+    content: dict[str, Any] = {
+        'curves': found,
+        'form': form,
+        'aligned': zero == OWN_ZERO,
+        'ddof': ddof,
+    }
+    content['palette'] = material.palette
     return Result(content, measured, material.sources(phase_rows(material)), title)
-
-
-def draw_equations(content: Mapping[str, Any], axes: Axes) -> Axes:
-    """Draw what `build_equations` returned."""
-    options = dict(content)
-    return figures.draw_equations_of_state(options.pop('curves'), axes, **options)
 
 
 def build_path(material: Material, *, ddof: int, phase: str, zero: str) -> Result:
@@ -96,8 +98,8 @@ def build_path(material: Material, *, ddof: int, phase: str, zero: str) -> Resul
     measured += 'of the volumes'
     title = f'{phase}, {"own zeros" if zero == OWN_ZERO else "raw"}'
     rows = phase_rows(material)
-    own = [i for i, name in enumerate(rows.configurations.domains.tolist()) if name == phase]
-    return Result(path, measured, material.sources(rows.select(own)), title)
+    own = np.flatnonzero(rows.configurations.domains == curve.domain)
+    return Result({'path': path}, measured, material.sources(rows.select(own)), title)
 
 
 def build_transition(material: Material, *, ddof: int, low: str, high: str, form: str) -> Result:
@@ -114,18 +116,14 @@ def build_transition(material: Material, *, ddof: int, low: str, high: str, form
     mean = 'no member has one' if found.mean is None else f'{found.mean:.1f}'
     mean += '' if spread is None else f' ± {spread:.1f}'
     mean += '' if found.mean is None else ' GPa'
-    told = 'none' if reference is None else f'{reference:.1f} GPa'
+    known = 'none' if reference is None else f'{reference:.1f} GPa'
     rows = phase_rows(material)
-    own = [i for i, d in enumerate(rows.configurations.domains.tolist()) if d in (low, high)]
+    names = [phase_curves(material)[phase].domain for phase in (low, high)]
+    own = np.flatnonzero(np.isin(rows.configurations.domains, names))
     title = f'{low} to {high}'
     sources = material.sources(rows.select(own))
     content = {'transition': found, 'ddof': ddof}
-    return Result(content, f'{mean} (reference {told})', sources, title)
-
-
-def draw_transition(content: Mapping[str, Any], axes: Axes) -> Axes:
-    """Draw what `build_transition` returned."""
-    return figures.draw_transition(content['transition'], axes, ddof=content['ddof'])
+    return Result(content, f'{mean} (reference {known})', sources, title)
 
 
 FIGURES = (
@@ -134,36 +132,36 @@ FIGURES = (
         'Energy over volume of the crystal phases',
         'Mean of the ensemble and spread beside the reference. Left in the paper: zero at the '
         "reference's lowest energy of cubic diamond; right: each one with its own zero.",
-        'shift 0.115 eV/atom at the diamond minimum',
-        'enne.eos, enne.study',
         build_equations,
-        draw_equations,
-        {**DDOF, 'zero': COMMON_ZERO, 'form': FORMS[0]},
-        lambda _: [{}, {'zero': OWN_ZERO}],
-        (7.4, 4.8),
+        figures.draw_equations_of_state,
+        'enne.eos, enne.study',
+        paper='shift 0.115 eV/atom at the diamond minimum',
+        options={**DDOF, 'zero': COMMON_ZERO, 'form': FORMS[0]},
+        forms=lambda _: [{}, {'zero': OWN_ZERO}],
+        size=(7.4, 4.8),
     ),
     Figure(
         'F5',
         'Path of σ and ε with the volume',
         'Spread and error of cubic diamond as it is compressed and stretched; in the cone the '
         'ensemble would be honest.',
-        'not monotonic; |ε| < σ only in a small interval',
-        'enne.eos, enne.study',
         build_path,
         figures.draw_volume_path,
-        {**DDOF, 'phase': ZERO, 'zero': COMMON_ZERO},
-        lambda _: [{}, {'zero': OWN_ZERO}],
-        (6.4, 4.8),
+        'enne.eos, enne.study',
+        paper='not monotonic; |ε| < σ only in a small interval',
+        options={**DDOF, 'phase': ZERO, 'zero': COMMON_ZERO},
+        forms=lambda _: [{}, {'zero': OWN_ZERO}],
+        size=(6.4, 4.8),
     ),
     Figure(
         'S5',
         'Transition pressure',
         'Pressure at which both phases have the same enthalpy, from the equations of state of '
         'every member.',
-        '12.0 ± 3.1 GPa (reference 10.4)',
-        'enne.eos, enne.study',
         build_transition,
-        draw_transition,
-        {**DDOF, 'low': ZERO, 'high': 'beta-tin', 'form': FORMS[0]},
+        figures.draw_transition,
+        'enne.eos, enne.study',
+        paper='12.0 ± 3.1 GPa (reference 10.4)',
+        options={**DDOF, 'low': ZERO, 'high': 'beta-tin', 'form': FORMS[0]},
     ),
 )

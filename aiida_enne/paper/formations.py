@@ -6,42 +6,57 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from aiida_enne.paper.figure import DDOF, Figure, Result
-from aiida_enne.paper.material import Material, missing
+from aiida_enne.provenance.material import Material, Missing, missing
+from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
+from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.properties.formation import Formation, SizeSeries, formation, size_series
-from aiida_enne.science.structures.domains import OWN, parse
+from aiida_enne.science.structures.domains import OWN, Domain
 
 MAKERS = 'enne.defect or enne.surface'
+#: What has such an energy.
+FAMILIES = ('defect', 'surface')
 
 
 def study_formations(material: Material, ddof: int) -> dict[str, tuple[str, Formation]]:
     """Return E_f or γ of every defect and surface, with the role of its dataset, by domain.
 
-    Paths whose perfect crystal is not beside them in the dataset have none. Where the ensemble
-    itself relaxed the geometry and the labels are not the reference's, there is no reference.
+    Paths whose perfect crystal is not beside them in the dataset have none, nor have those that
+    `refused_paths` tells of. Where the ensemble itself relaxed the geometry and the labels are not
+    the reference's, there is no reference.
     """
 
     def make() -> dict[str, tuple[str, Formation]]:
         found: dict[str, tuple[str, Formation]] = {}
+        refused: dict[str, str] = material.once('refused', dict)
         for role, dataset in material.record.datasets.items():
-            wanted = [d for d in dataset.domains if parse(d).family in ('defect', 'surface')]
-            if not wanted or not dataset.predicted:
+            known = any(kind.family in FAMILIES for kind in dataset.kinds.values())
+            if not known or not dataset.predicted:
                 continue
             rows = material.dataset_rows(role)
-            for domain in wanted:
+            for domain, kind in rows.configurations.kinds.items():
                 frames = rows.configurations
-                if parse(domain).own and dataset.level_of_theory not in _levels(material):
-                    frames = frames.unlabelled()
-                if not _crystal_is_there(frames.domains.tolist(), domain):
+                if kind.family not in FAMILIES or not _crystal_is_there(frames, kind):
                     continue
-                one = formation(frames, rows.energies, domain, ddof=ddof)
+                if kind.own and dataset.level_of_theory not in _levels(material):
+                    frames = frames.unlabelled()
+                try:
+                    one = formation(frames, rows.energies, domain, ddof=ddof)
+                except ValueError as exception:
+                    refused[domain] = str(exception)
+                    continue
                 found.setdefault(domain, (role, one))
         return found
 
     return material.once(('formations', ddof), make)
+
+
+def refused_paths(material: Material, domain: str | None = None) -> str:
+    """Return why paths are left out, behind a semicolon; nothing where none is."""
+    refused: dict[str, str] = material.once('refused', dict)
+    told = refused.values() if domain is None else [refused[domain]] if domain in refused else []
+    return ''.join(f'; {reason}' for reason in told)
 
 
 def build_formation(material: Material, *, ddof: int, of: str | None) -> Result:
@@ -49,30 +64,28 @@ def build_formation(material: Material, *, ddof: int, of: str | None) -> Result:
     found = study_formations(material, ddof)
     forms = largest(found)
     if of is None and not forms:
-        raise missing('relaxation paths of defects or surfaces beside their crystal', MAKERS)
+        what = 'relaxation paths of defects or surfaces beside their crystal'
+        raise Missing(f'{missing(what, MAKERS)}{refused_paths(material)}')
     domain = of or forms[0]
     if domain not in found:
         known = f'; there are {sorted(found)}' if found else ''
+        known += refused_paths(material, domain)
         raise missing(f'relaxation path of {domain!r}{known}', MAKERS)
     role, one = found[domain]
     own = found.get(OWN + domain)
     sources = material.sources(material.dataset_rows(role))
     if own is not None:
         sources |= material.sources(material.dataset_rows(own[0]))
-    content = {'formation': one, 'own': None if own is None else own[1]}
+    content: dict[str, Any] = {'formation': one, 'own': None if own is None else own[1]}
+    content['palette'] = material.palette
     return Result(content, _measured(one), sources, domain)
 
 
-def draw_formation(content: Mapping[str, Any], axes: Axes) -> Axes:
-    """Draw what `build_formation` returned."""
-    return figures.draw_formation(content['formation'], axes, own=content['own'])
-
-
-def largest(found: Mapping[str, object]) -> list[str]:
+def largest(found: Mapping[str, tuple[str, Formation]]) -> list[str]:
     """Return the domain of the largest cell of each defect and surface, defects first."""
     best: dict[tuple[bool, str], tuple[int, str]] = {}
-    for domain in found:
-        kind = parse(domain)
+    for domain, (_, one) in found.items():
+        kind = one.kind
         if not kind.own:
             key = (kind.family == 'surface', kind.name)
             size = kind.repeats or kind.layers or 0
@@ -85,7 +98,7 @@ def build_sizes(material: Material, *, ddof: int, of: str) -> Result:
     found = {
         domain: (role, one)
         for domain, (role, one) in study_formations(material, ddof).items()
-        if not parse(domain).own and parse(domain).name == of
+        if not one.kind.own and one.kind.name == of
     }
     if len(found) < 2:
         raise missing(f'relaxation paths of {of!r} in two or more sizes', MAKERS)
@@ -93,7 +106,7 @@ def build_sizes(material: Material, *, ddof: int, of: str) -> Result:
     sources: dict[str, str] = {}
     for role, _ in found.values():
         sources |= material.sources(material.dataset_rows(role))
-    return Result([series], _size_effect(series), sources, series.name)
+    return Result({'series': [series]}, _size_effect(series), sources, series.name)
 
 
 def _measured(one: Formation) -> str:
@@ -111,10 +124,9 @@ def _size_effect(series: SizeSeries) -> str:
     return f'{text}{series.sizes[0]} to {series.sizes[-1]}'
 
 
-def _crystal_is_there(domains: list[str], domain: str) -> bool:
-    kind = parse(domain)
-    crystals = [d for d in domains if parse(d).family == 'bulk']
-    return any(parse(d).repeats == kind.repeats for d in crystals)
+def _crystal_is_there(frames: Configurations, kind: Domain) -> bool:
+    crystals = [one for one in frames.kinds.values() if one.family == 'bulk']
+    return any(one.repeats == kind.repeats for one in crystals)
 
 
 def _levels(material: Material) -> set[str]:
@@ -132,11 +144,11 @@ def _of_size(name: str, title: str, of: str) -> Figure:
         name,
         title,
         'End of the relaxation over the size of the cell: ensemble with spread, and reference.',
-        'little effect',
-        'enne.defect, enne.surface, enne.study',
         build_sizes,
         figures.draw_size_series,
-        {**DDOF, 'of': of},
+        'enne.defect, enne.surface, enne.study',
+        paper='little effect',
+        options={**DDOF, 'of': of},
         size=(5.8, 4.2),
     )
 
@@ -148,13 +160,13 @@ FIGURES = (
         "Formation or surface energy along the reference's relaxation path: mean and spread of "
         'the ensemble beside the reference, and violins of the errors of the members (dot mean, '
         'line median, box quartiles, whiskers 5 to 95 %).',
-        'ε and σ about 1 eV for both defects, the reference never inside σ; γ 0.5 eV too low',
-        'enne.defect, enne.surface, enne.study',
         build_formation,
-        draw_formation,
-        {**DDOF, 'of': None},
-        _forms,
-        (6.8, 6.0),
+        figures.draw_formation,
+        'enne.defect, enne.surface, enne.study',
+        paper='ε and σ about 1 eV for both defects, the reference never inside σ; γ 0.5 eV too low',
+        options={**DDOF, 'of': None},
+        forms=_forms,
+        size=(6.8, 6.0),
     ),
     _of_size('S6', 'Vacancy over the size of the cell', 'vacancy'),
     _of_size('S7', 'Interstitial over the size of the cell', 'hexagonal'),

@@ -6,68 +6,82 @@ from collections import Counter
 
 import numpy as np
 
-from aiida_enne import provenance
-from aiida_enne.paper.figure import DDOF, Figure, Result
-from aiida_enne.paper.material import N_FRAMES, Material, missing, named, thin
-from aiida_enne.provenance import Rows
+from aiida_enne.provenance.material import Material, missing, named
+from aiida_enne.provenance.rows import N_FRAMES, Rows
+from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
 from aiida_enne.science.properties.radial import radial_curves
-from aiida_enne.science.structures.domains import parse
-from aiida_enne.science.uncertainty.audit import Audit, audit
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 
 def build_structure(material: Material, *, temperature: float) -> Result:
     """Return g(r) of every density at one temperature; 0 is that of the most densities."""
     frames, uuids = material.liquids()
-    kinds = {name: parse(name) for name in np.unique(frames.domains).tolist()}
+    kinds = frames.kinds
     counted = Counter(kind.temperature for kind in kinds.values())
     chosen = temperature or max(counted, key=lambda one: (counted[one], one or 0.0))
     wanted = [name for name, kind in kinds.items() if kind.temperature == chosen]
     if not wanted:
         raise missing(f'liquids at {temperature:g} K', 'enne.liquid')
     curves = radial_curves(frames.select(np.flatnonzero(np.isin(frames.domains, wanted))))
-    return Result(curves, f'{len(curves)} densities', named('dataset', uuids))
+    content = {'curves': curves, 'palette': material.palette}
+    return Result(content, f'{len(curves)} densities', named('dataset', uuids))
 
 
-def build_parity(material: Material, *, ddof: int, n_frames: int) -> Result:
-    """Return the audit of forces in the domains trained on, on frames held out."""
-    trained = material.training_domains
-    rows = material.rows
-    chosen = np.flatnonzero(np.isin(rows.configurations.domains, trained))
+def build_parity(material: Material, *, ddof: int, n_frames: int, of: str | None) -> Result:
+    """Return the audit of forces of one domain; by default of those trained on, held out.
+
+    Where nothing of these is held out, it is that of all domains.
+    """
+    rows = material.held_out() if of is None else domain_rows(material, of)
+    result = material.audit_rows(rows, AuditOptions(ddof=ddof, n_bootstrap=0), n_frames)
+    # a mean over domains of which none was trained on says nothing of any
+    alone = len(result.domains) == 1 or set(result.domains) <= set(material.training_domains)
+    measured = f'{result.pooled["force_mae"]:.3f} eV/Å' if alone else ''
+    content = {'audit': result, 'domain': of}
+    return Result(content, measured, material.sources(rows), of or covered(material, rows))
+
+
+def domain_rows(material: Material, domain: str) -> Rows:
+    """Return the rows of one domain.
+
+    Raises:
+        Missing: If there are none.
+    """
+    chosen = np.flatnonzero(material.rows.configurations.domains == domain)
     if not len(chosen):
-        raise missing('held-out frames of what was trained on', 'enne.audit')
-    rows = rows.select(chosen)
-    result = audit_forces(material, rows, ddof, n_frames)
-    return Result(result, f'{result.pooled["force_mae"]:.3f} eV/Å', material.sources(rows))
+        raise missing(f'held-out frames of {domain!r}', 'enne.audit')
+    return material.rows.select(chosen)
+
+
+def covered(material: Material, rows: Rows) -> str:
+    """Say so where rows are of more than the domains trained on."""
+    found = set(rows.configurations.domains.tolist())
+    return '' if found <= set(material.training_domains) else 'all domains'
 
 
 def build_errors(material: Material, *, ddof: int, n_frames: int, density: float) -> Result:
-    """Return the audit of forces of one density by temperature; 0 is that of the most."""
-    rows = material.pick(
-        lambda one: one.family == 'liquid' and one.temperature is not None,
-        'liquids of known temperature that were held out',
-        'enne.liquid',
-    )
-    kinds = {name: parse(name) for name in np.unique(rows.configurations.domains).tolist()}
+    """Return the audit of forces of one density by temperature; 0 is that of the most.
+
+    Without liquids of known temperature it is that of all domains.
+    """
+    kinds = material.rows.configurations.kinds
+    kinds = {n: one for n, one in kinds.items() if one.family == 'liquid' and one.temperature}
     counted = Counter(kind.density for kind in kinds.values())
-    chosen = density or max(counted, key=lambda one: (counted[one], one or 0.0))
+    chosen = density or max(counted, key=lambda one: (counted[one], one or 0.0), default=0)
     wanted = [name for name, kind in kinds.items() if kind.density == chosen]
-    if not wanted:
+    if density and not wanted:
         raise missing(f'liquids of {density:g} g/cm³', 'enne.liquid')
-    rows = rows.select(np.flatnonzero(np.isin(rows.configurations.domains, wanted)))
-    result = audit_forces(material, rows, ddof, n_frames)
-    rmse = [scalars['force_rmse'] or 0.0 for scalars in result.domains.values()]
-    span = f'RMSE {min(rmse):.3f} to {max(rmse):.3f} eV/Å over {len(rmse)} temperatures'
-    return Result(result, span, material.sources(rows))
-
-
-def audit_forces(material: Material, rows: Rows, ddof: int, n_frames: int) -> Audit:
-    """Audit rows, thinned, without the intervals that no figure draws."""
-    rows = thin(rows, n_frames)
-    forces = provenance.gather_forces(material.record.ensemble, rows)
-    options = AuditOptions(ddof=ddof, n_bootstrap=0)
-    return audit(rows.configurations, rows.energies, forces, options=options)
+    rows = material.rows
+    if wanted:
+        rows = rows.select(np.flatnonzero(np.isin(rows.configurations.domains, wanted)))
+    result = material.audit_rows(rows, AuditOptions(ddof=ddof, n_bootstrap=0), n_frames)
+    known = (scalars['force_rmse'] for scalars in result.domains.values())
+    rmse = [value for value in known if value is not None] or [float('nan')]
+    groups = 'temperatures' if wanted else 'domains'
+    span = f'RMSE {min(rmse):.3f} to {max(rmse):.3f} eV/Å over {len(rmse)} {groups}'
+    content = {'audit': result, 'palette': material.palette}
+    return Result(content, span, material.sources(rows), '' if wanted else 'all domains')
 
 
 FIGURES = (
@@ -75,22 +89,22 @@ FIGURES = (
         'F1',
         'Structure of the liquids',
         'Radial distribution function of the reference at every density, averaged over frames.',
-        '5 curves',
-        'enne.liquid, enne.study',
         build_structure,
         figures.draw_radial_distributions,
-        {'temperature': 0.0},
+        'enne.liquid, enne.study',
+        paper='5 curves',
+        options={'temperature': 0.0},
     ),
     Figure(
         'F2',
-        'Forces of the held-out liquid',
+        'Forces of held-out frames',
         'Force components, mean of the ensemble over reference, in the domains trained on: frames '
         'that the training never saw.',
-        'MAE 0.063 eV/Å',
-        'enne.audit, enne.study',
         build_parity,
         figures.draw_force_parity,
-        {**DDOF, 'n_frames': N_FRAMES},
+        'enne.audit, enne.study',
+        paper='MAE 0.063 eV/Å',
+        options={**DDOF, 'n_frames': N_FRAMES, 'of': None},
         size=(5.6, 4.6),
     ),
     Figure(
@@ -98,10 +112,10 @@ FIGURES = (
         'Force errors by temperature',
         'Density of the errors of force components at every temperature of one density, each over '
         'the Gaussian of equal mean and variance.',
-        'near Gaussian, independent of temperature',
-        'enne.liquid, enne.study',
         build_errors,
         figures.draw_force_errors,
-        {**DDOF, 'n_frames': N_FRAMES, 'density': 0.0},
+        'enne.liquid, enne.study',
+        paper='near Gaussian, independent of temperature',
+        options={**DDOF, 'n_frames': N_FRAMES, 'density': 0.0},
     ),
 )

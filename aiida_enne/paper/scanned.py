@@ -7,9 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from aiida_enne import provenance
-from aiida_enne.paper.figure import DDOF, Figure, Result
-from aiida_enne.paper.material import Material, Missing, force_errors, missing, thin
 from aiida_enne.paper.scans import (
     MAKERS,
     find_scan,
@@ -19,11 +16,13 @@ from aiida_enne.paper.scans import (
     scan_sources,
     scan_table,
 )
-from aiida_enne.provenance import Rows, Scan
+from aiida_enne.provenance import Rows, Scan, join_rows
+from aiida_enne.provenance.material import Material, Missing, force_errors, missing
+from aiida_enne.provenance.rows import thin
+from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.properties.scatter import Scatter, agreement, of_energies
-from aiida_enne.science.structures.domains import parse
 from aiida_enne.science.uncertainty.cross import correlate, density_groups
 from aiida_enne.science.uncertainty.scans import Row, compare
 
@@ -45,7 +44,7 @@ def build_table(
     held = ''.join(f', {key} = {value}' for key, value in least.held.items())
     measured = f'least force MAE {least.member_mae.min():.4f} eV/Å at {name} = {least.best}{held}'
     title = f'{chosen.name}{_left_out(chosen, len(rows))}'
-    return Result(found, measured, scan_sources(material, chosen), title)
+    return Result({'comparisons': found}, measured, scan_sources(material, chosen), title)
 
 
 def varied(rows: Sequence[Row]) -> str:
@@ -68,9 +67,9 @@ def size_scatters(material: Material, ddof: int) -> dict[int, Scatter]:
     """
     scan = find_scan(material, 'sizes')
     found: dict[int, Scatter] = {}
-    for label, parts in scan_rows(material, scan, lambda domain: not parse(domain).own).items():
+    for label, parts in scan_rows(material, scan, lambda _, kind: not kind.own).items():
         if len(parts[0].members) > 1:
-            rows = provenance.join_rows(parts)
+            rows = join_rows(parts)
             size = int(scan.points[label]['n_train'])
             found[size] = of_energies(rows.configurations, rows.energies, ddof=ddof)
     if not found:
@@ -89,7 +88,8 @@ def build_sizes(material: Material, *, ddof: int) -> Result:
     measured = ''
     if ranks:
         measured = f'Spearman of σ and |ε| {min(ranks):+.2f} to {max(ranks):+.2f} by family and N'
-    content = {f'N = {size}': scatter for size, scatter in found.items()}
+    panels = {f'N = {size}': scatter for size, scatter in found.items()}
+    content = {'scatters': panels, 'palette': material.palette}
     return Result(content, measured, scan_sources(material, scan), _left_out(scan, len(found)))
 
 
@@ -109,7 +109,8 @@ def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
     if len(found.centred.across):
         across = found.centred.across
         measured += f'; {across.mean():.3f} ± {across.std():.3f} across {len(errors)}'
-    return Result(found, measured, sources, 'force components' if of == 'force' else 'energies')
+    title = 'force components' if of == 'force' else 'energies'
+    return Result({'cross': found}, measured, sources, title)
 
 
 def _left_out(scan: Scan, n_points: int) -> str:
@@ -125,8 +126,8 @@ def _subset_errors(
         errors, rows = scan_force_errors(material, scan, n_frames)
         return errors, _per_component(rows)
     trained = material.training_domains
-    found = scan_rows(material, scan, lambda domain: domain in trained)
-    joined = {k: thin(provenance.join_rows(parts), n_frames) for k, parts in found.items()}
+    found = scan_rows(material, scan, lambda domain, _: domain in trained)
+    joined = {k: thin(join_rows(parts), n_frames) for k, parts in found.items()}
     if not joined:
         raise missing('predictions of held-out frames by the members of the scan', MAKERS)
     domains = next(iter(joined.values())).configurations.domains.tolist()
@@ -136,11 +137,7 @@ def _subset_errors(
 def _main_errors(
     material: Material, n_frames: int, of: str
 ) -> tuple[dict[str, Floats], list[str], dict[str, str]]:
-    trained, rows = material.training_domains, material.rows
-    chosen = np.flatnonzero(np.isin(rows.configurations.domains, trained))
-    if not len(chosen):
-        raise missing('held-out frames of what was trained on', 'enne.audit')
-    rows = thin(rows.select(chosen), n_frames)
+    rows = thin(material.held_out(), n_frames)
     sources = material.sources(rows)
     if of == 'force':
         errors = force_errors(material.record.ensemble, rows)
@@ -167,13 +164,13 @@ def _table(
         title,
         'Mean absolute error of force components on held-out frames of the domains trained on: '
         'mean over seeds, with their standard deviation.',
-        paper,
-        MAKERS,
         build_table,
         figures.draw_comparisons,
-        {**DDOF, 'n_frames': SCAN_FRAMES, 'kind': kinds[0], 'scan': None},
-        partial(scan_forms, kinds=kinds),
-        size,
+        MAKERS,
+        paper=paper,
+        options={**DDOF, 'n_frames': SCAN_FRAMES, 'kind': kinds[0], 'scan': None},
+        forms=partial(scan_forms, kinds=kinds),
+        size=size,
     )
 
 
@@ -203,11 +200,11 @@ FIGURES = (
         'S9',
         'Error over spread by data size',
         'F7 for ensembles trained on N configurations.',
-        'no useful relation at any N',
-        MAKERS,
         build_sizes,
         figures.draw_scatter_panels,
-        DDOF,
+        MAKERS,
+        paper='no useful relation at any N',
+        options=DDOF,
         size=(8.4, 6.0),
     ),
     Figure(
@@ -215,11 +212,11 @@ FIGURES = (
         "Correlation of the members' errors",
         'Correlation of the error vectors of every pair of members on the same held-out frames, '
         'within one ensemble and, where there are several, across them.',
-        '0.85 ± 0.04 within, 0.88 ± 0.05 across 8 ensembles',
-        'enne.audit; enne.scan for several ensembles',
         build_correlations,
         figures.draw_pair_correlations,
-        {'n_frames': SCAN_FRAMES, 'of': 'force'},
-        lambda _: [{}, {'of': 'energy'}],
+        'enne.audit; enne.scan for several ensembles',
+        paper='0.85 ± 0.04 within, 0.88 ± 0.05 across 8 ensembles',
+        options={'n_frames': SCAN_FRAMES, 'of': 'force'},
+        forms=lambda _: [{}, {'of': 'energy'}],
     ),
 )

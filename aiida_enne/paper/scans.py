@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-from aiida import orm
 
 from aiida_enne import provenance
-from aiida_enne.paper.material import Material, force_errors, fresh, missing, thin
 from aiida_enne.provenance import Ensemble, Member, Rows, Scan
+from aiida_enne.provenance.material import Material, force_errors, missing
+from aiida_enne.provenance.rows import fresh, thin
 from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.scans import Row, row
 
 MAKERS = 'enne.scan'
@@ -54,7 +54,7 @@ def point_ensembles(scan: Scan) -> dict[str, Ensemble]:
 
 
 def scan_rows(
-    material: Material, scan: Scan, is_wanted: Callable[[str], bool]
+    material: Material, scan: Scan, is_wanted: Callable[[str, Domain], bool]
 ) -> dict[str, list[Rows]]:
     """Return what the members of every point say about the same held-out frames, by point.
 
@@ -68,12 +68,11 @@ def scan_rows(
     asked = [
         datasets[digest]
         for digest in sorted(set(scan.roles.values()))
-        if digest in datasets and any(map(is_wanted, datasets[digest].domains))
+        if digest in datasets and any(is_wanted(*pair) for pair in datasets[digest].kinds.items())
     ]
-    nodes: dict[str, Any] = {dataset.uuid: orm.load_node(dataset.uuid) for dataset in asked}
     answers = {
         dataset.uuid: {
-            label: provenance.gather_rows(one, nodes[dataset.uuid])
+            label: material.read(one, dataset)
             for label, one in ensembles.items()
             if has_predicted(one, dataset.sha256)
         }
@@ -109,7 +108,7 @@ def scan_force_errors(
     trained = material.training_domains
     found = {
         label: thin(provenance.join_rows(parts), n_frames)
-        for label, parts in scan_rows(material, scan, lambda domain: domain in trained).items()
+        for label, parts in scan_rows(material, scan, lambda domain, _: domain in trained).items()
     }
     if not found:
         raise missing('predictions of held-out frames by the members of the scan', MAKERS)
@@ -146,7 +145,7 @@ def scan_sources(material: Material, scan: Scan) -> dict[str, str]:
 
 
 def _held_out(
-    parts: Sequence[Rows], refused: set[bytes], is_wanted: Callable[[str], bool]
+    parts: Sequence[Rows], refused: set[bytes], is_wanted: Callable[[str, Domain], bool]
 ) -> Integers:
     """Return the indices of the wanted frames that all points predicted and none may refuse."""
     if not parts:
@@ -155,6 +154,6 @@ def _held_out(
     for part in parts[1:]:
         shared = np.intersect1d(shared, part.indices)
     rows = parts[0].select(np.flatnonzero(np.isin(parts[0].indices, shared)))
-    wanted = [i for i, d in enumerate(rows.configurations.domains.tolist()) if is_wanted(d)]
-    rows = rows.select(wanted)
+    names = [n for n, kind in rows.configurations.kinds.items() if is_wanted(n, kind)]
+    rows = rows.select(np.flatnonzero(np.isin(rows.configurations.domains, names)))
     return rows.indices[fresh(rows.configurations, refused)]

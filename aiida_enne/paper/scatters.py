@@ -2,58 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from aiida_enne.paper.crystals import COMMON_ZERO, OWN_ZERO, ZERO, check_zero
-from aiida_enne.paper.figure import DDOF, Figure, Result
 from aiida_enne.paper.formations import study_formations
-from aiida_enne.paper.material import Material, missing
+from aiida_enne.provenance.material import Material, missing
+from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
-from aiida_enne.science.properties.scatter import Scatter, flags, join, of_energies, of_formations
-from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.properties.scatter import (
+    Scatter,
+    flags,
+    join,
+    of_audit,
+    of_energies,
+    of_formations,
+)
+from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
+from aiida_enne.science.uncertainty.ensemble import SizeCurve
 from aiida_enne.science.uncertainty.growth import Growth, grow
+from aiida_enne.science.uncertainty.options import AuditOptions
 
 MEV = 1000.0
 MAKERS = 'enne.audit, enne.study'
+SCALES = ('linear', 'log')
 #: Zeros of energy that a report shows of every cone with crystals.
 BOTH: tuple[dict[str, Any], ...] = ({}, {'zero': OWN_ZERO})
 
 
 def find_offsets(material: Material, zero: str) -> Offsets | None:
-    """Return each one's own zero on cubic diamond if that is the choice.
+    """Return each one's own zero on the domain of `zero_domain` if that is the choice.
 
     Raises:
-        Missing: If it is and there is no cubic diamond.
+        Missing: If it is and there is no such domain.
     """
     check_zero(zero)
     if zero == COMMON_ZERO:
         return None
-    rows = material.rows
-    if ZERO not in rows.configurations.domains:
+    domain = zero_domain(material)
+    if domain is None:
         raise missing(f'E(V) of {ZERO}, to take own zeros from', 'enne.eos')
-    return reference_offset(rows.configurations, rows.energies, ZERO)
+    rows = material.rows
+    return reference_offset(rows.configurations, rows.energies, domain)
+
+
+def zero_domain(material: Material) -> str | None:
+    """Return where own zeros are taken: cubic diamond, else that of a stored audit, if any."""
+    kinds = material.rows.configurations.kinds
+    phases = [name for name, kind in kinds.items() if kind == Domain('phase', ZERO)]
+    audits = [material.audit(label).parameters.get('aligned_domain') for label in material.audits()]
+    return next((name for name in [*phases, *audits] if name in kinds), None)
 
 
 def study_scatter(material: Material, ddof: int, zero: str = COMMON_ZERO) -> Scatter:
     """Return σ and ε of the energy per atom of every row, in their order."""
+    rows, offsets = material.rows, find_offsets(material, zero)
+    if offsets is None:
+        return material.scatter(ddof)
+    return material.once(
+        ('scatter', ddof, zero),
+        lambda: of_energies(rows.configurations, rows.energies, ddof=ddof, offsets=offsets),
+    )
 
-    def make() -> Scatter:
-        rows, offsets = material.rows, find_offsets(material, zero)
-        return of_energies(rows.configurations, rows.energies, ddof=ddof, offsets=offsets)
 
-    return material.once(('scatter', ddof, zero), make)
+def build_every(
+    material: Material, *, ddof: int, zero: str, scale: str, dataset: str | None
+) -> Result:
+    """Return σ and ε of every configuration or, of one dataset, those of its stored audit."""
+    if dataset is None:
+        scatter, rows = study_scatter(material, ddof, zero), material.rows
+        sources, title = material.sources(rows), _zero(material, zero)
+    else:
+        check_zero(zero)
+        audit = material.audit(dataset)
+        scatter = of_audit(audit, aligned=zero == OWN_ZERO)
+        sources = {'statistics': material.record.statistics[dataset].uuid}
+        title = f'{dataset}, {audit.width_label}'
+    return Result(_content(material, scatter, scale), _agreement(scatter), sources, title)
+
+
+def every_form(material: Material) -> list[dict[str, str]]:
+    """Return raw energies, own zeros if there are any, and audits of other estimators."""
+    found: list[dict[str, str]] = [{}]
+    if zero_domain(material) is not None:
+        found.append({'zero': OWN_ZERO})
+    others = [one for one in material.audits() if 'estimator' in material.audit(one).parameters]
+    return found + [{'dataset': label} for label in others]
 
 
 def build_cone(
-    material: Material, *, ddof: int, zero: str, families: Sequence[str], formations: bool
+    material: Material,
+    *,
+    ddof: int,
+    zero: str,
+    scale: str,
+    families: Sequence[str] = (),
+    formations: bool = False,
 ) -> Result:
     """Return σ and ε of liquids and of other families, perhaps with formation energies."""
     rows, trained = material.rows, material.training_domains
-    kinds = {name: parse(name) for name in np.unique(rows.configurations.domains).tolist()}
+    kinds = rows.configurations.kinds
+    if 'phase' in families:
+        material.pick(lambda one: one.family == 'phase', 'crystal phases', 'enne.eos')
     # what was trained on is the liquid of this study, whatever it is called
     liquids = [n for n, kind in kinds.items() if kind.family == 'liquid' or n in trained]
     names = liquids + [n for n, kind in kinds.items() if kind.family in families]
@@ -64,36 +118,31 @@ def build_cone(
     scatter = study_scatter(material, ddof, zero).select(chosen)
     measured = _measured(scatter, liquids)
     if formations:
-        found = {
-            domain: (role, one)
-            for domain, (role, one) in study_formations(material, ddof).items()
-            if not parse(domain).own
-        }
+        found = [pair for pair in study_formations(material, ddof).values() if not pair[1].kind.own]
         if not found:
             raise missing('relaxation paths of defects or surfaces', 'enne.defect or enne.surface')
-        for role, _ in found.values():
+        for role, _ in found:
             sources |= material.sources(material.dataset_rows(role))
-        paths = of_formations([one for _, one in found.values()])
+        paths = of_formations([one for _, one in found])
         measured += f'; of defects and surfaces |ε| up to {np.abs(paths.error).max():.2f} eV'
         scatter = join([scatter, paths])
-    title = 'raw' if zero == COMMON_ZERO else f'own zeros in {ZERO}'
-    return Result(scatter, measured, sources, title)
+    return Result(_content(material, scatter, scale), measured, sources, _zero(material, zero))
 
 
-def build_liquids(material: Material, **options: Any) -> Result:
-    """Return F7a: held-out liquids, trained on or not."""
-    return build_cone(material, families=(), formations=False, **options)
+def _content(material: Material, scatter: Scatter, scale: str) -> dict[str, Any]:
+    if scale not in SCALES:
+        raise ValueError(f'`scale` must be one of {list(SCALES)}, got {scale!r}')
+    return {'scatter': scatter, 'log': scale == 'log', 'palette': material.palette}
 
 
-def build_crystals(material: Material, **options: Any) -> Result:
-    """Return F7b: liquids and all points of the equations of state."""
-    material.pick(lambda one: one.family == 'phase', 'crystal phases', 'enne.eos')
-    return build_cone(material, families=('phase',), formations=False, **options)
+def _zero(material: Material, zero: str) -> str:
+    return 'raw' if zero == COMMON_ZERO else f'own zeros in {zero_domain(material)}'
 
 
-def build_all(material: Material, **options: Any) -> Result:
-    """Return F7c: liquids, crystals, and formation energies of defects and surfaces."""
-    return build_cone(material, families=('phase',), formations=True, **options)
+def _agreement(scatter: Scatter) -> str:
+    known = scatter.spread > 0
+    inside = float((np.abs(scatter.error[known]) <= scatter.spread[known]).mean())
+    return f'|ε| ≤ σ at {inside:.0%} of {known.sum()} points' if known.any() else ''
 
 
 def build_flags(material: Material, *, ddof: int) -> Result:
@@ -111,46 +160,61 @@ def build_flags(material: Material, *, ddof: int) -> Result:
     )
     measured = f'all of {len(wholly)} of {len(shares)} other domains is flagged; {accurate:.0f} of '
     measured += f'{flagged:.0f} flagged err no more than the training domains'
-    content = {'scatter': scatter, 'training_domains': trained}
+    content = {'scatter': scatter, 'training_domains': trained, 'palette': material.palette}
     return Result(content, measured, material.sources(material.rows))
 
 
-def draw_flagged(content: Mapping[str, Any], axes: Any) -> Any:
-    """Draw what `build_flags` returned."""
-    return figures.draw_flags(
-        content['scatter'], axes, training_domains=content['training_domains']
-    )
+def study_growth(material: Material, ddof: int) -> tuple[Growth, dict[str, str]]:
+    """Return σ over the number of members, and the domain of each system.
 
+    Systems are energies per atom by domain, and formation energies.
+    """
 
-def study_growth(material: Material, ddof: int) -> Growth:
-    """Return σ over the number of members: energies per atom by domain, formation energies."""
-
-    def make() -> Growth:
+    def make() -> tuple[Growth, dict[str, str]]:
         rows = material.rows
         per_atom = rows.energies / rows.configurations.n_atoms
-        names = np.unique(rows.configurations.domains).tolist()
-        shown = [name for name in names if parse(name).family in ('liquid', 'phase', 'other')]
+        kinds = rows.configurations.kinds.items()
+        shown = [name for name, kind in kinds if kind.family in ('liquid', 'phase', 'other')]
         systems = {name: per_atom[:, rows.configurations.domains == name] for name in shown}
+        domains = {}
         for domain, (_, one) in study_formations(material, ddof).items():
-            if not parse(domain).own:
+            if not one.kind.own:
                 systems[f'{domain}, {one.symbol}'] = one.members
+                domains[f'{domain}, {one.symbol}'] = domain
         if not systems:
             raise missing('liquids, phases, defects or surfaces', 'enne.study')
-        return grow(systems, ddof=ddof)
+        return grow(systems, ddof=ddof), domains
 
     return material.once(('growth', ddof), make)
 
 
-def build_growth(material: Material, *, ddof: int) -> Result:
+def force_growth(material: Material, ddof: int) -> Growth:
+    """Return σ over the number of members of the force components of every domain."""
+    options = AuditOptions(ddof=ddof, n_bootstrap=0)
+    arrays = material.audit_rows(material.rows, options).arrays
+    names, sizes = arrays['domain_names'].tolist(), arrays['spread_sizes']
+    pairs = zip(arrays['force_spread_by_size'], arrays['force_spread_by_size_std'], strict=True)
+    curves = [SizeCurve(sizes, *pair) for pair in pairs]
+    return Growth(dict(zip(names, curves, strict=True)), arrays['spread_null'], ddof)
+
+
+def build_growth(material: Material, *, ddof: int, of: str) -> Result:
     """Return σ(M) of every system."""
-    found = study_growth(material, ddof)
+    if of not in ('energy', 'force'):
+        raise ValueError(f"`of` must be 'energy' or 'force', got {of!r}")
+    is_force = of == 'force'
+    found, domains = (
+        (force_growth(material, ddof), {}) if is_force else study_growth(material, ddof)
+    )
     ratios = [ratio for name in found.curves if (ratio := found.ratio(name)) is not None]
     measured = ''
     if ratios and found.expected_ratio is not None:
         size = len(material.record.ensemble.members)
         measured = f'σ({size})/σ(4) = {min(ratios):.2f} to {max(ratios):.2f}; independent members: '
         measured += f'{found.expected_ratio:.2f}'
-    return Result(found, measured, material.sources(material.rows))
+    content = {'growth': found, 'domains': domains, 'palette': material.palette}
+    title = 'force components' if is_force else ''
+    return Result(content, measured, material.sources(material.rows), title)
 
 
 def _measured(scatter: Scatter, liquids: Sequence[str]) -> str:
@@ -168,48 +232,61 @@ def _measured(scatter: Scatter, liquids: Sequence[str]) -> str:
 
 FIGURES = (
     Figure(
+        'F7',
+        'Error over spread: every energy per atom',
+        'Spread and error of every configuration that was not trained on, whatever its domain; in '
+        'the shaded cone the ensemble would be honest.',
+        build_every,
+        figures.draw_scatter,
+        MAKERS,
+        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'log', 'dataset': None},
+        forms=every_form,
+        size=(7.4, 4.6),
+    ),
+    Figure(
         'F7a',
         'Error over spread: liquids',
         'σ and ε of the energy of every held-out liquid configuration.',
-        'max σ about 2 meV/atom',
-        MAKERS,
-        build_liquids,
+        build_cone,
         figures.draw_scatter,
-        {**DDOF, 'zero': COMMON_ZERO},
+        MAKERS,
+        paper='max σ about 2 meV/atom',
+        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'linear'},
     ),
     Figure(
         'F7b',
         'Error over spread: liquids and crystals',
         'The same with all points of the equations of state; crosses mark the lowest energy of '
         'each phase by the ensemble.',
-        '|ε| up to 5 σ in the bulk',
-        MAKERS,
-        build_crystals,
+        partial(build_cone, families=('phase',)),
         figures.draw_scatter,
-        {**DDOF, 'zero': COMMON_ZERO},
-        lambda _: BOTH,
+        MAKERS,
+        paper='|ε| up to 5 σ in the bulk',
+        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'linear'},
+        forms=lambda _: BOTH,
     ),
     Figure(
         'F7c',
         'Error over spread: everything',
         'The same with formation energies of defects (eV) and surface energies (eV per surface '
         'atom), every step of the relaxation.',
-        '',
-        MAKERS,
-        build_all,
+        partial(build_cone, families=('phase',), formations=True),
         figures.draw_scatter,
-        {**DDOF, 'zero': COMMON_ZERO},
+        MAKERS,
+        paper='',
+        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'linear'},
     ),
     Figure(
         'S3',
         'Spread over the number of members',
         'σ(M) of every system, averaged over random subsets of the members, beside what '
         'independent members would have.',
-        'σ(30)/σ(4) = 2 to 2.5, plateau at M about 30',
-        MAKERS,
         build_growth,
         figures.draw_spread_growth,
-        DDOF,
+        MAKERS,
+        paper='σ(30)/σ(4) = 2 to 2.5, plateau at M about 30',
+        options={**DDOF, 'of': 'energy'},
+        forms=lambda _: [{}, {'of': 'force'}],
         size=(7.8, 5.0),
     ),
     Figure(
@@ -217,11 +294,11 @@ FIGURES = (
         'The threshold rule',
         'What is flagged by "σ above the largest of the liquids trained on", and how large its '
         'error is.',
-        'flags all solids, accurate or not',
-        MAKERS,
         build_flags,
-        draw_flagged,
-        DDOF,
+        figures.draw_flags,
+        MAKERS,
+        paper='flags all solids, accurate or not',
+        options=DDOF,
         size=(7.4, 5.0),
     ),
 )

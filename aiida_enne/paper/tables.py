@@ -8,8 +8,9 @@ import numpy as np
 
 from aiida_enne.paper.crystals import phase_curves, phase_fits
 from aiida_enne.paper.formations import study_formations
-from aiida_enne.paper.material import Material, Missing
+from aiida_enne.provenance.material import Material, Missing
 from aiida_enne.report.tables import Table, percent, shown
+from aiida_enne.science.figures.palette import natural
 from aiida_enne.science.properties.eos import FORMS, Summary
 from aiida_enne.science.properties.ranking import rank
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
@@ -19,13 +20,13 @@ MEV = 1000.0
 CLOSE = 0.1
 
 
-def of_paper(material: Material, ddof: int = PAPER_DDOF) -> list[Table]:
+def of_paper(material: Material) -> list[Table]:
     """Return the tables for which there are data."""
     makers: tuple[Callable[[Material, int], Iterator[Table]], ...] = (_fits, _order, _formations)
     found: list[Table] = []
     for make in makers:
         try:
-            found += make(material, ddof)
+            found += make(material, PAPER_DDOF)
         except Missing:
             continue
     return found
@@ -72,7 +73,8 @@ def _order(material: Material, _: int) -> Iterator[Table]:
 
 def _formations(material: Material, ddof: int) -> Iterator[Table]:
     rows = []
-    for domain, (_, one) in sorted(study_formations(material, ddof).items()):
+    found = study_formations(material, ddof)
+    for domain, (_, one) in sorted(found.items(), key=lambda pair: natural(pair[0])):
         known = bool(np.isfinite(one.reference[-1]))
         rows.append(
             [

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from aiida_enne import provenance
 from aiida_enne.paper.claims import Evidence, Verdict, judge
 from aiida_enne.paper.crystals import ZERO, phase_curves, phase_fits
 from aiida_enne.paper.formations import study_formations
-from aiida_enne.paper.material import N_FRAMES, Material, Missing, thin
 from aiida_enne.paper.scanned import SCAN_FRAMES, build_correlations, size_scatters
 from aiida_enne.paper.scans import find_scan, scan_table
 from aiida_enne.paper.scatters import study_growth, study_scatter
+from aiida_enne.provenance.material import Material, Missing
 from aiida_enne.report.tables import Table
-from aiida_enne.science.properties.curves import shift_at_minimum
+from aiida_enne.science.properties.curves import Curve, shift_at_minimum
 from aiida_enne.science.properties.eos import FORMS
 from aiida_enne.science.properties.paths import volume_path
 from aiida_enne.science.properties.ranking import rank
 from aiida_enne.science.properties.transition import find_transition
-from aiida_enne.science.structures.domains import parse
-from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.scans import Row
@@ -40,12 +38,14 @@ def judge_study(material: Material, ddof: int = PAPER_DDOF) -> list[Verdict]:
 
 def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
     """Return the results that claims are judged by, as far as there are data."""
-    curves = _had(lambda: phase_curves(material)) or {}
+    curves = _had(lambda: _phases(material)) or {}
     diamond = curves.get(ZERO)
-    fits = phase_fits(material, FORMS[0]) if curves else {}
+    fits = _had(lambda: phase_fits(material, FORMS[0])) if curves else {}
+    fits = fits or {}
     both = ZERO in fits and 'beta-tin' in fits
     joined = _had(lambda: study_audit(material, ddof))
     correlations = _had(lambda: build_correlations(material, n_frames=SCAN_FRAMES, of='force'))
+    growth = _had(lambda: study_growth(material, ddof))
     paths = [one for _, one in study_formations(material, ddof).values()]
     return Evidence(
         ddof=ddof,
@@ -55,12 +55,10 @@ def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
         shift=None if diamond is None else shift_at_minimum(diamond, ddof=ddof),
         ranking=rank(curves) if len(curves) > 1 else None,
         path=None if diamond is None else volume_path(diamond, ddof=ddof),
-        formations=[
-            one for one in paths if not parse(one.domain).own and np.isfinite(one.reference).all()
-        ],
+        formations=[one for one in paths if not one.kind.own and np.isfinite(one.reference).all()],
         transition=find_transition(fits[ZERO], fits['beta-tin']) if both else None,
-        growth=_had(lambda: study_growth(material, ddof)),
-        cross=None if correlations is None else correlations.content,
+        growth=None if growth is None else growth[0],
+        cross=None if correlations is None else correlations.content['cross'],
         scans=_scans(material, ddof),
         scatters_by_size=_had(lambda: size_scatters(material, ddof)) or {},
     )
@@ -68,20 +66,14 @@ def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
 
 def study_audit(material: Material, ddof: int) -> Audit:
     """Return the audit of all rows of all datasets, thinned, by domain."""
-
-    def make() -> Audit:
-        rows = thin(material.rows, N_FRAMES)
-        forces = provenance.gather_forces(material.record.ensemble, rows)
-        known = set(rows.configurations.domains.tolist())
-        trained = tuple(d for d in material.training_domains if d in known)
-        options = AuditOptions(ddof=ddof, training_domains=trained)
-        return audit(rows.configurations, rows.energies, forces, options=options)
-
-    return material.once(('audit', ddof), make)
+    known = set(material.rows.configurations.domains.tolist())
+    trained = tuple(d for d in material.training_domains if d in known)
+    return material.audit_rows(material.rows, AuditOptions(ddof=ddof, training_domains=trained))
 
 
-def of_claims(verdicts: list[Verdict]) -> Table:
-    """Return one row per claim."""
+def of_claims(material: Material) -> list[Table]:
+    """Return one table with a row per claim."""
+    verdicts = judge_study(material)
     rows = [
         [
             verdict.claim.figure,
@@ -98,7 +90,28 @@ def of_claims(verdicts: list[Verdict]) -> Table:
     held = sum(verdict.outcome == 'holds' for verdict in decided)
     headers = ['figure', 'claim', 'verdict', 'paper', 'here', 'what was found', 'judged by']
     title = f'{held} of {len(decided)} claims hold here; {len(verdicts) - len(decided)} undecided'
-    return Table(title, headers, rows)
+    return [Table(title, headers, rows, prose=True, numbers={'claims': _numbers(verdicts)})]
+
+
+def _numbers(verdicts: list[Verdict]) -> dict[str, dict[str, Any]]:
+    return {
+        verdict.claim.name: {
+            'text': verdict.claim.text,
+            'paper': verdict.claim.value,
+            'here': verdict.value,
+            'uncertainty': verdict.uncertainty,
+            'outcome': verdict.outcome,
+            'sentence': verdict.sentence,
+            'threshold': verdict.threshold,
+        }
+        for verdict in verdicts
+    }
+
+
+def _phases(material: Material) -> dict[str, Curve]:
+    """Return E(V) of phases: claims are made of nothing else."""
+    material.pick(lambda one: one.family == 'phase', 'crystal phases', 'enne.eos')
+    return phase_curves(material)
 
 
 def _scan(material: Material, kind: str, ddof: int) -> list[Row]:
@@ -111,10 +124,10 @@ def _scans(material: Material, ddof: int) -> dict[str, list[Row]]:
 
 
 def _had(make: Callable[[], R]) -> R | None:
-    """Return what the study has, or None where it has no data for it."""
+    """Return what the study has, or None where it has no data for it or they are refused."""
     try:
         return make()
-    except Missing:
+    except (Missing, ValueError):
         return None
 
 

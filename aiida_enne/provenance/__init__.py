@@ -7,14 +7,11 @@ from aiida_enne.provenance.ensembles import (
     find_histories,
     load_histories,
 )
-from aiida_enne.provenance.predictions import (
-    audit_again,
-    find_predictions,
-    gather,
-    prediction_scalars,
-)
+from aiida_enne.provenance.material import Material, Missing
+from aiida_enne.provenance.predictions import find_predictions, prediction_scalars
 from aiida_enne.provenance.rows import (
     Rows,
+    audit_again,
     frame_keys,
     gather_forces,
     gather_rows,
@@ -41,7 +38,9 @@ __all__ = [
     'SCANS',
     'Dataset',
     'Ensemble',
+    'Material',
     'Member',
+    'Missing',
     'Rows',
     'Scan',
     'Statistics',
@@ -55,7 +54,6 @@ __all__ = [
     'find_study',
     'find_trainings',
     'frame_keys',
-    'gather',
     'gather_forces',
     'gather_rows',
     'join_rows',

@@ -4,14 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiida import orm
-from aiida.common.exceptions import NotExistent
 
-from aiida_enne.calculations.audits import Table, align, tabulate
-from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.provenance.ensembles import Ensemble
-from aiida_enne.science.uncertainty.audit import Audit, audit
-from aiida_enne.science.uncertainty.options import AuditOptions
 
 
 def find_predictions(
@@ -39,44 +34,6 @@ def find_predictions(
     common = set.intersection(*(set(mine) for mine in sizes.values())) if sizes else set()
     known = {member.label: sizes.get(member.weights_sha256, {}) for member in ensemble.members}
     return {label: mine[max(common or mine)] for label, mine in known.items() if mine}
-
-
-def gather(ensemble: Ensemble, dataset: DatasetData) -> Table:
-    """Return the configurations and all members' raw predictions on a dataset.
-
-    Returns:
-        Labelled configurations, energies (M, n) in eV, forces (M, N, 3) in eV/Å.
-
-    Raises:
-        NotExistent: If a member never predicted the dataset.
-    """
-    found = find_predictions(ensemble, dataset.sha256)
-    missing = [member.label for member in ensemble.members if member.label not in found]
-    if missing:
-        raise NotExistent(f'the members {missing} have no prediction on dataset <{dataset.uuid}>')
-    nodes: dict[str, Any] = {label: orm.load_node(uuid) for label, uuid in found.items()}
-    return tabulate(dataset, nodes)
-
-
-def audit_again(
-    ensemble: Ensemble,
-    datasets: Iterable[DatasetData],
-    options: AuditOptions | None = None,
-    alignment: dict[str, Any] | None = None,
-) -> dict[str, Audit]:
-    """Audit stored predictions anew, e.g. with another ddof; nothing is run or stored.
-
-    Returns:
-        The audit by the UUID of the dataset.
-
-    Raises:
-        NotExistent: If a member never predicted one of the datasets.
-        ValueError: If the reference domain of the alignment is not there.
-    """
-    tables = {dataset.uuid: gather(ensemble, dataset) for dataset in datasets}
-    offsets = align(tables, **alignment) if alignment else None
-    chosen = options or AuditOptions()
-    return {uuid: audit(*table, options=chosen, offsets=offsets) for uuid, table in tables.items()}
 
 
 def prediction_scalars(

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.common.exceptions import NotExistent
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from aiida_enne.calculations.audits import align
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.provenance.ensembles import Ensemble
 from aiida_enne.provenance.predictions import find_predictions
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.fields import Floats, Integers, Strings
+from aiida_enne.science.structures.domains import Domain
+from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.options import AuditOptions
+
+#: Frames of each domain whose forces are read, unless another number is chosen.
+N_FRAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,31 @@ def gather_forces(ensemble: Ensemble, rows: Rows) -> Floats:
     return forces
 
 
+def audit_again(
+    ensemble: Ensemble,
+    datasets: Iterable[DatasetData],
+    options: AuditOptions | None = None,
+    alignment: dict[str, Any] | None = None,
+) -> dict[str, Audit]:
+    """Audit stored predictions anew, e.g. with another ddof; nothing is run or stored.
+
+    Returns:
+        The audit by the UUID of the dataset.
+
+    Raises:
+        NotExistent: If a member never predicted one of the datasets.
+        ValueError: If the reference domain of the alignment is not there.
+    """
+    rows = {dataset.uuid: gather_rows(ensemble, dataset) for dataset in datasets}
+    tables = {
+        uuid: (one.configurations, one.energies, gather_forces(ensemble, one))
+        for uuid, one in rows.items()
+    }
+    offsets = align(tables, **alignment) if alignment else None
+    chosen = options or AuditOptions()
+    return {uuid: audit(*table, options=chosen, offsets=offsets) for uuid, table in tables.items()}
+
+
 def frame_keys(configurations: Configurations) -> list[bytes]:
     """Return what makes each frame itself: cell, elements and positions, to the last bit."""
     offsets = configurations.offsets
@@ -134,6 +167,39 @@ def frame_keys(configurations: Configurations) -> list[bytes]:
         )
         keys.append(b'|'.join(np.ascontiguousarray(part).tobytes() for part in parts))
     return keys
+
+
+def mask(configurations: Configurations, is_wanted: Callable[[Domain], bool]) -> NDArray[np.bool_]:
+    """Return which configurations are of the wanted domains, shape (n,)."""
+    wanted = [name for name, kind in configurations.kinds.items() if is_wanted(kind)]
+    chosen: NDArray[np.bool_] = np.isin(configurations.domains, wanted)
+    return chosen
+
+
+def fresh(configurations: Configurations, seen: set[bytes]) -> Integers:
+    """Return the frames that are neither seen before nor twice among these; they are seen now."""
+    chosen = []
+    for index, key in enumerate(frame_keys(configurations)):
+        if key not in seen:
+            seen.add(key)
+            chosen.append(index)
+    return np.array(chosen, dtype=np.int64)
+
+
+def thin(rows: Rows, n_frames: int = N_FRAMES) -> Rows:
+    """Return at most so many frames of each domain, evenly spread over those that there are.
+
+    Raises:
+        ValueError: If the number is less than 1.
+    """
+    if n_frames < 1:
+        raise ValueError(f'`n_frames` must be at least 1, got {n_frames}')
+    chosen: list[int] = []
+    for name in np.unique(rows.configurations.domains).tolist():
+        own = np.flatnonzero(rows.configurations.domains == name)
+        at = np.linspace(0, len(own) - 1, min(n_frames, len(own)))
+        chosen += own[np.round(at).astype(int)].tolist()
+    return rows.select(sorted(chosen))
 
 
 def trained_keys(trainings: Iterable[tuple[str, str]]) -> set[bytes]:

@@ -16,7 +16,7 @@ from aiida_enne.provenance.ensembles import Ensemble, find_ensemble
 from aiida_enne.provenance.links import linked
 from aiida_enne.provenance.statistics import Statistics, find_statistics
 from aiida_enne.provenance.trainings import find_trainings
-from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.structures.domains import Domain, kinds_of
 
 #: What a scan may vary.
 SCANS = ('grid', 'sizes', 'densities', 'features', 'cutoffs', 'subsets')
@@ -32,6 +32,7 @@ class Dataset:
         sha256: Digest of its content: what predictions refer to.
         level_of_theory: What its labels are.
         domains: Number of configurations by domain.
+        kinds: What every domain is.
         predicted: Whether every member of the ensemble predicted it, or a part of it.
     """
 
@@ -40,6 +41,7 @@ class Dataset:
     sha256: str
     level_of_theory: str
     domains: dict[str, int]
+    kinds: dict[str, Domain]
     predicted: bool
 
 
@@ -110,13 +112,15 @@ def find_study(identifier: str | int) -> StudyRecord:
         roles = {uuid: label for label, uuid, _ in inputs}
     datasets: dict[str, Dataset] = {}
     for uuid, attributes in _one_per_content(nodes, roles).items():
-        role = roles.get(uuid) or _unique(infer_role(attributes['domains']), datasets)
+        kinds = kinds_of(attributes['domains'], attributes.get('roles'))
+        role = roles.get(uuid) or _unique(infer_role(kinds.values()), datasets)
         datasets[role] = Dataset(
             role,
             uuid,
             attributes['sha256'],
             attributes['level_of_theory'],
             dict(attributes['domains']),
+            kinds,
             attributes['sha256'] in predicted,
         )
     try:
@@ -179,16 +183,15 @@ def find_scans(process: orm.Node, datasets: Iterable[str]) -> dict[str, Scan]:
     return found
 
 
-def infer_role(domains: Iterable[str]) -> str:
-    """Return what a dataset is, from its domains: `liquid`, `eos_diamond` or `defect_vacancy_3`.
+def infer_role(kinds: Iterable[Domain]) -> str:
+    """Return what a dataset of domains is: `liquid`, `eos_diamond` or `defect_vacancy_3`.
 
     A dataset of several kinds of systems is `mixed`.
     """
-    parsed = [parse(domain) for domain in domains]
     # the perfect crystal stands beside a defect or a slab as what its energy refers to
     subjects = {
         (one.own, one.family, one.name, one.repeats, one.layers)
-        for one in parsed
+        for one in kinds
         if one.family != 'bulk'
     }
     families = {(own, family) for own, family, *_ in subjects}

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 def figure(name: str, ensemble: Any, axes: Axes | None = None, **options: Any) -> Axes:
-    """Draw a figure of the paper from the database; no job is run.
+    """Draw a figure from the database; no job is run.
 
     In a notebook, `figure('F4', pk).figure` as the last line of a cell shows it.
 
     Args:
-        name: As in the paper: 'F1' to 'F7c', 'S1' to 'S10', 'Disc'.
+        name: Of any registered figure: 'coverage', 'F4', 'S10' …; `aiida-enne figure --list`.
         ensemble: Node, PK or UUID of a study, a training, an audit or a demo.
         axes: Where to draw; new ones by default.
         **options: Choices of this figure, e.g. `ddof=1`; `aiida-enne figure --list` shows them.
@@ -24,13 +24,14 @@ def figure(name: str, ensemble: Any, axes: Axes | None = None, **options: Any) -
         NotExistent: If there is no such work chain or it knows no models.
         ValueError: If there is no such figure or option, or a value cannot be used.
     """
-    from aiida_enne.paper import Material, find_figure
+    from aiida_enne.provenance import Material
+    from aiida_enne.report.figures import find_figure
     from aiida_enne.science.figures import new_axes
 
     found = find_figure(name)
     chosen = found.choose(options)
     result = found.build(Material.of(getattr(ensemble, 'uuid', ensemble)), **chosen)
-    return found.draw(result.content, new_axes(*found.size) if axes is None else axes)
+    return found.draw(axes=new_axes(*found.size) if axes is None else axes, **result.content)
 
 
 __all__ = ['figure']

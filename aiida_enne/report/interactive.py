@@ -16,12 +16,13 @@ from ase.geometry import wrap_positions
 from aiida_enne.provenance import Rows
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Integers, Strings
+from aiida_enne.science.figures.palette import ALONE, Palette
 from aiida_enne.science.properties.scatter import Scatter
 
 #: Structures in a map unless another number is chosen: about half a megabyte of liquids.
 LIMIT = 300
 #: More domains than this are told apart by their families: a map has few symbols.
-MAX_SYMBOLS = 8
+MAX_SYMBOLS = 9
 MEV = 1000.0
 #: The package whose viewer is written into the page.
 VIEWER, EXTRA = 'chemiscope', "pip install 'aiida-enne[report]'"
@@ -54,13 +55,16 @@ def is_available() -> bool:
     return find_spec(VIEWER) is not None
 
 
-def build_map(rows: Rows, scatter: Scatter, limit: int = LIMIT) -> Map | None:
+def build_map(
+    rows: Rows, scatter: Scatter, limit: int = LIMIT, palette: Palette = ALONE
+) -> Map | None:
     """Return the map of configurations, or None if none has a place on it.
 
     Args:
         rows: n configurations and where they are from.
         scatter: Their σ and ε in eV/atom, in the same order.
         limit: Largest number of structures; if there are more, a subset stands for them.
+        palette: How domains look: the viewer gives its symbols in the order of their appearance.
 
     Raises:
         ModuleNotFoundError: If the viewer is not installed.
@@ -74,6 +78,8 @@ def build_map(rows: Rows, scatter: Scatter, limit: int = LIMIT) -> Map | None:
     if not len(defined):
         return None
     chosen = defined[stratify(scatter.domain[defined], scatter.spread[defined], limit)]
+    places = {n: i for i, n in enumerate(palette.extended(scatter.domain.tolist()).domains)}
+    chosen = np.array(sorted(chosen, key=lambda i: (places[str(scatter.domain[i])], i)))
     shown = rows.select(chosen)
     spread, error = MEV * scatter.spread[chosen], MEV * scatter.error[chosen]
     names = scatter.domain if len(set(scatter.domain.tolist())) <= MAX_SYMBOLS else scatter.families

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from aiida_enne.report.collect import Section, Study
+from aiida_enne.provenance import Ensemble
+from aiida_enne.provenance.labels import Labelling
+from aiida_enne.science.figures import Palette
+from aiida_enne.science.figures.palette import TRAINED
+from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.findings import number
 
 MEV = 1000.0
@@ -13,24 +18,35 @@ MEV = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: title, headers and rows, all of them text."""
+    """One table, all of it text.
+
+    Attributes:
+        title: What it shows.
+        headers: Of the columns, with units.
+        rows: Of as many cells.
+        prose: Whether its cells hold sentences.
+        numbers: What stands for it among the numbers of a report, by name; if empty, its rows do.
+    """
 
     title: str
     headers: list[str]
     rows: list[list[str]]
+    prose: bool = False
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
-def of_section(section: Section) -> list[Table]:
+def of_audit(audit: Audit, palette: Palette) -> list[Table]:
     """Return error and spread, and their agreement, by domain."""
     kinds = [('energy', 'Energies per atom, raw', 'meV/atom', MEV)]
-    if 'aligned_spread' in section.audit.arrays:
-        zero = section.audit.parameters['aligned_domain']
+    if 'aligned_spread' in audit.arrays:
+        zero = audit.parameters['aligned_domain']
         kinds.append(('aligned', f'Energies per atom, own zeros on {zero}', 'meV/atom', MEV))
     kinds.append(('force', 'Force components', 'eV/Å', 1.0))
-    return [_table(section, prefix, title, unit, f) for prefix, title, unit, f in kinds]
+    palette = palette.extended(audit.domains)
+    return [_table(audit, palette, *kind) for kind in kinds]
 
 
-def of_failed_labels(section: Section) -> Table | None:
+def of_failed_labels(labellings: Sequence[Labelling]) -> Table | None:
     """Return one row per configuration that failed at the reference; None without any."""
     rows = [
         [
@@ -39,17 +55,17 @@ def of_failed_labels(section: Section) -> Table | None:
             str(failure['message']),
             labelling.uuid,
         ]
-        for labelling in section.labellings
+        for labelling in labellings
         for failure in labelling.failures
     ]
     if not rows:
         return None
-    asked = sum(labelling.n_configurations for labelling in section.labellings)
-    headers = ['configuration', 'domain', 'why', 'told by']
+    asked = sum(labelling.n_configurations for labelling in labellings)
+    headers = ['configuration', 'domain', 'why', 'source node']
     return Table(f'{len(rows)} of {asked} configurations failed at the reference', headers, rows)
 
 
-def of_members(study: Study) -> Table:
+def of_members(ensemble: Ensemble) -> Table:
     """Return one row per member: what it is and where it lies."""
     rows = [
         [
@@ -60,14 +76,16 @@ def of_members(study: Study) -> Table:
             member.weights_sha256[:12],
             member.uuid,
         ]
-        for member in study.ensemble.members
+        for member in ensemble.members
     ]
     headers = ['seed', 'epochs', 'best epoch', 'finished', 'weights (SHA-256)', 'model node']
     return Table(f'{len(rows)} members', headers, rows)
 
 
-def _table(section: Section, prefix: str, title: str, unit: str, factor: float) -> Table:
-    symbol = section.audit.width_label.partition(' (')[0]
+def _table(
+    audit: Audit, palette: Palette, prefix: str, title: str, unit: str, factor: float
+) -> Table:
+    symbol = audit.width_label.partition(' (')[0]
     headers = [
         'domain',
         'configurations',
@@ -76,25 +94,27 @@ def _table(section: Section, prefix: str, title: str, unit: str, factor: float) 
         f'MAE ({unit})',
         f'RMSE ({unit})',
         f'bias ({unit})',
-        f'mean {section.audit.width_label} ({unit})',
+        f'mean {audit.width_label} ({unit})',
         f'max {symbol} ({unit})',
         f'RMSE/{symbol}',
         f'|ε| ≤ {symbol}',
         'expected',
         'correlation of members',
     ]
-    rows = [_row(name, scalars, prefix, factor) for name, scalars in section.audit.domains.items()]
+    rows = [
+        [name + TRAINED * (name in palette.trained), *_row(audit.domains[name], prefix, factor)]
+        for name in palette.sorted(audit.domains)
+    ]
     return Table(title, headers, rows)
 
 
-def _row(name: str, scalars: dict[str, Any], prefix: str, factor: float) -> list[str]:
+def _row(scalars: dict[str, Any], prefix: str, factor: float) -> list[str]:
     def get(key: str, scale: float = 1.0) -> str:
         return shown(scalars.get(f'{prefix}_{key}'), scale)
 
     samples = scalars['n_force_components' if prefix == 'force' else 'n_configurations']
     rmse = get('rmse', factor) + interval(scalars, f'{prefix}_rmse', factor)
     return [
-        name,
         str(scalars['n_configurations']),
         str(samples),
         str(scalars['n_blocks']),

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.axes import Axes
 
 from aiida_enne import __version__
-from aiida_enne.paper.collect import Absence, Paper, collect_paper, paper_numbers
-from aiida_enne.paper.material import Material
-from aiida_enne.report import catalogue, tables
-from aiida_enne.report.collect import Section, Study, collect, scalars
+from aiida_enne.report import tables
+from aiida_enne.report.collect import (
+    Absence,
+    Form,
+    Report,
+    attempt,
+    collect,
+    figure_numbers,
+    scalars,
+)
 from aiida_enne.report.interactive import LIMIT
 from aiida_enne.report.pictures import Picture, write_picture
-
-#: Datasets of which each is shown in detail; the figures of the paper sum up more of them.
-MAX_DETAILED = 4
+from aiida_enne.science.figures import Palette
+from aiida_enne.science.figures.palette import MARKERS, TRAINED
 
 
 def report_on(
@@ -28,7 +34,7 @@ def report_on(
     *,
     map_limit: int = LIMIT,
     progress: Callable[[str], None] = lambda _: None,
-) -> tuple[Path, Study, Paper]:
+) -> tuple[Path, Report]:
     """Gather and write the report of a study, or of any work chain that knows an ensemble.
 
     Args:
@@ -43,54 +49,48 @@ def report_on(
     Raises:
         NotExistent: If there is no such work chain, or there is nothing to report of it.
     """
-    study = collect(identifier)
-    paper = collect_paper(Material.of(identifier), map_limit=map_limit)
-    return write_report(study, folder, progress, paper), study, paper
+    report = collect(identifier, map_limit=map_limit)
+    return write_report(report, folder, progress), report
 
 
 def write_report(
-    study: Study,
-    folder: Path,
-    progress: Callable[[str], None] = lambda _: None,
-    paper: Paper | None = None,
+    report: Report, folder: Path, progress: Callable[[str], None] = lambda _: None
 ) -> Path:
     """Write everything into a folder and return the path of the page.
 
     Args:
-        study: What is reported.
+        report: What is shown.
         folder: Made if it is not there; files of an older report are replaced.
         progress: Called with the name of every figure before it is drawn.
-        paper: What the study says to the paper, where it says something.
     """
     (folder / 'figures').mkdir(parents=True, exist_ok=True)
+    _write_numbers(folder / 'numbers.json', scalars(report))
+    _write_numbers(folder / 'paper.json', figure_numbers(report))
+    absences = list(report.absences)
+    drawn = [(form, _draw(form, folder, absences, progress)) for form in report.forms]
     sections = [
         (
             section,
-            [*tables.of_section(section), *filter(None, [tables.of_failed_labels(section)])],
-            _pictures(section, study, folder, progress),
+            [
+                *tables.of_audit(section.audit, report.material.palette),
+                *filter(None, [tables.of_failed_labels(section.labellings)]),
+            ],
+            _pictures(drawn, partial(_is_of, section.label)),
         )
-        for section in study.sections
+        for section in report.sections
     ]
-    training = (
-        list(_draw([catalogue.of_training(study)], '', folder, progress)) if study.histories else []
-    )
-    _write_numbers(folder / 'numbers.json', scalars(study))
-    drawn: list[Picture] = []
-    absences: list[Absence] = []
-    if paper is not None:
-        drawn, absences = _paper_pictures(paper, folder, progress)
-        _write_numbers(folder / 'paper.json', paper_numbers(paper))
     page = (
         environment()
         .get_template('page.html')
         .render(
-            study=study,
+            report=report,
+            record=report.material.record,
             sections=sections,
-            training=training,
-            members=tables.of_members(study),
-            paper=paper,
-            drawn=drawn,
+            pictures=_pictures(drawn, _is_of_all),
+            training=_pictures(drawn, lambda form: form.figure.needs == 'histories'),
+            members=tables.of_members(report.material.record.ensemble),
             absences=absences,
+            swatches=_swatches(report.material.palette),
             version=__version__,
         )
     )
@@ -99,53 +99,55 @@ def write_report(
     return path
 
 
+def _is_of(label: str, form: Form) -> bool:
+    return bool(form.options.get('dataset') == label)
+
+
+def _is_of_all(form: Form) -> bool:
+    """Return whether a form stands among those of the whole study."""
+    return form.figure.needs != 'histories' and not form.options.get('dataset')
+
+
 def _pictures(
-    section: Section, study: Study, folder: Path, progress: Callable[[str], None]
+    drawn: list[tuple[Form, Picture | None]], is_wanted: Callable[[Form], bool]
 ) -> list[Picture]:
-    prefix = f'{section.label}_' if len(study.sections) > 1 else ''
-    entries = catalogue.of_section(section, brief=len(study.sections) > MAX_DETAILED)
-    return list(_draw(entries, prefix, folder, progress))
+    return [picture for form, picture in drawn if picture is not None and is_wanted(form)]
 
 
 def _draw(
-    entries: Iterable[catalogue.Entry], prefix: str, folder: Path, progress: Callable[[str], None]
-) -> Iterable[Picture]:
-    for entry in entries:
-        name = prefix + entry.name
-        progress(name)
-        png, files = write_picture(name, entry.draw, entry.size, folder)
-        yield Picture(name, entry.caption, png, files)
+    form: Form, folder: Path, absences: list[Absence], progress: Callable[[str], None]
+) -> Picture | None:
+    """Draw a figure; what refuses to be drawn joins what is absent."""
+    progress(form.name)
+    figure, result = form.figure, form.result
+    draw = partial(write_picture, form.name, partial(_on, form), figure.size, folder)
+    written = attempt(draw, figure.name, absences, figure.title)
+    if written is None:
+        return None
+    png, files = written
+    title = f'{figure.name}. {figure.title}{f": {result.title}" if result.title else ""}.'
+    return Picture(
+        form.name,
+        figure.caption,
+        png,
+        files,
+        title,
+        result.measured,
+        figure.paper,
+        result.sources,
+    )
 
 
-def _paper_pictures(
-    paper: Paper, folder: Path, progress: Callable[[str], None]
-) -> tuple[list[Picture], list[Absence]]:
-    """Draw the figures of the paper; what refuses to be drawn joins what is absent."""
-    drawn, absences = [], list(paper.absences)
-    for form in paper.forms:
-        progress(form.name)
-        figure, result = form.figure, form.result
-        try:
-            png, files = write_picture(
-                form.name, partial(figure.draw, result.content), figure.size, folder
-            )
-        except ValueError as exception:
-            absences.append(Absence(figure.name, figure.title, str(exception)))
-            continue
-        title = f'{figure.name}. {figure.title}{f": {result.title}" if result.title else ""}.'
-        drawn.append(
-            Picture(
-                form.name,
-                figure.caption,
-                png,
-                files,
-                title,
-                result.measured,
-                figure.paper,
-                result.sources,
-            )
-        )
-    return drawn, absences
+def _on(form: Form, axes: Axes) -> Axes:
+    return form.figure.draw(axes=axes, **form.result.content)
+
+
+def _swatches(palette: Palette) -> dict[str, tuple[str, str]]:
+    """Return colour and marker of every domain, by what a table calls it."""
+    found = {
+        name: (palette.colour(name), MARKERS[palette.marker(name)]) for name in palette.domains
+    }
+    return found | {name + TRAINED: found[name] for name in palette.trained}
 
 
 def _write_numbers(path: Path, numbers: dict[str, Any]) -> None:

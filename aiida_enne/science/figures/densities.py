@@ -6,6 +6,7 @@ from matplotlib.colors import LogNorm
 
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.figures import style
+from aiida_enne.science.figures.palette import shown
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.scores import Scalars
 
@@ -86,8 +87,8 @@ def _density(axes: Axes, x: Floats, y: Floats, counts: Floats) -> None:
     if not counts.any():
         axes.text(0.5, 0.5, 'no force components', ha='center', transform=axes.transAxes)
         return
-    shown = np.ma.masked_equal(counts.T, 0)
-    mesh = axes.pcolormesh(x, y, shown, norm=LogNorm(1, max(2, counts.max())), cmap=COLOUR_MAP)
+    cells = np.ma.masked_equal(counts.T, 0)
+    mesh = axes.pcolormesh(x, y, cells, norm=LogNorm(1, max(2, counts.max())), cmap=COLOUR_MAP)
     mesh.set_rasterized(True)
     bar = axes.figure.colorbar(mesh, ax=axes, shrink=0.85, pad=0.02)
     bar.set_label('components per cell', fontsize=8)
@@ -102,7 +103,7 @@ def _occupied(edges: Floats, counts: Floats) -> float:
 
 
 def _title(domain: str | None, scalars: Scalars) -> str:
-    where = 'all domains' if domain is None else domain
+    where = 'all domains' if domain is None else shown(domain)
     return f'{style.wrap(where, 40)}: {scalars.get("n_force_components", 0):,} components'
 
 

@@ -1,35 +1,40 @@
 """One row per domain: how large is the error, how large did the ensemble believe it to be?"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from aiida_enne.science.figures import style
+from aiida_enne.science.figures.palette import ALONE, Palette
 from aiida_enne.science.uncertainty.audit import Audit
 
 
 @style.styled
-def draw_error_and_spread(audit: Audit, axes: Axes, *, prefix: str = 'energy') -> Axes:
+def draw_error_and_spread(
+    audit: Audit, axes: Axes, *, prefix: str = 'energy', palette: Palette = ALONE
+) -> Axes:
     """Draw RMSE, with its bootstrap interval, and rms σ of every domain.
 
     Args:
         audit: Result of an audit.
         axes: Where to draw.
         prefix: 'energy', 'aligned' or 'force'.
+        palette: How domains look.
     """
     unit, factor = style.UNITS[prefix]
-    names = _rows(audit, axes)
+    palette, names = _rows(audit, axes, palette)
     for row, name in enumerate(names):
         scalars = audit.domains[name]
         rmse, spread = scalars.get(f'{prefix}_rmse'), scalars.get(f'{prefix}_spread_rms')
         if rmse is None or spread is None:
             style.nothing(axes, row)
             continue
-        colour = style.colour(row)
+        colour, marker = palette.colour(name), palette.marker(name)
         axes.plot([factor * spread, factor * rmse], [row, row], color=colour, alpha=0.4, zorder=1)
-        axes.plot(factor * spread, row, 'o', markerfacecolor='white', color=colour, markersize=6)
-        axes.plot(factor * rmse, row, 'o', color=colour, markersize=6)
+        axes.plot(factor * spread, row, marker, markerfacecolor='white', color=colour, markersize=6)
+        axes.plot(factor * rmse, row, marker, color=colour, markersize=6)
         low, high = scalars.get(f'{prefix}_rmse_low'), scalars.get(f'{prefix}_rmse_high')
         if low is not None and high is not None:
             axes.plot([factor * low, factor * high], [row, row], '|-', color=colour, zorder=2)
@@ -54,33 +59,55 @@ def draw_error_and_spread(audit: Audit, axes: Axes, *, prefix: str = 'energy') -
 
 @style.styled
 def draw_coverage(
-    audit: Audit, axes: Axes, *, prefixes: Sequence[str] = ('energy', 'force')
+    audit: Audit,
+    axes: Axes,
+    *,
+    prefixes: Sequence[str] = ('energy', 'force'),
+    palette: Palette = ALONE,
 ) -> Axes:
     """Draw the share of samples with |ε| ≤ σ of every domain beside what honesty would give.
 
     Args:
         audit: Result of an audit.
         axes: Where to draw.
-        prefixes: Some of 'energy', 'aligned' and 'force', a marker each.
+        prefixes: Some of 'energy', 'aligned' and 'force', filled in different ways.
+        palette: How domains look.
     """
-    names = _rows(audit, axes)
+    palette, names = _rows(audit, axes, palette)
     shifts = np.linspace(-0.16, 0.16, len(prefixes)) if len(prefixes) > 1 else np.zeros(1)
-    markers = dict(zip(style.UNITS, ('o', 'D', 's'), strict=True))
+    fills: dict[str, Any] = dict(zip(style.UNITS, ('full', 'left', 'none'), strict=True))
     for row, name in enumerate(names):
-        scalars = audit.domains[name]
+        scalars, colour = audit.domains[name], palette.colour(name)
         for shift, prefix in zip(shifts, prefixes, strict=True):
             coverage = scalars.get(f'{prefix}_cone_coverage')
             if coverage is None:
                 continue
             low, high = (scalars.get(f'{prefix}_cone_coverage_{end}') for end in ('low', 'high'))
             if low is not None and high is not None:
-                axes.plot([low, high], 2 * [row + shift], '|-', color=style.colour(row))
-            axes.plot(coverage, row + shift, markers[prefix], color=style.colour(row))
+                axes.plot(
+                    [low, high], 2 * [row + shift], '|-', color=palette.colour(name), zorder=1
+                )
+            axes.plot(
+                coverage,
+                row + shift,
+                palette.marker(name),
+                color=colour,
+                fillstyle=fills[prefix],
+                markerfacecoloralt='white',
+            )
     expected = audit.pooled['expected_cone_coverage']
     members = audit.pooled['n_members']
     axes.axvline(expected or 0, color=style.GREY, linestyle='--', linewidth=1)
     handles = [
-        axes.plot([], [], markers[prefix], color=style.GREY, label=style.NOUNS[prefix])[0]
+        axes.plot(
+            [],
+            [],
+            'o',
+            color=style.GREY,
+            fillstyle=fills[prefix],
+            markerfacecoloralt='white',
+            label=style.NOUNS[prefix],
+        )[0]
         for prefix in prefixes
     ]
     handles.append(
@@ -92,10 +119,10 @@ def draw_coverage(
     return axes
 
 
-def _rows(audit: Audit, axes: Axes) -> list[str]:
-    names = [str(name) for name in audit.arrays['domain_names']]
-    axes.set_yticks(range(len(names)), [style.wrap(name) for name in names])
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.grid(axis='x', color='#DDDDDD', linewidth=0.6)
-    axes.tick_params(axis='y', length=0)
-    return names
+def _rows(audit: Audit, axes: Axes, palette: Palette) -> tuple[Palette, list[str]]:
+    """Name the rows, one per domain, and return these names in order."""
+    palette = palette.extended(audit.domains)
+    names = palette.sorted(audit.domains)
+    style.make_room(axes, 1.6 + 0.34 * len(names))
+    style.name_rows(axes, [palette.label(name) for name in names])
+    return palette, names

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from aiida_enne.science.figures import style
+from aiida_enne.science.figures.palette import ALONE, Palette, shown
 from aiida_enne.science.properties.curves import Curve
 from aiida_enne.science.properties.eos import Fit, fit_curve
 from aiida_enne.science.uncertainty import ensemble
@@ -24,6 +25,7 @@ def draw_equations_of_state(
     aligned: bool = False,
     form: str | None = None,
     ddof: int = PAPER_DDOF,
+    palette: Palette = ALONE,
 ) -> Axes:
     """Draw the mean energy ± σ of every phase over volume, and the reference as points (F4).
 
@@ -36,6 +38,7 @@ def draw_equations_of_state(
         form: Equation of state whose fits are drawn as lines in place of straight ones between
             the volumes; a refused one is not drawn.
         ddof: See `ensemble.spread`.
+        palette: How domains look.
 
     Raises:
         ValueError: If there are no curves.
@@ -46,25 +49,28 @@ def draw_equations_of_state(
     zero = ZERO if ZERO in curves else lowest
     own = curves[zero].members.min(axis=1)
     offset = float(curves[zero].reference.min())
-    order = style.numbers(curves)
-    for name in sorted(curves, key=lambda name: order[name]):
+    names = {curve.domain: name for name, curve in curves.items()}
+    palette = palette.extended(names)
+    for domain in palette.sorted(names):
+        name = names[domain]
         curve = curves[name].shifted(offset, own if aligned else offset)
         mean, spread = ensemble.mean(curve.members), ensemble.spread(curve.members, ddof=ddof)
-        colour, line = style.colour(order[name]), style.line(order[name])
+        colour, line = palette.colour(domain), palette.line(domain)
+        label = palette.label(domain) if domain in palette.trained else shown(name)
         axes.fill_between(
             curve.volumes, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0
         )
         fits = None if form is None else fit_curve(curve, form)
         if fits is None or fits.mean is None:
-            axes.plot(curve.volumes, mean, color=colour, linestyle=line, label=name)
+            axes.plot(curve.volumes, mean, color=colour, linestyle=line, label=label)
         else:
-            _draw_fit(axes, fits.mean, color=colour, linestyle=line, label=name)
+            _draw_fit(axes, fits.mean, color=colour, linestyle=line, label=label)
         if fits is not None and fits.reference is not None:
             _draw_fit(axes, fits.reference, color=colour, linewidth=0.6)
         axes.plot(
             curve.volumes,
             curve.reference,
-            style.marker(order[name]),
+            palette.marker(domain),
             color=colour,
             markerfacecolor='white',
             markersize=3.5,
@@ -74,7 +80,7 @@ def draw_equations_of_state(
     axes.set_ylabel('energy (eV/atom)')
     whose = "each one's own" if aligned else "the reference's"
     fitted = '' if form is None else f'; fits: {form}'
-    axes.set_title(f'Zero of energy: {whose} minimum of {zero}{fitted}')
+    axes.set_title(f'Zero of energy: {whose} minimum of {shown(zero)}{fitted}')
     axes.plot([], [], 'o', color=style.GREY, markerfacecolor='white', label='reference')
     axes.plot(
         [],

@@ -5,26 +5,30 @@ from matplotlib.axes import Axes
 from scipy.stats import norm
 
 from aiida_enne.science.figures import style
+from aiida_enne.science.figures.palette import ALONE, Palette
 from aiida_enne.science.uncertainty.audit import Audit
 
 
 @style.styled
-def draw_force_errors(audit: Audit, axes: Axes) -> Axes:
+def draw_force_errors(audit: Audit, axes: Axes, *, palette: Palette = ALONE) -> Axes:
     """Draw the density of ε_F of every domain, each over the Gaussian of its mean and variance.
 
     The scale is logarithmic: a Gaussian is a parabola and tails are seen.
     """
-    arrays = audit.arrays
+    arrays, palette = audit.arrays, palette.extended(audit.domains)
     lowest, widest = np.inf, 0.0
-    for index, name in enumerate(arrays['domain_names'].tolist()):
+    places = {name: index for index, name in enumerate(arrays['domain_names'].tolist())}
+    for name in palette.sorted(places):
+        index = places[name]
         edges, density = arrays['force_error_edges'][index], arrays['force_error_density'][index]
         scalars = audit.domains[name]
         bias, rmse = scalars.get('force_bias'), scalars.get('force_rmse')
         if not np.isfinite(density).all() or bias is None or rmse is None:
             continue
-        colour, std = style.colour(index), np.sqrt(max(rmse**2 - bias**2, 0))
+        colour, std = palette.colour(name), np.sqrt(max(rmse**2 - bias**2, 0))
         shown = np.where(density > 0, density, np.nan)
-        axes.stairs(shown, edges, color=colour, linestyle=style.line(index), label=name)
+        look = {'color': colour, 'linestyle': palette.line(name), 'label': palette.label(name)}
+        axes.stairs(shown, edges, **look)
         if std > 0:
             axes.plot(edges, norm.pdf(edges, bias, std), color=colour, linewidth=0.7, alpha=0.7)
         lowest, widest = min(lowest, np.nanmin(shown)), max(widest, edges[-1])

@@ -1,6 +1,7 @@
 """Formation and surface energies along relaxations (F6) and over the size of the cell (S6-S8)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.figures import style
+from aiida_enne.science.figures.palette import ALONE, Palette, colour, marker, shown
 from aiida_enne.science.figures.violins import Violin, summarise
 from aiida_enne.science.properties.formation import Formation, SizeSeries
 
@@ -20,7 +22,13 @@ SIZES = {'repeats': 'conventional cells along each edge', 'layers': 'layers of t
 
 
 @style.styled
-def draw_formation(formation: Formation, axes: Axes, *, own: Formation | None = None) -> Axes:
+def draw_formation(
+    formation: Formation,
+    axes: Axes,
+    *,
+    own: Formation | None = None,
+    palette: Palette = ALONE,
+) -> Axes:
     """Draw E_f or γ along a relaxation, and below it the distribution of the members' errors (F6).
 
     Violins: dot mean, line median, box quartiles, whiskers 5 % and 95 %. Without a reference they
@@ -30,13 +38,15 @@ def draw_formation(formation: Formation, axes: Axes, *, own: Formation | None = 
         formation: Along the reference's relaxation.
         axes: Where to draw; split into two.
         own: Along the relaxation by the ensemble itself, drawn beside it where given.
+        palette: How domains look.
     """
+    palette = palette.extended([formation.domain])
     upper, lower = style.split(axes, 2, 1, heights=(3, 2))
     steps, mean, spread = formation.steps, formation.mean, formation.spread
-    colour = style.colour(0)
-    upper.fill_between(steps, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
+    tint = palette.colour(formation.domain)
+    upper.fill_between(steps, mean - spread, mean + spread, color=tint, alpha=0.2, linewidth=0)
     band = f'mean ± {style.spread_symbol(formation.ddof)}'
-    upper.plot(steps, mean, color=colour, label=band)
+    upper.plot(steps, mean, color=tint, label=band)
     known = bool(np.isfinite(formation.reference).all())
     if known:
         upper.plot(
@@ -53,7 +63,7 @@ def draw_formation(formation: Formation, axes: Axes, *, own: Formation | None = 
         upper.plot(
             own.steps,
             own.mean,
-            color=style.colour(1),
+            color=tint,
             linestyle='--',
             label='mean, relaxed by the ensemble itself',
         )
@@ -66,13 +76,13 @@ def draw_formation(formation: Formation, axes: Axes, *, own: Formation | None = 
         second = upper.secondary_yaxis('right', functions=functions)
         second.set_ylabel('J/m²', fontsize=8)
     deviations = formation.errors if known else formation.members - mean
-    _draw_violins(lower, steps, deviations)
+    _draw_violins(lower, steps, deviations, tint)
     lower.axhline(0, color='black', linewidth=0.8, zorder=1)
     limits = np.array([upper.get_xlim(), lower.get_xlim()])
     for panel in (upper, lower):
         panel.set_xlim(limits.min(), limits.max())
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
-    lower.set_xlabel(f'{formation.domain}: step of the relaxation')
+    lower.set_xlabel(f'{shown(formation.domain)}: step of the relaxation')
     what = 'errors of\nthe members' if known else 'members less\ntheir mean'
     lower.set_ylabel(f'{what} ({"eV" if formation.symbol == "E_f" else "eV/surf. atom"})')
     return axes
@@ -95,11 +105,11 @@ def draw_size_series(series: Sequence[SizeSeries], axes: Axes) -> Axes:
     unit, size_name, symbol, ddof = kinds.pop()
     shifts = 0.06 * (np.arange(len(series)) - (len(series) - 1) / 2)
     for index, one in enumerate(series):
-        colour, x = style.colour(index), one.sizes + shifts[index]
-        marker = style.marker(index)
-        axes.errorbar(x, one.mean, one.spread, fmt='none', ecolor=colour, capsize=3)
-        axes.plot(x, one.mean, color=colour, marker=marker, label=one.name)
-        axes.plot(x, one.reference, '--', color=colour, marker=marker, mfc='white', linewidth=0.8)
+        look: dict[str, Any] = {'color': colour(index), 'marker': marker(index)}
+        x = one.sizes + shifts[index]
+        axes.errorbar(x, one.mean, one.spread, fmt='none', ecolor=look['color'], capsize=3)
+        axes.plot(x, one.mean, label=shown(one.name), **look)
+        axes.plot(x, one.reference, '--', mfc='white', linewidth=0.8, **look)
     band = f'mean ± {style.spread_symbol(ddof)}'
     axes.plot([], [], '|-', color=style.GREY, label=band)
     axes.plot([], [], 'o--', color=style.GREY, mfc='white', linewidth=0.8, label='reference')
@@ -111,21 +121,20 @@ def draw_size_series(series: Sequence[SizeSeries], axes: Axes) -> Axes:
     return axes
 
 
-def _draw_violins(axes: Axes, steps: Integers, deviations: Floats) -> None:
+def _draw_violins(axes: Axes, steps: Integers, deviations: Floats, tint: str) -> None:
     # evenly from the last step backwards: the end of the relaxation is what matters
     chosen = range(len(steps) - 1, -1, -len(steps) // MAX_VIOLINS)
     gap = float(np.diff(steps[list(chosen)[::-1]]).min()) if len(chosen) > 1 else 1.0
     for index in chosen:
-        _draw_violin(axes, float(steps[index]), summarise(deviations[:, index]), 0.4 * gap)
+        _draw_violin(axes, float(steps[index]), summarise(deviations[:, index]), 0.4 * gap, tint)
 
 
-def _draw_violin(axes: Axes, x: float, violin: Violin, width: float) -> None:
-    colour = style.colour(0)
+def _draw_violin(axes: Axes, x: float, violin: Violin, width: float, tint: str) -> None:
     half = width * violin.density / violin.density.max()
-    axes.fill_betweenx(violin.grid, x - half, x + half, color=colour, alpha=0.25, linewidth=0)
-    axes.plot([x, x], violin.whiskers, color=colour, linewidth=0.9)
+    axes.fill_betweenx(violin.grid, x - half, x + half, color=tint, alpha=0.25, linewidth=0)
+    axes.plot([x, x], violin.whiskers, color=tint, linewidth=0.9)
     box = 0.3 * width
     low, high = violin.quartiles
-    axes.fill_between([x - box, x + box], low, high, color=colour, alpha=0.5, linewidth=0)
+    axes.fill_between([x - box, x + box], low, high, color=tint, alpha=0.5, linewidth=0)
     axes.plot([x - box, x + box], 2 * [violin.median], color='white', linewidth=1.2)
     axes.plot(x, violin.mean, 'o', color='black', markersize=2.5, zorder=3)

@@ -1,34 +1,48 @@
 """σ over the number of members for every system (S3)."""
 
+from collections.abc import Mapping
+
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from aiida_enne.science.figures import style
+from aiida_enne.science.figures.palette import ALONE, Palette, shown
 from aiida_enne.science.uncertainty.growth import Growth
 
 
 @style.styled
-def draw_spread_growth(growth: Growth, axes: Axes) -> Axes:
+def draw_spread_growth(
+    growth: Growth,
+    axes: Axes,
+    *,
+    domains: Mapping[str, str] | None = None,
+    palette: Palette = ALONE,
+) -> Axes:
     """Draw σ(M) of every system relative to that of all members (S3).
 
     Args:
         growth: Systems, each in its own unit.
         axes: Where to draw.
+        domains: Domain of each system; its own name by default.
+        palette: How domains look.
     """
-    largest = 0
-    for index, (name, curve) in enumerate(growth.curves.items()):
+    largest, domains = 0, {name: (domains or {}).get(name, name) for name in growth.curves}
+    palette = palette.extended(domains.values())
+    for name in sorted(domains, key=lambda name: palette.domains.index(domains[name])):
+        curve, domain = growth.curves[name], domains[name]
         largest = int(curve.sizes[-1])
         if not curve.means[-1] > 0:
             continue
         ratio = growth.ratio(name)
+        label = palette.label(name) if domain == name else shown(name)
         axes.plot(
             curve.sizes,
             curve.means / curve.means[-1],
-            color=style.colour(index),
-            linestyle=style.line(index),
-            marker=style.marker(index),
+            color=palette.colour(domain),
+            linestyle=palette.line(domain),
+            marker=palette.marker(domain),
             markersize=3.5,
-            label=name if ratio is None else f'{name}: {ratio:.2f}',
+            label=label if ratio is None else f'{label}: {ratio:.2f}',
         )
     expected = growth.expected_ratio
     null = 'independent Gaussians' + ('' if expected is None else f': {expected:.2f}')

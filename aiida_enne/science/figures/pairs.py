@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from aiida_enne.science.figures import style
+from aiida_enne.science.figures import palette, style
 from aiida_enne.science.uncertainty.cross import Cross
 
 Kind = Literal['centred', 'uncentred', 'within_groups']
@@ -52,10 +52,10 @@ def draw_pair_correlations(cross: Cross, axes: Axes, *, kind: Kind = 'centred') 
             density=True,
             histtype='stepfilled',
             alpha=0.35,
-            color=style.colour(index),
+            color=palette.colour(index),
             label=label,
         )
-        axes.axvline(values.mean(), color=style.colour(index), linewidth=1.1)
+        axes.axvline(values.mean(), color=palette.colour(index), linewidth=1.1)
     axes.set_xlabel(TITLES[kind])
     axes.set_ylabel('density of pairs')
     members = sorted(set(cross.n_members.values()))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from aiida_enne.science.figures import style
+from aiida_enne.science.figures import palette, style
 from aiida_enne.science.uncertainty.scans import Comparison
 
 #: What choices are called; others by their own name.
@@ -52,12 +52,12 @@ def draw_comparisons(
     places = {value: float(value) if numbers else float(i) for i, value in enumerate(values)}
     for index, one in enumerate(comparisons):
         x = np.array([places[value] for value in one.values])
-        look: dict[str, Any] = {'color': style.colour(index), 'marker': style.marker(index)}
+        look: dict[str, Any] = {'color': palette.colour(index), 'marker': palette.marker(index)}
         held = ', '.join(f'{_short(key)} = {value}' for key, value in one.held.items())
         std = np.nan_to_num(one.member_mae_std)
         axes.errorbar(x, one.member_mae, std, fmt='none', ecolor=look['color'], capsize=2.5)
         axes.plot(
-            x, one.member_mae, linestyle=style.line(index), label=held or 'single members', **look
+            x, one.member_mae, linestyle=palette.line(index), label=held or 'single members', **look
         )
         axes.plot(x, one.mae, linestyle=':', mfc='white', linewidth=1, **look)
     axes.plot([], [], '|-', color=style.GREY, label='single members ± std of seeds')

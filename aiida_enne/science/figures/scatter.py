@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from aiida_enne.science.fields import Strings
 from aiida_enne.science.figures import style
+from aiida_enne.science.figures.palette import ALONE, Palette
 from aiida_enne.science.properties.scatter import PER_ATOM, Scatter, flags, join
-from aiida_enne.science.structures.domains import parse
 
 By = Literal['domain', 'family']
 
@@ -22,17 +22,21 @@ MEV = 1000.0
 NOUNS = {PER_ATOM: 'atom', 'eV': 'defect', 'eV per surface atom': 'surface atom'}
 
 #: Points that are smaller than the largest by more than this are not shown on logarithmic axes.
-DECADES = 1e4
-
-#: In this order domains are told in a table.
-FAMILIES = ('liquid', 'phase', 'bulk', 'defect', 'surface', 'other')
+DECADES = 1e5
 
 #: Panels beside each other.
 COLUMNS = 3
 
 
 @style.styled
-def draw_scatter(scatter: Scatter, axes: Axes, *, by: By = 'domain', log: bool = False) -> Axes:
+def draw_scatter(
+    scatter: Scatter,
+    axes: Axes,
+    *,
+    by: By = 'domain',
+    log: bool = False,
+    palette: Palette = ALONE,
+) -> Axes:
     """Draw ε over σ, one point per energy, with the cone |ε| ≤ σ (F7 a, b, c).
 
     A cross marks where the ensemble has the lowest energy of a phase.
@@ -42,6 +46,7 @@ def draw_scatter(scatter: Scatter, axes: Axes, *, by: By = 'domain', log: bool =
         axes: Where to draw.
         by: What has a colour of its own.
         log: Whether to draw |ε| on logarithmic axes, or ε with its sign on linear ones.
+        palette: How domains look.
 
     Raises:
         ValueError: If there are no points.
@@ -49,10 +54,10 @@ def draw_scatter(scatter: Scatter, axes: Axes, *, by: By = 'domain', log: bool =
     if not len(scatter):
         raise ValueError('there are no points to draw')
     unit, factor = _unit(scatter)
-    order = style.numbers(set(_labels(scatter, by).tolist()))
-    _draw_points(scatter, axes, by, factor, order=order, log=log)
+    palette = palette.extended(_labels(scatter, by).tolist())
+    _draw_points(scatter, axes, by, factor, palette=palette, log=log)
     _draw_cone(axes, scatter, factor, log=log)
-    axes.set_xlabel(f'spread {style.spread_symbol(scatter.ddof)} ({unit})')
+    axes.set_xlabel(f'spread {scatter.width or style.spread_symbol(scatter.ddof)} ({unit})')
     axes.set_ylabel(f'error of the mean {"|ε|" if log else "ε"} ({unit})')
     if scatter.marked.any():
         axes.plot([], [], 'x', color='black', label="ensemble's minimum of a phase")
@@ -62,13 +67,20 @@ def draw_scatter(scatter: Scatter, axes: Axes, *, by: By = 'domain', log: bool =
 
 
 @style.styled
-def draw_scatter_panels(scatters: Mapping[str, Scatter], axes: Axes, *, by: By = 'family') -> Axes:
+def draw_scatter_panels(
+    scatters: Mapping[str, Scatter],
+    axes: Axes,
+    *,
+    by: By = 'family',
+    palette: Palette = ALONE,
+) -> Axes:
     """Draw ε over σ of several ensembles, a panel each on the same axes (S9).
 
     Args:
         scatters: Points by title of the panel.
         axes: Where to draw; split into panels.
         by: What has a colour of its own.
+        palette: How domains look.
 
     Raises:
         ValueError: If there is nothing to draw, or panels differ in their `ddof`.
@@ -81,14 +93,14 @@ def draw_scatter_panels(scatters: Mapping[str, Scatter], axes: Axes, *, by: By =
     # panels may have lost different members; limits and colours do not depend on that
     every = join([replace(one, n_members=0) for one in known.values()])
     unit, factor = _unit(every)
-    order = style.numbers(set(_labels(every, by).tolist()))
+    palette = palette.extended(_labels(every, by).tolist())
     spread = factor * float(every.spread.max())
     low, high = (factor * float(end) for end in (every.error.min(), every.error.max()))
     low, high = min(low, 0.0), max(high, 0.0)
     handles: dict[Any, Artist] = {}
     pad = 0.05 * (high - low or 1.0)
     for number, (panel, (title, one)) in enumerate(zip(panels, known.items(), strict=False)):
-        _draw_points(one, panel, by, factor, order=order, log=False)
+        _draw_points(one, panel, by, factor, palette=palette, log=False)
         found, labels = panel.get_legend_handles_labels()
         handles |= dict(zip(labels, found, strict=True))
         _draw_cone(panel, one, factor, log=False, right=1.08 * spread)
@@ -111,37 +123,38 @@ def draw_scatter_panels(scatters: Mapping[str, Scatter], axes: Axes, *, by: By =
 
 
 @style.styled
-def draw_flags(scatter: Scatter, axes: Axes, *, training_domains: Sequence[str]) -> Axes:
+def draw_flags(
+    scatter: Scatter,
+    axes: Axes,
+    *,
+    training_domains: Sequence[str],
+    palette: Palette = ALONE,
+) -> Axes:
     """Draw the σ of every domain beside the threshold, and how accurate what it flags is (Disc).
 
     Args:
         scatter: Energies per atom of the training domains and of all others.
         axes: Where to draw.
         training_domains: Those whose largest σ is the threshold.
+        palette: How domains look.
 
     Raises:
         ValueError: If a point is no energy per atom, or none is of the training domains.
     """
     found = flags(scatter, training_domains)
-    names = sorted(
-        found,
-        key=lambda name: (
-            name not in training_domains,
-            FAMILIES.index(parse(name).family),
-            name,
-        ),
-    )
+    palette = (palette if palette.domains else Palette.of(found, training_domains)).extended(found)
+    names = palette.sorted(found)
     threshold = MEV * float(found[names[0]]['spread_threshold'] or 0)
     tolerated = MEV * float(found[names[0]]['error_threshold'] or 0)
     for row, name in enumerate(names):
         spread = MEV * scatter.spread[scatter.domain == name]
         spread = spread[spread > 0]
-        colour = style.GREY if name in training_domains else style.colour(0)
+        colour = palette.colour(name)
         if not spread.size:
             style.nothing(axes, row)
         else:
             axes.plot([spread.min(), spread.max()], [row, row], '|-', color=colour)
-            axes.plot(np.median(spread), row, 'o', color=colour, markersize=5)
+            axes.plot(np.median(spread), row, palette.marker(name), color=colour, markersize=5)
         axes.text(
             1.02,
             row,
@@ -150,12 +163,10 @@ def draw_flags(scatter: Scatter, axes: Axes, *, training_domains: Sequence[str])
             va='center',
             fontsize=8,
         )
-    axes.axvline(threshold, color=style.colour(1), linestyle='--', linewidth=1.1)
-    axes.set(xscale='log', ylim=(len(names) - 0.4, -0.6))
+    axes.axvline(threshold, color=style.GREY, linestyle='--', linewidth=1.1)
+    axes.set(xscale='log')
     style.log_axis(axes.xaxis)
-    axes.set_yticks(range(len(names)), [style.wrap(name) for name in names])
-    axes.tick_params(axis='y', length=0)
-    axes.grid(axis='x', color='#DDDDDD', linewidth=0.6)
+    style.name_rows(axes, [palette.label(name) for name in names])
     axes.text(
         1.02,
         -0.75,
@@ -196,25 +207,23 @@ def _draw_points(
     by: By,
     factor: float,
     *,
-    order: Mapping[str, int],
+    palette: Palette,
     log: bool,
 ) -> None:
     labels = _labels(scatter, by)
-    for name in sorted(order, key=lambda name: order[name]):
-        if not (own := labels == name).any():
-            continue
-        number = order[name]
+    for name in palette.sorted(labels.tolist()):
+        own = labels == name
         error = factor * scatter.error[own]
         axes.scatter(
             factor * scatter.spread[own],
             np.abs(error) if log else error,
             s=16,
-            marker=style.marker(number),
-            facecolor=style.colour(number),
+            marker=palette.marker(name),
+            facecolor=palette.colour(name),
             edgecolor='white',
             linewidth=0.25,
             alpha=0.85 if own.sum() < 300 else 0.4,
-            label=name,
+            label=palette.label(name),
             rasterized=len(scatter) > 3000,
         )
     chosen = scatter.marked

@@ -2,7 +2,7 @@
 
 import functools
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
@@ -12,23 +12,6 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from aiida_enne.science.structures.phases import PHASES
-
-#: Okabe and Ito's colours, less the yellow, with three of Tol's: by order of the domains.
-COLOURS = (
-    '#0072B2',
-    '#D55E00',
-    '#009E73',
-    '#CC79A7',
-    '#E69F00',
-    '#56B4E9',
-    '#882255',
-    '#999933',
-    '#332288',
-    '#7F7F7F',
-)
-MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X', '<', '>', 'h')
-LINES: tuple[Any, ...] = ('-', (0, (6, 2)), (0, (2, 1.5)))
 GREY, SHADE = '#555555', '#E8EEF4'
 
 RC_PARAMS: Any = {
@@ -144,35 +127,6 @@ def split(
     ]
 
 
-def numbers(names: Iterable[str]) -> dict[str, int]:
-    """Return the number of each name for `colour`, `marker` and `line`.
-
-    Crystal phases have the same in every figure; others follow in alphabetical order.
-    """
-    names = set(names)
-    phases = [name for name in PHASES if name in names]
-    others = sorted(names - set(phases))
-    start = len(PHASES) if phases else 0
-    return {name: PHASES.index(name) for name in phases} | {
-        name: start + index for index, name in enumerate(others)
-    }
-
-
-def colour(index: int) -> str:
-    """Return the colour of a domain by its number."""
-    return COLOURS[index % len(COLOURS)]
-
-
-def marker(index: int) -> str:
-    """Return the marker of a domain by its number."""
-    return MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]
-
-
-def line(index: int) -> Any:
-    """Return the line style of a domain by its number: another once colours repeat."""
-    return LINES[(index // len(COLOURS)) % len(LINES)]
-
-
 def log_axis(axis: Axis) -> None:
     """Label an axis, already logarithmic, with plain numbers: 0.02, 0.05, 0.1."""
     low, high = sorted(axis.get_view_interval())
@@ -190,6 +144,14 @@ def wrap(label: str, width: int = 27) -> str:
 def spread_symbol(ddof: int) -> str:
     """Return σ with its ddof: never the one without the other."""
     return f'σ (ddof {ddof})'
+
+
+def name_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Name the rows of axes, from top to bottom."""
+    axes.set_yticks(range(len(labels)), [wrap(label) for label in labels])
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.grid(axis='x', color='#DDDDDD', linewidth=0.6)
+    axes.tick_params(axis='y', length=0)
 
 
 def nothing(axes: Axes, row: int) -> None:
@@ -214,9 +176,13 @@ def legend_beside(axes: Axes, title: str | None = None) -> None:
         borderaxespad=0,
         labelspacing=LEGEND_SPACING,
     )
-    figure = axes.get_figure(root=True)
     lines = sum(label.count('\n') + 1 for label in wrapped) + bool(title)
     size = RC_PARAMS['legend.fontsize'] / POINTS_PER_INCH
-    needed = LEGEND_MARGIN + size * (LINE_HEIGHT * lines + LEGEND_SPACING * len(wrapped))
-    if figure is not None and figure.get_figheight() < needed:
-        figure.set_figheight(needed)
+    make_room(axes, LEGEND_MARGIN + size * (LINE_HEIGHT * lines + LEGEND_SPACING * len(wrapped)))
+
+
+def make_room(axes: Axes, height: float) -> None:
+    """Let the figure of the axes have at least a height in inches."""
+    figure = axes.get_figure(root=True)
+    if figure is not None and figure.get_figheight() < height:
+        figure.set_figheight(height)

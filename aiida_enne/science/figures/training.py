@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 
 from aiida_enne.science.fields import Floats, Integers
-from aiida_enne.science.figures import style
+from aiida_enne.science.figures import palette, style
 
 #: More members than this are not told apart by a legend.
 MAX_NAMED = 12
@@ -28,8 +28,8 @@ def draw_training(histories: Mapping[str, tuple[Integers | Floats, Floats]], axe
         axes.plot(
             epochs,
             values,
-            color=style.colour(index),
-            linestyle=style.line(index),
+            color=palette.colour(index),
+            linestyle=palette.line(index),
             linewidth=1.1,
             alpha=0.85,
             marker='.' if len(epochs) < 3 else None,

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from aiida_enne.science.figures import style
+from aiida_enne.science.figures import palette, style
 from aiida_enne.science.properties.transition import Transition
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
@@ -26,7 +26,7 @@ def draw_transition(transition: Transition, axes: Axes, *, ddof: int = PAPER_DDO
         raise ValueError(
             f'no transition from {transition.low} to {transition.high}: {transition.reasons}'
         )
-    colour = style.colour(0)
+    colour = palette.colour(0)
     if known.size:
         bins = max(4, int(np.ceil(2 * np.sqrt(len(known)))))
         axes.hist(known, bins, color=colour, alpha=0.35, zorder=1)

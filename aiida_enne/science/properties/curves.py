@@ -14,6 +14,8 @@ from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
 #: Volumes closer than this share of their mean are the same.
 SAME_VOLUME = 1e-6
+#: Fewer volumes of what is not said to be a phase make no curve.
+MIN_VOLUMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,19 @@ class Curve:
         volumes: Volumes in Å³/atom, rising, shape (n,).
         reference: Energies of the reference in eV/atom, shape (n,).
         members: Energies of the members in eV/atom, shape (M, n).
+        label: The domain, where it has another name than the phase.
     """
 
     name: str
     volumes: Floats
     reference: Floats
     members: Floats
+    label: str = ''
+
+    @property
+    def domain(self) -> str:
+        """The domain of its configurations."""
+        return self.label or self.name
 
     @property
     def errors(self) -> Floats:
@@ -40,12 +49,7 @@ class Curve:
 
     def own_zeros(self) -> Curve:
         """Return the curve with each one's own lowest energy at 0."""
-        return Curve(
-            self.name,
-            self.volumes,
-            self.reference - self.reference.min(),
-            self.members - self.members.min(axis=1, keepdims=True),
-        )
+        return self.shifted(float(self.reference.min()), self.members.min(axis=1))
 
     def shifted(self, reference: float, members: Floats | float) -> Curve:
         """Return the curve less a zero of the reference and of the members, eV/atom.
@@ -55,7 +59,7 @@ class Curve:
             members: Zeros of the members, shape (M,), or one for all.
         """
         zeros = np.broadcast_to(members, (len(self.members),))[:, None]
-        return Curve(self.name, self.volumes, self.reference - reference, self.members - zeros)
+        return replace(self, reference=self.reference - reference, members=self.members - zeros)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +128,40 @@ def curve(configurations: Configurations, energies: Floats, domain: str) -> Curv
 def curves(configurations: Configurations, energies: Floats) -> dict[str, Curve]:
     """Return E(V) of every crystal phase in the geometries of the reference, by phase.
 
-    Where several domains are of one phase, each stands under its own label.
+    Where several domains are of one phase, each stands under its own label. Without any phase it
+    is the E(V) of all `volume_scans`.
 
     Raises:
         ValueError: As `curve` does, for any of the phases.
     """
     kinds = configurations.kinds.items()
     phases = {label: kind.name for label, kind in kinds if kind.family == 'phase' and not kind.own}
+    phases = phases or {label: label for label in volume_scans(configurations)}
     number = Counter(phases.values())
     found = {}
     for label, phase in phases.items():
         name = phase if number[phase] == 1 else label
-        found[name] = replace(curve(configurations, energies, label), name=name)
+        found[name] = replace(curve(configurations, energies, label), name=name, label=label)
+    return found
+
+
+def volume_scans(configurations: Configurations) -> list[str]:
+    """Return the domains in which the reference energy is a function of volume.
+
+    Those are domains of at least four labelled configurations, all of different volume, whose
+    energy per atom falls towards one minimum and rises after it, or only falls or rises.
+    """
+    found = []
+    for name, kind in configurations.kinds.items():
+        own = np.flatnonzero(configurations.domains == name)
+        if configurations.energies is None or kind.own or len(own) < MIN_VOLUMES:
+            continue
+        volumes = configurations.volumes[own] / configurations.n_atoms[own]
+        order = np.argsort(volumes)
+        energies = (configurations.energies[own] / configurations.n_atoms[own])[order]
+        steps, slopes = np.diff(volumes[order]), np.sign(np.diff(energies))
+        if (steps > SAME_VOLUME * volumes.max()).all() and (np.diff(slopes) >= 0).all():
+            found.append(name)
     return found
 
 

@@ -16,6 +16,7 @@ from aiida_enne.science.properties.formation import Formation
 from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.scores import Scalars, calibration, finite
 from aiida_enne.science.uncertainty.thresholds import flag_errors
@@ -40,6 +41,7 @@ class Scatter:
         marked: Where the ensemble has the lowest energy of a phase, shape (n,).
         n_members: M.
         ddof: See `ensemble.spread`.
+        width: How the values of another estimator than σ of the ensemble are called.
     """
 
     spread: Floats
@@ -50,6 +52,7 @@ class Scatter:
     marked: NDArray[np.bool_]
     n_members: int
     ddof: int
+    width: str = ''
 
     def __len__(self) -> int:
         return len(self.spread)
@@ -105,6 +108,33 @@ def of_energies(
         marked,
         len(energies),
         ddof,
+    )
+
+
+def of_audit(audit: Audit, *, aligned: bool = False) -> Scatter:
+    """Return one point per configuration of an audit, with the values of its estimator.
+
+    Args:
+        audit: Result of an audit.
+        aligned: Whether each one's own zero is taken off.
+
+    Raises:
+        ValueError: If this is asked of an audit without alignment.
+    """
+    prefix, arrays = 'aligned' if aligned else 'energy', audit.arrays
+    if f'{prefix}_spread' not in arrays:
+        raise ValueError('this audit was not aligned: it has no domain to take the zeros from')
+    names = arrays['domain_names'][arrays['domain_index']]
+    return Scatter(
+        arrays[f'{prefix}_spread'],
+        arrays[f'{prefix}_mean'] - arrays[f'{prefix}_reference'],
+        names,
+        names,
+        np.full(len(names), PER_ATOM),
+        np.zeros(len(names), dtype=bool),
+        int(audit.pooled['n_members'] or 0),
+        audit.parameters['ddof'],
+        audit.width_label,
     )
 
 
