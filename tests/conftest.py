@@ -14,7 +14,9 @@ from aiida.plugins.entry_point import format_entry_point_string
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
+from click.testing import CliRunner
 
+from aiida_enne.cli.main import main
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.data.frames import from_atoms
 from tests.aims_runs import run_of
@@ -27,6 +29,16 @@ pytest_plugins = [
     'tests.studied',
     'tests.training',
 ]
+
+
+@pytest.fixture
+def invoke(aiida_profile_clean):
+    """Return a function that runs the command on an empty profile: `result = invoke(*words)`."""
+
+    def run(*words):
+        return CliRunner().invoke(main, [str(word) for word in words])
+
+    return run
 
 
 @pytest.fixture(scope='session')

@@ -57,11 +57,6 @@ def workplace(tmp_path, monkeypatch):
     assert not list(tmp_path.rglob('owned*'))
 
 
-@pytest.fixture
-def invoke(aiida_profile_clean):
-    return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
-
-
 # Files with data
 
 
@@ -276,9 +271,9 @@ def test_a_page_shows_labels_and_runs_none(aiida_profile_clean, configurations):
 
 def test_figures_stay_in_their_folder(audited):
     """The label of a dataset is the name of a link, which an archive of others may set."""
-    study = collect(audited[0].pk)
-    section = study.sections[0]
-    sections = [dataclasses.replace(section, label=name) for name in ('../../owned', 'b')]
-    write_report(dataclasses.replace(study, sections=sections), Path('report'))
+    report = collect(audited[0].pk, map_limit=0)
+    form = next(one for one in report.forms if one.name == 'coverage')
+    forms = [dataclasses.replace(form, name=f'{name}_coverage') for name in ('../../owned', 'b')]
+    write_report(dataclasses.replace(report, forms=forms), Path('report'))
     assert list(Path('report/figures').glob('.._.._owned_*.png'))
     shutil.rmtree('report')

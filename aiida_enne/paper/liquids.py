@@ -77,9 +77,11 @@ def build_errors(material: Material, *, ddof: int, n_frames: int, density: float
         rows = rows.select(np.flatnonzero(np.isin(rows.configurations.domains, wanted)))
     result = material.audit_rows(rows, AuditOptions(ddof=ddof, n_bootstrap=0), n_frames)
     known = (scalars['force_rmse'] for scalars in result.domains.values())
-    rmse = [value for value in known if value is not None] or [float('nan')]
+    rmse = [value for value in known if value is not None]
     groups = 'temperatures' if wanted else 'domains'
-    span = f'RMSE {min(rmse):.3f} to {max(rmse):.3f} eV/Å over {len(rmse)} {groups}'
+    span = ''
+    if rmse:
+        span = f'RMSE {min(rmse):.3f} to {max(rmse):.3f} eV/Å over {len(rmse)} {groups}'
     content = {'audit': result, 'palette': material.palette}
     return Result(content, span, material.sources(rows), '' if wanted else 'all domains')
 

@@ -1,9 +1,9 @@
-"""Tests of `figure`: one figure of the paper by its name, from a profile or an archive."""
+"""Tests of `figure`: one figure by its name, from a profile or an archive."""
 
 import pytest
 
-from aiida_enne.paper import FIGURES
 from aiida_enne.report import sharing
+from aiida_enne.report.figures import all_figures
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_all_figures_are_listed_without_a_profile():
     from aiida_enne.cli.main import main
 
     lines = CliRunner().invoke(main, ['figure', '--list']).output.splitlines()
-    assert [line.split()[0] for line in lines[2:]] == list(FIGURES)
+    assert [line.split()[0] for line in lines[2:]] == list(all_figures())
     assert 'zero=common' in next(line for line in lines if line.startswith('F4'))
 
 
@@ -46,9 +46,9 @@ def test_all_figures_are_listed_without_a_profile():
     ('words', 'code', 'message'),
     [
         ((), 2, '`aiida-enne figure --list` shows all'),
-        (('F9',), 1, "the paper has no figure 'F9'"),
+        (('F9',), 1, "'F9' is not a figure; there are error_and_spread, "),
         (('S3', '--option', 'ddof'), 2, "expected KEY=VALUE, got 'ddof'"),
-        (('S3', '--option', 'colour=red'), 1, "S3 has no option 'colour'; it has ['ddof']"),
+        (('S3', '--option', 'colour=red'), 1, "S3 has no option 'colour'; it has ['ddof', 'of']"),
         (('S3', '-o', 'x.jpg'), 1, "figures are written as ['pdf', 'png', 'svg'], got 'jpg'"),
         (('F4',), 1, 'F4 cannot be drawn: this study has no crystal phases'),
     ],

@@ -11,14 +11,18 @@ from aiida.plugins.entry_point import get_entry_point_names
 
 from aiida_enne import provenance
 from aiida_enne.cli.report import open_archive
-from aiida_enne.paper import FIGURES, Material, Missing, find_figure
-from aiida_enne.paper.collect import collect_paper, paper_numbers
+from aiida_enne import paper
 from aiida_enne.paper.verdicts import judge_study
+from aiida_enne.provenance import Material, Missing
 from aiida_enne.report import figure, interactive, sharing
+from aiida_enne.report.collect import collect, figure_numbers
+from aiida_enne.report.figures import find_figure
 from aiida_enne.report.write import report_on
 from aiida_enne.science.figures import new_axes
 from tests import studied
 from tests.audited import store_audit
+
+FIGURES = {one.name: one for one in paper.FIGURES}
 
 
 @pytest.fixture(scope='module')
@@ -36,20 +40,22 @@ def raw(silicon, role):
 
 
 def test_the_paper_has_these_figures():
-    names = [f'F{n}' for n in range(1, 7)] + ['F7a', 'F7b', 'F7c']
+    names = [f'F{n}' for n in range(1, 7)] + ['F7', 'F7a', 'F7b', 'F7c']
     assert list(FIGURES) == [*names, *(f'S{n}' for n in range(1, 11)), 'Disc']
-    assert find_figure('f7').name == 'F7c'
+    assert find_figure('f7').name == 'F7'
     assert find_figure('disc').name == 'Disc'
-    with pytest.raises(ValueError, match="no figure 'F8'; there are F1, F2"):
+    with pytest.raises(ValueError, match="'F8' is not a figure; .* coverage, .* F1, F2"):
         find_figure('F8')
+    with pytest.raises(ValueError, match="'coverge' is not a figure; did you mean 'coverage'"):
+        find_figure('coverge')
 
 
 @pytest.mark.parametrize('name', FIGURES)
 def test_options_are_those_of_the_analysis(name):
     found = FIGURES[name]
-    parameters = inspect.signature(found.build).parameters.values()
-    if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in parameters):
-        assert {one.name for one in parameters} - {'material'} == set(found.options)
+    fixed = getattr(found.build, 'keywords', {'families': (), 'formations': False})
+    parameters = set(inspect.signature(found.build).parameters)
+    assert parameters - {'material', 'formations', *fixed} == set(found.options)
     with pytest.raises(ValueError, match=f"{name} has no option 'colour'"):
         found.choose({'colour': 'red'})
 
@@ -67,7 +73,7 @@ def test_every_form_of_every_figure_is_drawn_from_the_database(material, name):
     found = FIGURES[name]
     for options in found.forms(material):
         result = found.build(material, **found.choose(options))
-        axes = found.draw(result.content, new_axes(*found.size))
+        axes = found.draw(axes=new_axes(*found.size), **result.content)
         drawn = [one for one in axes.get_figure().axes if one.has_data()]
         assert drawn
         uuids = set(result.sources.values())
@@ -143,24 +149,26 @@ def test_force_errors_are_those_of_the_held_out_frames(material, silicon):
     forces = np.mean([one.get_arrays()['forces'] for one in members], axis=0)
     atoms = liquid.atom_index(chosen)
     expected = np.abs(forces[atoms] - liquid.forces[atoms]).mean()
-    result = find_figure('F2').build(material, ddof=0, n_frames=1000)
-    assert result.content.pooled['force_mae'] == pytest.approx(expected, rel=1e-10)
-    fewer = find_figure('F2').build(material, ddof=0, n_frames=1).content
+    result = find_figure('F2').build(material, ddof=0, n_frames=1000, of=None)
+    assert result.content['audit'].pooled['force_mae'] == pytest.approx(expected, rel=1e-10)
+    fewer = find_figure('F2').build(material, ddof=0, n_frames=1, of=None).content['audit']
     assert fewer.pooled['n_configurations'] == 3
 
 
 def test_members_of_a_scan_are_compared_on_the_same_held_out_frames(material, silicon):
     chosen = {'ddof': 0, 'n_frames': 50, 'scan': None}
-    (comparison,) = find_figure('S1').build(material, kind='densities', **chosen).content
+    content = find_figure('S1').build(material, kind='densities', **chosen).content
+    (comparison,) = content['comparisons']
     assert comparison.name == 'densities'
     assert comparison.values == (1, 2, 3)
-    grid = find_figure('S2').build(material, kind='grid', **chosen | {'scan': 'force'}).content
+    content = find_figure('S2').build(material, kind='grid', **chosen | {'scan': 'force'}).content
+    grid = content['comparisons']
     assert [one.held for one in grid] == [{'l_max': 0}, {'l_max': 1}, {'l_max': 2}]
     # the points share their members, so that equal members have equal errors
     assert grid[0].member_mae[0] == pytest.approx(comparison.member_mae[0], rel=1e-12)
     assert len(silicon[1]['training'].get_configurations()) == 36
     for of, n_samples in (('energy', 9), ('force', 9 * 8 * 3)):
-        found = find_figure('S10').build(material, n_frames=50, of=of).content
+        found = find_figure('S10').build(material, n_frames=50, of=of).content['cross']
         assert found.n_samples == n_samples
         assert len(found.n_members) == 3
 
@@ -182,7 +190,7 @@ def test_points_without_predictions_are_left_out_and_counted(material):
 def test_correlations_need_no_scan(material):
     alone = Material(replace(material.record, scans={}))
     result = find_figure('S10').build(alone, n_frames=50, of='force')
-    assert result.content.n_members == {'ensemble': studied.N_MEMBERS}
+    assert result.content['cross'].n_members == {'ensemble': studied.N_MEMBERS}
     assert 'across' not in result.measured
     assert 'scan' not in ''.join(result.sources)
 
@@ -200,6 +208,9 @@ def test_a_choice_that_cannot_be_is_refused(material):
         ('F5', {'zero': 'mine'}, "`zero` must be 'common' or 'own'"),
         ('F2', {'n_frames': 0}, '`n_frames` must be at least 1'),
         ('S10', {'of': 'mass'}, "`of` must be 'force' or 'energy'"),
+        ('S3', {'of': 'mass'}, "`of` must be 'energy' or 'force'"),
+        ('F7', {'scale': 'square'}, '`scale` must be one of'),
+        ('error_and_spread', {'of': 'mass'}, '`of` must be one of'),
     ):
         found = find_figure(name)
         with pytest.raises(ValueError, match=message):
@@ -240,32 +251,33 @@ def test_all_claims_are_judged(material):
 
 @pytest.mark.slow
 def test_the_page_has_all_of_it(silicon, tmp_path):
-    path, _, paper = report_on(silicon[0].uuid, tmp_path / 'report', map_limit=40)
-    assert paper.absences == []
+    path, report = report_on(silicon[0].uuid, tmp_path / 'report', map_limit=40)
+    assert [one.name for one in report.absences] == ['training']
     page = path.read_text()
-    for form in paper.forms:
+    for form in report.forms:
         assert (path.parent / 'figures' / f'{form.name}.svg').stat().st_size > 5000
         assert f'id="{form.name}"' in page
-    assert paper.claims.title in page
+    (claims,) = (table for table in report.tables if table.prose)
+    assert claims.title in page
     assert '40 of 111 configurations' in page
     outside = re.sub('<script.*?</script>', '', page, flags=re.DOTALL)
     assert not re.search(r'(src|href)="(?!data:)', outside)
 
 
 @pytest.mark.slow
-def test_a_shared_study_gives_the_same_numbers(material, silicon, tmp_path):
-    expected = paper_numbers(collect_paper(material, map_limit=0))
+def test_a_shared_study_gives_the_same_numbers(silicon, tmp_path):
+    expected = figure_numbers(collect(silicon[0].uuid, map_limit=0))
     archive = sharing.share(silicon[0], tmp_path / 'study.aiida')
     uuid = silicon[0].uuid
     with open_archive(archive):
-        found = paper_numbers(collect_paper(Material.of(uuid), map_limit=0))
+        found = figure_numbers(collect(uuid, map_limit=0))
     assert found == expected
 
 
 def test_an_audit_of_other_data_has_what_its_data_allow(aiida_profile_clean, dataset):
     audit, _ = store_audit(dataset)
-    paper = collect_paper(Material.of(audit.uuid), map_limit=5)
-    reasons = {absence.name: absence.reason for absence in paper.absences}
+    report = collect(audit.uuid, map_limit=5)
+    reasons = {absence.name: absence.reason for absence in report.absences}
     assert reasons['F4'] == (
         'this study has no crystal phases over their volume, which the work chain enne.eos makes'
     )
@@ -273,13 +285,14 @@ def test_an_audit_of_other_data_has_what_its_data_allow(aiida_profile_clean, dat
     assert reasons['S2'] == (
         "this study has no scan of the kind 'grid', which the work chain enne.scan makes"
     )
-    assert [form.name for form in paper.forms] == ['S3']
-    assert paper.map.n_shown == 5
+    drawn = {form.figure.name for form in report.forms} & set(FIGURES)
+    assert drawn == {'F2', 'F3', 'F7', 'S3', 'S10'}
+    assert report.map.n_shown == 5
 
 
 def test_a_page_without_the_viewer_says_how_to_get_it(audited, tmp_path, monkeypatch):
     monkeypatch.setattr(interactive, 'VIEWER', 'no_such_viewer')
-    path, _, paper = report_on(audited[0].uuid, tmp_path / 'report')
-    assert paper.map is None
+    path, report = report_on(audited[0].uuid, tmp_path / 'report')
+    assert report.map is None
     assert 'pip install &#39;aiida-enne[report]&#39;' in path.read_text()
     assert 'no_such_viewer' not in path.read_text()

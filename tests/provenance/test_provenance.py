@@ -49,7 +49,9 @@ def test_another_ddof_needs_no_job(audited, dataset):
 def test_twenty_lines_of_numpy_agree(audited, dataset):
     (statistics,) = provenance.find_statistics(audited[0].uuid)
     ensemble = provenance.find_ensemble(audited[0].uuid)
-    configurations, energies, forces = provenance.gather(ensemble, dataset)
+    rows = provenance.gather_rows(ensemble, dataset)
+    configurations, energies = rows.configurations, rows.energies
+    forces = provenance.gather_forces(ensemble, rows)
     cold = configurations.domains == 'cold'
     per_atom = energies[:, cold] / configurations.n_atoms[cold]
     reference = configurations.energies[cold] / configurations.n_atoms[cold]
@@ -76,7 +78,7 @@ def test_a_missing_prediction_is_named(audited, dataset, configurations):
     ensemble = provenance.find_ensemble(audited[0].uuid)
     other = type(dataset).from_configurations(configurations.select([0, 1])).store()
     with pytest.raises(NotExistent, match='seed_1'):
-        provenance.gather(ensemble, other)
+        provenance.gather_rows(ensemble, other)
 
 
 def test_the_youngest_audit_is_found(audited):

@@ -7,6 +7,7 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_enne import provenance
 from aiida_enne.provenance.studies import infer_role
+from aiida_enne.science.structures.domains import kinds_of
 from tests import studied
 from tests.audited import link, model
 
@@ -130,4 +131,4 @@ def test_other_processes_know_no_study(silicon):
     ],
 )
 def test_roles_are_told_by_domains(domains, role):
-    assert infer_role(domains) == role
+    assert infer_role(kinds_of(domains).values()) == role

@@ -11,6 +11,7 @@ import pytest
 from aiida_enne.provenance import Rows
 from aiida_enne.report.interactive import build_map, stratify
 from aiida_enne.report.write import environment
+from aiida_enne.science.figures import Palette
 from aiida_enne.science.properties.scatter import of_energies
 from tests import browser
 
@@ -87,6 +88,14 @@ def test_what_has_no_place_on_logarithmic_axes_is_counted(rows, scatter):
     assert 103 not in json.loads(found.origins)['index']
     scatter.spread[:] = 0
     assert build_map(rows, scatter) is None
+
+
+def test_symbols_are_those_of_the_figures(rows, scatter):
+    names = sorted(set(scatter.domain.tolist()), reverse=True)
+    palette = Palette.of(names, trained=names[:1])
+    found = json.loads(build_map(rows, scatter, palette=palette).dataset)
+    # the viewer gives its symbols in the order in which names appear
+    assert list(dict.fromkeys(found['properties']['system']['values'])) == list(palette.domains)
 
 
 def test_a_map_without_room_is_refused(rows, scatter):

@@ -11,8 +11,9 @@ import click
 import pytest
 
 from aiida_enne.cli.report import open_archive
-from aiida_enne.report import sharing
-from aiida_enne.report.collect import collect, scalars
+from aiida_enne.provenance import Material
+from aiida_enne.report import audits, sharing
+from aiida_enne.report.collect import build_forms, collect, scalars
 from aiida_enne.report.write import write_report
 from tests.audited import LABEL, store_audit
 from tests.labelled import store_labels
@@ -20,14 +21,14 @@ from tests.labelled import store_labels
 
 @pytest.fixture
 def study(audited):
-    return collect(audited[0].uuid)
+    return collect(audited[0].uuid, map_limit=0)
 
 
 def test_the_page_stands_alone(study, tmp_path):
     path = write_report(study, tmp_path / 'report')
     page = path.read_text()
     assert not re.search(r'(src|href)="(?!data:)', page)
-    for name in ('F2_force_parity', 'F3_force_errors', 'F7_cone', 'S3_spread_by_size_energy'):
+    for name in ('F2', 'F3', 'F7', 'S3_1', 'S3_2', 'S10_1', 'coverage', 'force_cone'):
         assert (tmp_path / 'report' / 'figures' / f'{name}.png').stat().st_size > 5000
         assert f'figures/{name}.svg' in page
     assert study.sections[0].statistics.uuid in page
@@ -35,12 +36,16 @@ def test_the_page_stands_alone(study, tmp_path):
         assert sentence.split('±')[0].replace('<', '&lt;') in page or '&#' in page
 
 
-def test_of_many_datasets_only_the_comparisons_are_drawn(study, tmp_path):
-    many = [replace(study.sections[0], label=f'd{n}') for n in range(5)]
-    write_report(replace(study, sections=many), tmp_path / 'report')
-    drawn = {path.stem for path in (tmp_path / 'report' / 'figures').glob('d*')}
-    names = ('error_and_spread', 'error_and_spread_force', 'coverage')
-    assert drawn == {f'd{n}_{name}' for n in range(5) for name in names}
+def test_of_many_datasets_only_the_comparisons_are_drawn(study):
+    (statistics,) = study.material.record.statistics.values()
+    many = {f'd{n}': replace(statistics, label=f'd{n}') for n in range(5)}
+    material = Material(replace(study.material.record, statistics=many))
+    forms, absences = [], []
+    for figure in audits.FIGURES:
+        build_forms(figure, material, forms, absences)
+    names = [f'error_and_spread_d{n}_{of}' for n in range(5) for of in ('energy', 'force')]
+    assert [form.name for form in forms] == names + [f'coverage_d{n}' for n in range(5)]
+    assert [absence.name for absence in absences] == ['training']
 
 
 def test_failed_labels_are_in_the_report(dataset, tmp_path):

@@ -34,7 +34,7 @@ def draw_force_parity(audit: Audit, axes: Axes, *, domain: str | None = None) ->
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect='equal')
     axes.set_xlabel('reference force component (eV/Å)')
     axes.set_ylabel('mean of the ensemble (eV/Å)')
-    axes.set_title(_title(domain, scalars))
+    axes.set_title(_title(audit, domain, scalars))
     lines = [
         f'{name} {scalars[key]:.3g} eV/Å'
         for name, key in (('MAE', 'force_mae'), ('RMSE', 'force_rmse'))
@@ -66,7 +66,7 @@ def draw_force_cone(audit: Audit, axes: Axes, *, domain: str | None = None) -> A
     axes.fill_between(x, y[0], x, color=style.SHADE, zorder=0)
     axes.set_xlabel(f'spread {audit.width_label} (eV/Å)')
     axes.set_ylabel('error of the mean |ε| (eV/Å)')
-    axes.set_title(_title(domain, scalars))
+    axes.set_title(_title(audit, domain, scalars))
     coverage, expected = scalars.get('force_cone_coverage'), scalars['expected_cone_coverage']
     if coverage is not None:
         _note(axes, [f'|ε| ≤ σ: {coverage:.0%}', f'if honest: {expected:.0%}'], 'lower right')
@@ -102,8 +102,9 @@ def _occupied(edges: Floats, counts: Floats) -> float:
     return float(np.abs([edges[found[0]], edges[found[-1] + 1]]).max())
 
 
-def _title(domain: str | None, scalars: Scalars) -> str:
-    where = 'all domains' if domain is None else shown(domain)
+def _title(audit: Audit, domain: str | None, scalars: Scalars) -> str:
+    names = list(audit.domains) if domain is None else [domain]
+    where = shown(names[0]) if len(names) == 1 else f'{len(names)} domains'
     return f'{style.wrap(where, 40)}: {scalars.get("n_force_components", 0):,} components'
 
 

@@ -6,28 +6,21 @@ import numpy as np
 import pytest
 
 from aiida_enne.science import figures
+from aiida_enne.science.properties.curves import curves, volume_scans
+from aiida_enne.science.properties.scatter import of_audit, of_energies
 from aiida_enne.science.uncertainty.alignment import reference_offset
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 LIQUID = 'liquid 2000 K, 2.57 g/cm3'
 DRAWN = [
-    (figures.draw_cone, {}),
-    (figures.draw_cone, {'aligned': True}),
-    (figures.draw_cone, {'log': False}),
-    (figures.draw_correlation_matrix, {'domain': LIQUID}),
-    (figures.draw_correlation_matrix, {'domain': 'cubic diamond', 'prefix': 'force'}),
     (figures.draw_coverage, {'prefixes': ('energy', 'aligned', 'force')}),
-    (figures.draw_energy_volume, {}),
-    (figures.draw_energy_volume, {'aligned': True}),
     (figures.draw_error_and_spread, {'prefix': 'force'}),
     (figures.draw_force_cone, {}),
     (figures.draw_force_cone, {'domain': 'cubic diamond'}),
     (figures.draw_force_errors, {}),
     (figures.draw_force_parity, {}),
     (figures.draw_force_parity, {'domain': LIQUID}),
-    (figures.draw_member_correlations, {}),
-    (figures.draw_spread_by_size, {'prefix': 'aligned'}),
 ]
 
 
@@ -63,20 +56,19 @@ def test_few_configurations_of_two_members_can_be_drawn(ensemble, n):
         options=AuditOptions(n_subsets=2, n_bootstrap=5),
     )
     for draw, choices in DRAWN:
-        if not choices.get('aligned') and draw is not figures.draw_energy_volume:
-            one = {'domain': LIQUID} if 'domain' in choices else {}
-            save(draw(result, figures.new_axes(), **one))
+        one = {'domain': LIQUID} if 'domain' in choices else {}
+        save(draw(result, figures.new_axes(), **one))
 
 
-def test_points_of_the_cone_are_those_of_the_audit(audited):
-    axes = figures.draw_cone(audited, figures.new_axes(), log=False)
-    drawn = [np.array(collection.get_offsets()) for collection in axes.collections]
-    points = np.concatenate([offsets for offsets in drawn if len(offsets) > 1])
-    arrays = audited.arrays
-    order = np.argsort(arrays['domain_index'], kind='stable')
-    error = arrays['energy_mean'] - arrays['energy_reference']
-    assert points[:, 0] == pytest.approx(1000 * arrays['energy_spread'][order])
-    assert points[:, 1] == pytest.approx(1000 * error[order])
+def test_points_of_an_audit_are_those_of_its_configurations(ensemble, audited):
+    points = of_audit(audited)
+    raw = of_energies(*ensemble[:2])
+    np.testing.assert_allclose(points.spread, raw.spread, rtol=1e-12)
+    np.testing.assert_allclose(points.error, raw.error, atol=1e-12)
+    assert points.domain.tolist() == raw.domain.tolist()
+    assert points.width == 'σ (ddof 0)'
+    with pytest.raises(ValueError, match='not aligned'):
+        of_audit(audit(*ensemble, options=AuditOptions(n_subsets=2, n_bootstrap=5)), aligned=True)
 
 
 def test_points_without_place_on_a_logarithmic_axis_are_counted(ensemble):
@@ -88,26 +80,24 @@ def test_points_without_place_on_a_logarithmic_axis_are_counted(ensemble):
     atoms = configurations.atom_index(chosen)
     offsets = reference_offset(few, members, 'cubic diamond')
     result = audit(few, members, forces[:, atoms], offsets=offsets)
-    axes = figures.draw_cone(result, figures.new_axes(), aligned=True)
-    assert '1 at σ = 0 or ε = 0 not shown' in axes.get_title(loc='left')
+    axes = figures.draw_scatter(of_audit(result, aligned=True), figures.new_axes(), log=True)
+    assert '1 next to σ = 0 or ε = 0 not shown' in axes.get_title(loc='left')
 
 
-def test_volume_scans_are_told_from_trajectories(audited):
+def test_volume_scans_are_told_from_trajectories(ensemble):
+    configurations, energies, _ = ensemble
     scans = {'cubic diamond', 'beta-tin (I4_1/amd)', 'simple hexagonal', 'face-centred cubic'}
-    assert set(figures.volume_scans(audited)) == scans
+    assert set(volume_scans(configurations)) == scans
+    # without any phase they are the curves, and nothing is lost of them
+    found = curves(configurations, energies)
+    assert set(found) == scans
+    assert all(one.domain == name for name, one in found.items())
+    assert volume_scans(configurations.unlabelled()) == []
 
 
-def test_what_cannot_be_drawn_is_refused(ensemble, audited):
-    raw = audit(*ensemble, options=AuditOptions(n_subsets=2, n_bootstrap=5))
-    for draw in (figures.draw_cone, figures.draw_energy_volume):
-        with pytest.raises(ValueError, match='not aligned'):
-            draw(raw, figures.new_axes(), aligned=True)
+def test_what_cannot_be_drawn_is_refused(audited):
     with pytest.raises(ValueError, match="no domain 'glass'"):
         figures.draw_force_parity(audited, figures.new_axes(), domain='glass')
-    with pytest.raises(ValueError, match="no domain 'glass'"):
-        figures.draw_correlation_matrix(audited, figures.new_axes(), domain='glass')
-    with pytest.raises(ValueError, match='no volume scans'):
-        figures.draw_energy_volume(audited, figures.new_axes(), domains=['glass'])
     with pytest.raises(ValueError, match='no training histories'):
         figures.draw_training({}, figures.new_axes())
 
