@@ -9,9 +9,8 @@ import pytest
 from aiida import orm
 from aiida.plugins.entry_point import get_entry_point_names
 
-from aiida_enne import provenance
+from aiida_enne import paper, provenance
 from aiida_enne.cli.report import open_archive
-from aiida_enne import paper
 from aiida_enne.paper.verdicts import judge_study
 from aiida_enne.provenance import Material, Missing
 from aiida_enne.report import figure, interactive, sharing
@@ -44,7 +43,7 @@ def test_the_paper_has_these_figures():
     assert list(FIGURES) == [*names, *(f'S{n}' for n in range(1, 11)), 'Disc']
     assert find_figure('f7').name == 'F7'
     assert find_figure('disc').name == 'Disc'
-    with pytest.raises(ValueError, match="'F8' is not a figure; .* coverage, .* F1, F2"):
+    with pytest.raises(ValueError, match=r"'F8' is not a figure; .* coverage, .* F1, F2"):
         find_figure('F8')
     with pytest.raises(ValueError, match="'coverge' is not a figure; did you mean 'coverage'"):
         find_figure('coverge')

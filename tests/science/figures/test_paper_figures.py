@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from aiida_enne.science import figures
-from aiida_enne.science.figures import style
 from aiida_enne.science.properties.curves import curves
 from aiida_enne.science.properties.eos import fit_curve
 from aiida_enne.science.properties.formation import formations, size_series
