@@ -163,17 +163,20 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def start(builder: Any, code: Any, *, daemon: bool, dry_run: bool) -> None:
-    """Run or submit, or only say what would be.
+    """Say what will run, then run or submit it, or list all inputs.
 
     Raises:
         click.ClickException: If an input is of no use, the process fails, or there is no daemon to
             submit to.
     """
     from aiida_enne.cli.plan import describe
+    from aiida_enne.cli.summary import summarise
     from aiida_enne.workflows import protocols
 
     if (why := protocols.complaint(builder)) or (why := protocols.misspelt(builder)):
         raise click.ClickException(why)
+    for line in summarise(builder):
+        click.echo(line)
     if dry_run:
         click.echo(describe(builder))
         return

@@ -34,11 +34,11 @@ lattice_option = click.option(
 def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) -> None:
     """Run the whole study: liquids, phases, defects, surfaces, ensemble, audit, scans.
 
-    `--dry-run` prints what it costs, part by part, and the assumptions behind that.
+    It prints the jobs and the cost of every part; `--dry-run` the assumptions behind that, too.
     """
     from aiida_enne import families
     from aiida_enne.aiida_private import inputs_of
-    from aiida_enne.cli.plan import describe_costs, plain
+    from aiida_enne.cli.plan import cost_table, describe_costs, plain
     from aiida_enne.science.plans.costs import Assumptions
     from aiida_enne.science.plans.study_costs import estimate
     from aiida_enne.workflows.reference.engine import load_engine
@@ -53,9 +53,8 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
         protocol=options['protocol'],
         overrides=read_overrides(options['overrides']),
     )
-    if options['dry_run']:
-        parts = estimate(plain(inputs_of(builder)), assumptions, families)
-        click.echo(describe_costs(parts, assumptions))
+    parts = estimate(plain(inputs_of(builder)), assumptions, families)
+    click.echo(describe_costs(parts, assumptions) if options['dry_run'] else cost_table(parts))
     hint_at_caching()
     start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
 

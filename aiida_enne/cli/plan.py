@@ -41,8 +41,8 @@ def _text(value: Any) -> str:
     return text if len(text) <= 160 else text[:157] + '...'
 
 
-def describe_costs(parts: Sequence[Any], assumptions: Any) -> str:
-    """Lay out the cost of every part, their sum, and what all of it rests on."""
+def cost_table(parts: Sequence[Any]) -> str:
+    """Lay out jobs and cost of every part, and their sum."""
     from aiida_enne.science.plans.costs import total
 
     rows = [
@@ -55,7 +55,12 @@ def describe_costs(parts: Sequence[Any], assumptions: Any) -> str:
         )
         for part in (*parts, total(parts))
     ]
-    lines = [table(rows, ('Part', 'Jobs', 'Core hours', 'GPU hours', 'MB')), '', 'Assumptions:']
+    return table(rows, ('Part', 'Jobs', 'Core hours', 'GPU hours', 'MB'))
+
+
+def describe_costs(parts: Sequence[Any], assumptions: Any) -> str:
+    """Return the table of costs with what all of it rests on."""
+    lines = [cost_table(parts), '', 'Assumptions:']
     lines += [f'  {name}: {value}' for name, value in asdict(assumptions).items()]
     lines.append('  epochs: as many as are allowed; nothing is known already, nothing fails')
     return '\n'.join(lines) + '\n'

@@ -21,6 +21,7 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.prediction import validate_inputs as validate_predictions
 
@@ -57,8 +58,10 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     return None
 
 
-class AuditWorkChain(WorkChain):
+class AuditWorkChain(ProtocolMixin, WorkChain):
     """Predict every dataset with every member, and audit the spread where labels are known."""
+
+    PROTOCOLS = 'audit'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -100,7 +103,7 @@ class AuditWorkChain(WorkChain):
             code: Python on the computer that predicts.
             models: Members by label.
             datasets: Labelled datasets by label.
-            protocol: One of the protocols in `audit.yaml`.
+            protocol: One of `get_available_protocols`.
             overrides: `audit` (options) and `predict` (see `PredictionWorkChain`).
             **inputs: Further inputs, e.g. `splits`.
         """

@@ -1,15 +1,16 @@
-"""What work chains share: a pool that keeps so many processes busy, and checks of numbers."""
+"""What work chains share: protocols, a pool that keeps processes busy, and checks of numbers."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import Process, ProcessState
 
 from aiida_enne.aiida_private import AwaitingAnyWorkChain
+from aiida_enne.workflows import protocols
 
 
 def validate_count(value: orm.Int | int | None, _: Any) -> str | None:
@@ -27,6 +28,29 @@ def why_failed(node: orm.ProcessNode) -> str:
 def process_of(pk: int) -> orm.ProcessNode:
     """Return the node of a process."""
     return cast('orm.ProcessNode', orm.load_node(pk))
+
+
+class ProtocolMixin:
+    """Protocols of a work chain: named sets of inputs, each with a description.
+
+    `get_builder_from_protocol` of every work chain takes the name of one as `protocol`, by default
+    that of `get_default_protocol`, and `overrides`: nested inputs that win over the protocol's. A
+    protocol or key that is not known raises `ValueError` with the nearest known name.
+    """
+
+    #: File of the protocols in `workflows/protocols`, without suffix.
+    PROTOCOLS: ClassVar[str]
+
+    @classmethod
+    def get_available_protocols(cls) -> dict[str, dict[str, str]]:
+        """Return the `description` of every protocol by name."""
+        found = protocols.read(cls.PROTOCOLS)['protocols']
+        return {name: {'description': one['description']} for name, one in found.items()}
+
+    @classmethod
+    def get_default_protocol(cls) -> str:
+        """Return the name of the protocol that is taken where none is named."""
+        return str(protocols.read(cls.PROTOCOLS)['default_protocol'])
 
 
 class PoolWorkChain(AwaitingAnyWorkChain):

@@ -16,6 +16,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain
+from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
@@ -24,8 +25,10 @@ from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 LABEL = 'study'
 
 
-class DemoWorkChain(WorkChain):
+class DemoWorkChain(ProtocolMixin, WorkChain):
     """Train on liquids of one temperature, ask about all else, and audit the answers."""
+
+    PROTOCOLS = 'demo'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -79,8 +82,8 @@ class DemoWorkChain(WorkChain):
 
         Args:
             code: Python with ASE, LAMMPS, NequIP and torch on the computer that does all the work.
-            protocol: One of the protocols in `demo.yaml`.
-            overrides: Nested values that replace those of the protocol.
+            protocol: One of `get_available_protocols`.
+            overrides: Nested inputs that win over the protocol's.
         """
         chosen = protocols.load('demo', protocol, overrides)
         names = chosen['protocols']

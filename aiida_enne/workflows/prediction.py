@@ -27,7 +27,7 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, validate_count, why_failed
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count, why_failed
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.restarts import MAX_LOST, job_of, lost_report
 
@@ -60,8 +60,10 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     return None
 
 
-class PredictionWorkChain(PoolWorkChain):
+class PredictionWorkChain(ProtocolMixin, PoolWorkChain):
     """Evaluate k members in each job, on one dataset in each; failures are listed, none is lost."""
+
+    PROTOCOLS = 'predict'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -144,7 +146,7 @@ class PredictionWorkChain(PoolWorkChain):
             code: Python on the computer that predicts.
             models: Members by label.
             datasets: Datasets by label.
-            protocol: One of the protocols in `predict.yaml`.
+            protocol: One of `get_available_protocols`.
             overrides: `members_per_job`, `predict`, see `NequipPredictCalculation`, and `gpus`.
             **inputs: Further inputs, e.g. `splits`.
         """

@@ -4,6 +4,7 @@ import pytest
 from aiida import orm
 
 from aiida_enne.cli.launch_study import parse_assumptions
+from aiida_enne.cli.summary import name_seeds
 
 
 @pytest.fixture
@@ -25,6 +26,9 @@ def test_a_study_is_planned_part_by_part_and_nothing_is_stored(invoke, code):
     assert 'job_seconds: 100' in result.output
     assert 'measured: LAMMPS' in result.output
     assert 'Would run StudyWorkChain' in result.output
+    assert 'Model: nequip (num_layers 2, ' in result.output
+    assert 'Training: 8 members (seeds 1 to 8) in ' in result.output
+    assert 'Reference: engine ase; liquids at ' in result.output
     assert count() == before
     cheap = invoke(*words)
     costs = [
@@ -40,17 +44,19 @@ def test_where_nothing_is_cached_it_is_said(invoke, code):
 
 
 @pytest.mark.parametrize(
-    ('words', 'process'),
+    ('words', 'process', 'what'),
     [
-        (('eos',), 'EquationOfStateWorkChain'),
-        (('defect', '--lattice-constant', '5.43'), 'DefectWorkChain'),
-        (('surface', '--lattice-constant', '5.43'), 'SurfaceWorkChain'),
+        (('eos',), 'EquationOfStateWorkChain', ' phases, '),
+        (('defect', '--lattice-constant', '5.43'), 'DefectWorkChain', 'vacancy in 2³ cells'),
+        (('surface', '--lattice-constant', '5.43'), 'SurfaceWorkChain', 'slabs of '),
     ],
 )
-def test_parts_can_be_launched_alone(invoke, code, words, process):
+def test_parts_can_be_launched_alone(invoke, code, words, process, what):
     result = invoke('launch', *words, '--code', code.pk, '--protocol', 'test', '--dry-run')
     assert result.exit_code == 0, result.output
     assert f'Would run {process}' in result.output
+    line = next(one for one in result.output.splitlines() if one.startswith('Reference: '))
+    assert what in line
 
 
 @pytest.mark.parametrize(
@@ -67,6 +73,31 @@ def test_what_cannot_be_planned_is_named(invoke, code, words, message):
     assert result.exit_code == 1
     assert message in result.output
     assert 'Traceback' not in result.output
+
+
+def test_what_a_training_will_do_is_said_before_it_runs(invoke, code, dataset, split):
+    words = ('--dataset', dataset.pk, '--split', split.pk, '--protocol', 'test', '--dry-run')
+    result = invoke('launch', 'ensemble', '--code', code.pk, *words, '--seeds', '5,7')
+    assert result.exit_code == 0, result.output
+    shown = result.output.split('Would run')[0]
+    assert 'Model: nequip (num_layers 1, num_features ' in shown
+    assert 'Training: 2 members (seeds 5, 7) in ' in shown
+    assert f'Data: {dataset.get_description()}' in shown
+    assert f'Split: {split.get_description()}' in shown
+
+
+def test_what_an_audit_will_do_is_said_before_it_runs(invoke, code, audited, dataset):
+    words = ('--ensemble', audited[1].pk, '--dataset', dataset.pk, '--protocol', 'test')
+    result = invoke('launch', 'audit', '--code', code.pk, *words, '--label', 'mine', '--dry-run')
+    assert result.exit_code == 0, result.output
+    assert 'Predictions: 5 models in ' in result.output
+    assert f'Data of mine: {dataset.get_description()}' in result.output
+
+
+def test_seeds_in_a_few_words():
+    assert name_seeds([1, 2, 3, 4]) == 'seeds 1 to 4'
+    assert name_seeds([4, 2]) == 'seeds 4, 2'
+    assert name_seeds([3]) == 'seed 3'
 
 
 def test_assumptions():

@@ -66,6 +66,8 @@ def plan(inputs: Any) -> tuple[dict[str, Any], list[tasks.Run]]:
 class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
     """Label, move or relax configurations with FHI-aims."""
 
+    PROTOCOLS = 'reference_aims'
+
     COSTS = {
         'label_seconds': 1000.0,
         'step_seconds': 600.0,
@@ -132,7 +134,7 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
             configurations: What to work on.
             task: See `codes.ase_run.complete_task`.
             seed: Of dynamics.
-            protocol: `paper` or `test`; see `reference_aims.yaml`.
+            protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `species` is the label of a family.
 
         Raises:

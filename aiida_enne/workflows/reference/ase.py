@@ -20,6 +20,8 @@ FINISHED = 'finished'
 class AseReferenceWorkChain(ReferenceWorkChain):
     """Label, move or relax configurations with an ASE calculator, many of them in one job."""
 
+    PROTOCOLS = 'reference_ase'
+
     #: Of LAMMPS with Stillinger-Weber silicon: 465 steps/s on one core.
     COSTS = {
         'label_seconds': 1 / 465,
@@ -58,7 +60,7 @@ class AseReferenceWorkChain(ReferenceWorkChain):
             configurations: What to work on.
             task: See `codes.ase_run.complete_task`.
             seed: Seed of dynamics.
-            protocol: One of the protocols in `reference_ase.yaml`.
+            protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `calculator`, a preset by name or a
                 mapping as in `codes.ase_run.complete_calculator`, replaces the protocol's whole.
 

@@ -46,7 +46,7 @@ class ContractError(Exception):
 
 
 def check_class(name: str) -> type[ReferenceWorkChain]:
-    """Check class, ports, exit codes and refusals of an engine, and return its class.
+    """Check class, ports, exit codes, protocols and refusals of an engine; return its class.
 
     Raises:
         ContractError: If something is missing or of another type.
@@ -69,6 +69,10 @@ def check_class(name: str) -> type[ReferenceWorkChain]:
     port = spec.inputs['task']
     for task in BAD_TASKS:
         _require(port.validate(orm.Dict(task)) is not None, f'{name} accepts the task {task}')
+    available = engine.get_available_protocols()
+    _require(engine.get_default_protocol() in available, f'{name}: its default is not a protocol')
+    for protocol, said in available.items():
+        _require(bool(said.get('description')), f'{name}: {protocol} has no `description`')
     for kind in engine.KINDS:
         error = port.validate(orm.Dict(TASKS[kind]))
         _require(error is None, f'{name} refuses the task {TASKS[kind]}: {error}')

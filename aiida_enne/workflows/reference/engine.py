@@ -14,6 +14,7 @@ from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.workflows.base import ProtocolMixin
 
 #: Entry points of all engines, ours and those of other packages.
 GROUP = 'aiida_enne.engines'
@@ -37,7 +38,7 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     return None
 
 
-class ReferenceWorkChain(WorkChain):
+class ReferenceWorkChain(ProtocolMixin, WorkChain):
     """Label, move or relax configurations; an engine adds the inputs of its code and the outline.
 
     A configuration that fails is listed in `results`, and the labels of all others are handed out

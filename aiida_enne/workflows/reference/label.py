@@ -17,7 +17,7 @@ from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.labelling import cut_configurations, join_labels
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.workflows.base import PoolWorkChain, validate_count, why_failed
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count, why_failed
 from aiida_enne.workflows.reference.chosen import (
     define_engine,
     engine_inputs,
@@ -45,8 +45,10 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     )
 
 
-class LabelWorkChain(PoolWorkChain):
+class LabelWorkChain(ProtocolMixin, PoolWorkChain):
     """Label n configurations; what fails is listed with its reason, and the rest is kept."""
+
+    PROTOCOLS = 'label'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -95,7 +97,7 @@ class LabelWorkChain(PoolWorkChain):
             code: Code of the engine.
             configurations: What is labelled.
             engine: Name of the engine.
-            protocol: `test`, `laptop` or `paper`, of this workflow and of the engine.
+            protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `inputs` are overrides of the engine's.
 
         Raises:

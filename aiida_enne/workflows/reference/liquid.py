@@ -21,7 +21,7 @@ from aiida_enne.science.plans import melts
 from aiida_enne.science.properties.liquid import MeltCriteria
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, validate_count, why_failed
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count, why_failed
 from aiida_enne.workflows.reference.chosen import (
     define_engine,
     engine_inputs,
@@ -81,11 +81,13 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     return None
 
 
-class LiquidWorkChain(PoolWorkChain):
+class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
     """Melt crystals of many densities, record each liquid, then other temperatures of one of them.
 
     What did not melt is refused, after everything has been handed out.
     """
+
+    PROTOCOLS = 'liquid'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -157,7 +159,7 @@ class LiquidWorkChain(PoolWorkChain):
         Args:
             code: Code of the engine.
             engine: Name of the engine.
-            protocol: `test`, `laptop` or `paper`, of this workflow and of the engine.
+            protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `every_stage` are options of all
                 stages, a stage that is None is left out, `inputs` are overrides of the engine's.
 

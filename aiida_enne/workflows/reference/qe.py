@@ -35,6 +35,8 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
     these have finished their job.
     """
 
+    PROTOCOLS = 'reference_qe'
+
     COSTS = {
         'label_seconds': 27.0,
         'step_seconds': 16.5,
@@ -91,8 +93,8 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
             configurations: What to work on.
             task: See `codes.ase_run.complete_task`.
             seed: Seed of the initial velocities of dynamics.
-            protocol: One of the protocols in `reference_qe.yaml`.
-            overrides: Nested values that replace those of the protocol.
+            protocol: One of `get_available_protocols`.
+            overrides: Nested inputs that win over the protocol's.
 
         Raises:
             MissingEntryPointError: If aiida-quantumespresso is not installed.

@@ -18,6 +18,8 @@ from aiida_enne.workflows.study.relaxation import RelaxationWorkChain
 class DefectWorkChain(RelaxationWorkChain):
     """Relax defects in cells of several sizes, and label the perfect crystal of each size."""
 
+    PROTOCOLS = 'defect'
+
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         """Add what is built."""
@@ -65,7 +67,7 @@ class DefectWorkChain(RelaxationWorkChain):
             code: Code of the engine.
             lattice_constant: Edge of the conventional cell in Å.
             engine: Name of the engine.
-            protocol: `test`, `laptop` or `paper`, of this workflow and of the engine.
+            protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `inputs` are overrides of the engine's.
 
         Raises:

@@ -30,6 +30,8 @@ def validate_form(node: orm.Str, _: Any) -> str | None:
 class EquationOfStateWorkChain(RelaxationWorkChain):
     """Relax every phase at each of its volumes, and fit the reference's own energies."""
 
+    PROTOCOLS = 'eos'
+
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         """Add the scans and the fits."""
@@ -76,7 +78,7 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
         Args:
             code: Code of the engine.
             engine: Name of the engine.
-            protocol: `test`, `laptop` or `paper`, of this workflow and of the engine.
+            protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `phases`, `strains` and `centres` make
                 the volumes, see `science.relaxations.volume_scans`, and `volumes` are taken as
                 they are; `inputs` are overrides of the engine's.

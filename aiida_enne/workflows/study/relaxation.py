@@ -15,7 +15,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT, Part, at_lattice_constant
 from aiida_enne.science.structures.recipes import build
-from aiida_enne.workflows.base import PoolWorkChain, why_failed
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, why_failed
 from aiida_enne.workflows.reference.chosen import (
     define_engine,
     engine_inputs,
@@ -25,7 +25,7 @@ from aiida_enne.workflows.reference.chosen import (
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
 
 
-class RelaxationWorkChain(PoolWorkChain):
+class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
     """Hand parts to an engine, so many at a time; whatever one left is handed out.
 
     A subclass says which parts there are and what becomes of their frames.

@@ -29,7 +29,7 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import training_sets
 from aiida_enne.science.plans.scans import PLANNERS, TRAINING
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import validate_count
+from aiida_enne.workflows.base import ProtocolMixin, validate_count
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.branches import (
@@ -76,11 +76,13 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     return None
 
 
-class ScanWorkChain(Branches):
+class ScanWorkChain(ProtocolMixin, Branches):
     """Train an ensemble at every point, then let all new members predict the datasets.
 
     Members and predictions that the profile has are handed out where caching is enabled.
     """
+
+    PROTOCOLS = 'ensemble'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:

@@ -17,6 +17,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import studies
 from aiida_enne.workflows.audit import AuditWorkChain
+from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
 from aiida_enne.workflows.reference.liquid import plan
@@ -38,8 +39,10 @@ from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 OWN = {'defect': DefectWorkChain, 'surface': SurfaceWorkChain}
 
 
-class StudyWorkChain(Branches):
+class StudyWorkChain(ProtocolMixin, Branches):
     """Liquids ‖ phases → ensemble ‖ defects ‖ surfaces → its own relaxations → audit → scans."""
+
+    PROTOCOLS = 'study'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -81,7 +84,7 @@ class StudyWorkChain(Branches):
             code: Code of the engine.
             engine: Name of the engine.
             python: Python with NequIP; the code of the engine by default.
-            protocol: `test`, `laptop` or `paper`, see `study.yaml`.
+            protocol: One of `get_available_protocols`.
             overrides: Nested values that win over the protocol's; each part takes the overrides
                 of its own work chain, None leaves `eos`, `defect`, `surface` or `own` out.
 

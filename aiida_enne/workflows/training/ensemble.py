@@ -24,18 +24,20 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, validate_count
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count
 from aiida_enne.workflows.training import validation
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
 from aiida_enne.workflows.training.base import outputs
 
 
-class EnsembleWorkChain(PoolWorkChain):
+class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
     """Train one model per seed on one dataset.
 
     Where caching is enabled for `enne.nequip.train`, complete models that the profile already has
     are handed out, however the members shared jobs then.
     """
+
+    PROTOCOLS = 'ensemble'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -90,7 +92,7 @@ class EnsembleWorkChain(PoolWorkChain):
             code: Python with NequIP.
             dataset: Labelled configurations.
             split: One for all members, or one per member by its label `seed_7`.
-            protocol: `test`, `laptop` or `paper`; see `ensemble.yaml`.
+            protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; also `gpus` of a job, `members_per_gpu`,
                 `gpu_directive`, `gpu_type` and `family`, see `ensemble.yaml`.
 

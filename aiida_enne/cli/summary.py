@@ -1,0 +1,85 @@
+"""What will run, in a few lines: model, epochs, data and jobs, from the inputs of a builder."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from aiida_enne.aiida_private import inputs_of
+
+
+def summarise(builder: Any) -> list[str]:
+    """Return a line for every training, prediction and relaxation of a builder."""
+    return list(_lines(inputs_of(builder)))
+
+
+def _lines(inputs: Mapping[str, Any]) -> Iterator[str]:
+    if 'engine' in inputs:
+        yield from _of_reference(inputs)
+    if 'training' in inputs and 'seeds' in inputs:
+        yield from _of_training(inputs)
+    if 'models' in inputs and 'datasets' in inputs:
+        yield from _of_predictions(inputs)
+    for name, value in inputs.items():
+        if isinstance(value, Mapping) and name not in ('models', 'datasets', 'training'):
+            yield from _lines(value)
+
+
+def _of_training(inputs: Mapping[str, Any]) -> Iterator[str]:
+    from aiida_enne import families
+    from aiida_enne.science.plans.study_costs import jobs_for
+
+    parameters = inputs['training']['train']['parameters'].get_dict()
+    model = parameters['training_module']['model']
+    seeds = list(inputs['seeds'])
+    per_job = int(inputs.get('members_per_job', 1))
+    jobs = jobs_for(len(seeds), per_job)
+    yield f'Model: {families.family_of(parameters).describe(model)}'
+    epochs = parameters['trainer'].get('max_epochs', 'no limit of')
+    yield (
+        f'Training: {_count(len(seeds), "member")} ({name_seeds(seeds)}) in {_count(jobs, "job")}, '
+        f'at most {epochs} epochs each'
+    )
+    if 'dataset' in inputs:
+        yield f'Data: {inputs["dataset"].get_description()}'
+    if 'split' in inputs:
+        yield f'Split: {inputs["split"].get_description()}'
+
+
+def _of_predictions(inputs: Mapping[str, Any]) -> Iterator[str]:
+    from aiida_enne.science.plans.study_costs import jobs_for
+
+    models, datasets = inputs['models'], inputs['datasets']
+    per_job = int(inputs['members_per_job'])
+    jobs = len(datasets) * jobs_for(len(models), per_job)
+    yield f'Predictions: {_count(len(models), "model")} in {_count(jobs, "job")}'
+    for label, dataset in datasets.items():
+        split = inputs.get('splits', {}).get(label)
+        part = '' if split is None else f'; of these, {split.get_description()}'
+        yield f'Data of {label}: {dataset.get_description()}{part}'
+
+
+def _of_reference(inputs: Mapping[str, Any]) -> Iterator[str]:
+    what = []
+    if 'volumes' in inputs:
+        volumes = inputs['volumes'].get_dict()
+        n = sum(map(len, volumes.values())) * len(inputs.get('ratios', None) or [1])
+        what.append(f'{_count(len(volumes), "phase")}, {_count(n, "structure")}')
+    if 'defects' in inputs:
+        sizes = ', '.join(f'{n}³' for n in inputs['repeats'])
+        what.append(f'{", ".join(inputs["defects"])} in {sizes} cells')
+    if 'layers' in inputs:
+        what.append(f'slabs of {", ".join(map(str, inputs["layers"]))} layers')
+    if 'densities' in inputs:
+        what.append(f'liquids at {", ".join(f"{d:g}" for d in inputs["densities"])} g/cm³')
+    yield f'Reference: engine {inputs["engine"].value}; {"; ".join(what)}'
+
+
+def name_seeds(seeds: Sequence[int]) -> str:
+    """Return seeds in a few words: `seeds 1 to 8`, or all of them where they are not in a row."""
+    first, last = seeds[0], seeds[-1]
+    if len(seeds) > 2 and list(seeds) == list(range(first, last + 1)):
+        return f'seeds {first} to {last}'
+    return f'{"seed" if len(seeds) == 1 else "seeds"} {", ".join(map(str, seeds))}'
+
+
+def _count(n: int, noun: str) -> str:
+    return f'{n} {noun}{"" if n == 1 else "s"}'
