@@ -13,7 +13,7 @@ author = 'The aiida-enne developers'
 release = __version__
 extensions = [
     'aiida.sphinxext',
-    'myst_parser',
+    'myst_nb',
     'sphinx.ext.autodoc',
     'sphinx.ext.mathjax',
     'sphinx.ext.napoleon',
@@ -24,6 +24,7 @@ html_title = f'aiida-enne {release}'
 html_static_path = ['_static']
 html_css_files = ['tables.css']
 exclude_patterns = ['_build']
+nb_execution_mode = 'off'
 myst_enable_extensions = ['dollarmath', 'colon_fence']
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'signature'

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -137,8 +138,11 @@ def test_kill_minus_nine_loses_no_more_than_the_last_seconds(together, prepare_j
     folder = prepare_job(SEEDS)
     process = start(folder, *options)
     wait_for(lambda: min(epochs_of(folder, label) for label in SEEDS) >= 3)
+    workers = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    # A worker that notices the death of the job late would write into the files that are copied.
+    psutil.wait_procs(workers, timeout=60)
     again = attempt_after(folder, prepare_job, SEEDS)
     results = train(again, *options)
     assert {result['epochs'] for result in results.values()} == {EPOCHS}

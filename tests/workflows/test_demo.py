@@ -55,7 +55,7 @@ def test_crystals_and_liquids_are_audited(study):
 def test_the_report_is_written(study, tmp_path):
     page = write_report(collect(study.uuid), tmp_path).read_text()
     assert study.uuid in page
-    assert (tmp_path / 'figures' / 'F4_energy_volume_aligned.png').exists()
+    assert (tmp_path / 'figures' / 'F4_1.png').exists()
     assert (tmp_path / 'figures' / 'training.png').exists()
 
 
