@@ -10,15 +10,15 @@ from aiida import orm
 from aiida.engine import run_get_node
 
 from aiida_enne.report.write import report_on
-from aiida_enne.workflows.demo import DemoWorkChain
+from aiida_enne.workflows.study.study import StudyWorkChain
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument('--code', required=True, help='label, PK or UUID of a Python')
-parser.add_argument('--protocol', default='laptop', choices=['test', 'laptop'])
+parser.add_argument('--protocol', default='demo', choices=['demo-test', 'demo'])
 parser.add_argument('--output', type=Path, default=Path('report'))
 chosen = parser.parse_args()
 
-builder = DemoWorkChain.get_builder_from_protocol(
+builder = StudyWorkChain.get_builder_from_protocol(
     orm.load_code(chosen.code), protocol=chosen.protocol
 )
 study = run_get_node(builder).node

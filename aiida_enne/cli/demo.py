@@ -12,6 +12,8 @@ import click
 from aiida_enne.cli.progress import watch_code
 
 PROFILE = 'enne-demo'
+#: Protocols of the study, by what they are called here.
+PROTOCOLS = {'laptop': 'demo', 'test': 'demo-test'}
 
 
 @click.command()
@@ -23,7 +25,13 @@ PROFILE = 'enne-demo'
     show_default=True,
     help='Folder for the profile, the jobs and the report; your own AiiDA folder is not touched.',
 )
-@click.option('--protocol', default='laptop', show_default=True, help='`test` or `laptop`.')
+@click.option(
+    '--protocol',
+    type=click.Choice(list(PROTOCOLS)),
+    default='laptop',
+    show_default=True,
+    help='Eight members in minutes, or two tiny ones in one; `demo` and `demo-test` of the study.',
+)
 @click.option('--dry-run', is_flag=True, help='Say what would be run, and run nothing.')
 def demo(output: Path, protocol: str, dry_run: bool) -> None:
     """Train an ensemble on liquid silicon, audit it elsewhere, and write the report.
@@ -34,10 +42,10 @@ def demo(output: Path, protocol: str, dry_run: bool) -> None:
     output = output.resolve()
     make_profile(output)
     from aiida_enne.cli.plan import describe
-    from aiida_enne.workflows.demo import DemoWorkChain
+    from aiida_enne.workflows.study.study import StudyWorkChain
 
     code = python_code()
-    builder = DemoWorkChain.get_builder_from_protocol(code, protocol=protocol)
+    builder = StudyWorkChain.get_builder_from_protocol(code, protocol=PROTOCOLS[protocol])
     if dry_run:
         click.echo(describe(builder))
         return

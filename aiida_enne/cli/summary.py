@@ -70,6 +70,8 @@ def _of_reference(inputs: Mapping[str, Any]) -> Iterator[str]:
         what.append(f'slabs of {", ".join(map(str, inputs["layers"]))} layers')
     if 'densities' in inputs:
         what.append(f'liquids at {", ".join(f"{d:g}" for d in inputs["densities"])} g/cm³')
+    if 'samples' in inputs:
+        what.append(f'samples {", ".join(inputs["samples"])}')
     yield f'Reference: engine {inputs["engine"].value}; {"; ".join(what)}'
 
 

@@ -160,7 +160,7 @@ def test_demo_dry_run_leaves_the_users_folder_alone(tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert 'DemoWorkChain' in run('aiida_enne', 'demo', '--dry-run', '-o', str(tmp_path / 'demo'))
+    assert 'StudyWorkChain' in run('aiida_enne', 'demo', '--dry-run', '-o', str(tmp_path / 'demo'))
     assert not (tmp_path / 'own').exists()
     assert not (tmp_path / '.aiida').exists()
     # whoever looks around in the profile afterwards sees something

@@ -9,7 +9,7 @@ from aiida import orm
 from aiida.engine import ProcessBuilder
 
 from aiida_enne import provenance
-from aiida_enne.workflows.demo import LABEL, DemoWorkChain
+from aiida_enne.workflows.study.study import StudyWorkChain
 from tests.services.site import Site, jobs_of
 
 #: Jobs of each step: references, the training, the predictions.
@@ -26,16 +26,16 @@ class Results:
 
 
 def build(code: orm.AbstractCode, directives: str = '', **options: Any) -> ProcessBuilder:
-    """Return the demo's study of the protocol `test`, each job with the same options."""
+    """Return the demo's study of the protocol `demo-test`, each job with the same options."""
     if directives:
         options['custom_scheduler_commands'] = directives
     metadata = {'metadata': {'options': options}}
     overrides = {
-        'reference': {'ase': metadata},
-        'training': {'training': {'train': metadata}},
-        'audit_of': {'predict': {'predict': metadata}},
+        'inputs': {'base': {'ase': metadata}},
+        'ensemble': {'training': {'train': metadata}},
+        'audit': {'predict': {'predict': metadata}},
     }
-    return DemoWorkChain.get_builder_from_protocol(code, protocol='test', overrides=overrides)
+    return StudyWorkChain.get_builder_from_protocol(code, protocol='demo-test', overrides=overrides)
 
 
 def results_of(node: orm.WorkChainNode) -> Results:
@@ -46,7 +46,7 @@ def results_of(node: orm.WorkChainNode) -> Results:
         weights={member.label: member.weights_sha256 for member in ensemble.members},
         predictions={
             label: dict(prediction.get_arrays())
-            for label, prediction in node.outputs.predictions[LABEL].items()
+            for label, prediction in node.outputs.predictions['training'].items()
         },
         statistics=statistics.domains,
     )

@@ -9,7 +9,7 @@ from aiida.manage.caching import enable_caching
 from aiida_enne import provenance
 from aiida_enne.report.collect import collect
 from aiida_enne.report.write import write_report
-from aiida_enne.workflows.demo import LABEL, DemoWorkChain
+from aiida_enne.workflows.study.study import StudyWorkChain
 
 pytestmark = [pytest.mark.slow, pytest.mark.nequip, pytest.mark.lammps]
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.nequip, pytest.mark.lammps]
 @pytest.fixture(scope='module')
 def study(aiida_profile, python_code):
     """Run the study once, from structures to statistics."""
-    builder = DemoWorkChain.get_builder_from_protocol(python_code, protocol='test')
+    builder = StudyWorkChain.get_builder_from_protocol(python_code, protocol='demo-test')
     node = run_get_node(builder).node
     assert node.is_finished_ok, node.exit_message
     return node
@@ -34,7 +34,7 @@ def test_every_node_has_its_parents(study):
 def test_nothing_trained_on_is_tested(study):
     split = study.outputs.split.get_split()
     assert not set(split.train) & set(split.test)
-    for prediction in study.outputs.predictions[LABEL].values():
+    for prediction in study.outputs.predictions['training'].values():
         np.testing.assert_array_equal(prediction.get_arrays()['indices'], split.test)
 
 
@@ -60,7 +60,7 @@ def test_the_report_is_written(study, tmp_path):
 
 
 def test_a_second_run_calculates_nothing(study, python_code):
-    builder = DemoWorkChain.get_builder_from_protocol(python_code, protocol='test')
+    builder = StudyWorkChain.get_builder_from_protocol(python_code, protocol='demo-test')
     with enable_caching(identifier='aiida.calculations:enne.*'):
         again = run_get_node(builder).node
     assert again.is_finished_ok, again.exit_message

@@ -17,6 +17,12 @@ from aiida_enne.science.plans.costs import (
     training_part,
 )
 from aiida_enne.science.plans.relaxations import defect_label, port, slab_label
+from aiida_enne.science.plans.samples import (
+    Sample,
+    count_expected,
+    split_expected,
+    training_domains,
+)
 from aiida_enne.science.plans.scans import Base, plan_scan, roles_of
 from aiida_enne.science.structures.defects import EXTRA_ATOMS
 from aiida_enne.science.structures.phases import find_phase
@@ -30,17 +36,15 @@ def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> lis
     """Return what a study costs, part by part; nothing that may be known already is taken off.
 
     Args:
-        study: Inputs of `StudyWorkChain` as plain values: `liquid`, `split`, `draw`, `ensemble`,
-            `scans` and, where they are part of it, `eos`, `defect`, `surface` and `own`.
+        study: Inputs of `StudyWorkChain` as plain values: `split`, `draw`, `ensemble`, `scans`,
+            `liquid` or `sample` and, where they are part of it, `eos`, `defect`, `surface`, `own`.
         assumptions: Of the engine.
         networks: What models cost.
 
     Raises:
         ValueError: If an input cannot be used.
     """
-    roles = {}
-    parts = [engine_part('liquids', _liquids(study['liquid']), assumptions, md=True)]
-    training, roles['liquid'], roles['training'] = _split(study)
+    parts, training, roles = _sources(study, assumptions)
     relaxed = {
         'eos': _phases(study, assumptions),
         'defect': _defects(study, assumptions),
@@ -74,6 +78,24 @@ def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> lis
     parts.append(prediction_part('audit', asked, jobs, assumptions, networks, gpu=gpu))
     parts += _scans(study, training, roles, assumptions, networks)
     return parts
+
+
+def _sources(study: Inputs, assumptions: Assumptions) -> tuple[list[Part], int, dict[str, Frames]]:
+    """Return the cost of liquids and samples, the size of the training set, what is predicted."""
+    parts, roles, size = [], {}, 0
+    samples = [
+        Sample.of(label, one) for label, one in study.get('sample', {}).get('samples', {}).items()
+    ]
+    if samples:
+        parts.append(total([sample.cost(assumptions) for sample in samples], 'samples'))
+    if 'liquid' in study:
+        parts.append(engine_part('liquids', _liquids(study['liquid']), assumptions, md=True))
+        size, roles['liquid'], roles['training'] = _split(study)
+        if samples:
+            roles['sample'] = count_expected(samples)
+    else:
+        size, roles['training'] = split_expected(samples, study['split'])
+    return parts, study.get('draw', {}).get('size', size), roles
 
 
 #: Members that share a job of predictions.
@@ -117,8 +139,7 @@ def _split(study: Inputs) -> tuple[int, Frames, Frames]:
         raise ValueError(f'the sizes of a split by {split.get("method")} are not known beforehand')
     n_atoms = 8 * liquid['repeats'] ** 3
     held_out, others = test * n_atoms, each * n_others
-    size = study.get('draw', {}).get('size', pool)
-    return size, Frames(test + others, held_out + others * n_atoms), Frames(test, held_out)
+    return pool, Frames(test + others, held_out + others * n_atoms), Frames(test, held_out)
 
 
 def _phases(study: Inputs, assumptions: Assumptions) -> dict[str, Work]:
@@ -177,8 +198,7 @@ def _scans(
     """Return training and predictions of each scan; what scans share is counted once."""
     model, epochs, seeds, per_job = _ensemble(study['ensemble'])
     gpu = _on_gpu(study['ensemble'])
-    planned = _trajectories(study['liquid']).values()
-    domains = tuple(one['domain'] for one in planned if one['start'] == 'crystal')
+    domains = _training_domains(study)
     seed = study.get('draw', {}).get('seed', 1)
     base = Base(size, tuple(seeds), domains, epochs, seed)
     known = {_identity(None, model, epochs, one) for one in seeds}
@@ -204,6 +224,15 @@ def _scans(
         predicted = prediction_part('', asked, n_predictions, assumptions, networks, gpu=gpu)
         parts.append(total([trained, predicted], f'scan {name}'))
     return parts
+
+
+def _training_domains(study: Inputs) -> tuple[str, ...]:
+    if 'liquid' not in study:
+        samples = study['sample']['samples'].items()
+        found = [Sample.of(label, one).expected().domains.tolist() for label, one in samples]
+        return tuple(training_domains(study['split'], [name for one in found for name in one]))
+    planned = _trajectories(study['liquid']).values()
+    return tuple(one['domain'] for one in planned if one['start'] == 'crystal')
 
 
 def jobs_for(n: int, per_job: int) -> int:

@@ -17,8 +17,7 @@ from aiida_enne.workflows.protocols.machine import WORDS, place_training, queue
 #: Keys whose values are overrides of other workflows, which check them themselves.
 DELEGATED = {
     'audit': ('predict',),
-    'demo': ('training', 'audit_of'),
-    'study': ('liquid', 'eos', 'defect', 'surface', 'ensemble', 'audit', 'own'),
+    'study': ('liquid', 'sample', 'eos', 'defect', 'surface', 'ensemble', 'audit', 'own'),
 }
 
 

@@ -11,6 +11,7 @@ from aiida.engine import ProcessSpec
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.codes.ase import ENSEMBLE
 from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT
+from aiida_enne.science.plans.samples import Sample, training_domains
 from aiida_enne.science.plans.scans import DRAW_SEED, Base, plan_scan
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain
@@ -19,6 +20,7 @@ from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.reference.chosen import load_protocol
 from aiida_enne.workflows.reference.liquid import LiquidWorkChain, plan
+from aiida_enne.workflows.reference.samples import SampleWorkChain
 from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.eos import EquationOfStateWorkChain
@@ -28,6 +30,7 @@ from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 #: Namespaces of the reference, and what of their inputs the study sets.
 REFERENCE = {
     'liquid': (LiquidWorkChain, ()),
+    'sample': (SampleWorkChain, ()),
     'eos': (EquationOfStateWorkChain, ()),
     'defect': (DefectWorkChain, ('lattice_constant', 'own')),
     'surface': (SurfaceWorkChain, ('lattice_constant', 'own')),
@@ -42,7 +45,7 @@ def define(spec: ProcessSpec) -> None:
     node = {'serializer': orm.to_aiida_type}
     left_out = {'required': False, 'populate_defaults': False}
     for name, (process, owned) in REFERENCE.items():
-        options = {} if name == 'liquid' else dict(left_out)  # plumpy empties what it is given
+        options = dict(left_out)  # plumpy empties what it is given
         spec.expose_inputs(process, namespace=name, exclude=owned, namespace_options=options)
     spec.input(
         'lattice_constant',
@@ -105,9 +108,11 @@ def validate_draw(node: orm.Dict | None, _: Any) -> str | None:
 
 
 def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
-    """Check what concerns two parts: the lattice constant of defects and surfaces."""
+    """Check what concerns two parts: what is trained on, the lattice constant, the scans."""
     if not set(REFERENCE) <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
+    if not {'liquid', 'sample'} & set(inputs):
+        return 'nothing is trained on: give `liquid`, `sample` or both'
     needy = [name for name in ('defect', 'surface') if name in inputs]
     phases = inputs['eos']['volumes'].get_dict() if 'eos' in inputs else {}
     if needy and 'lattice_constant' not in inputs and 'diamond' not in phases:
@@ -120,12 +125,11 @@ def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
 
 def validate_scans(inputs: Mapping[str, Any]) -> str | None:
     """Check the points of all scans, as far as they can be known before anything has run."""
-    densities = [one for one in plan(inputs['liquid']).values() if one['start'] == 'crystal']
     draw = scanning.complete_draw(inputs)
     base = Base(
         size=draw.get('size', 1),
         seeds=tuple(inputs['ensemble']['seeds'].get_list()),
-        domains=tuple(one['domain'] for one in densities),
+        domains=tuple(_training_domains(inputs)),
         max_epochs=1,
         draw_seed=draw['seed'],
     )
@@ -137,6 +141,16 @@ def validate_scans(inputs: Mapping[str, Any]) -> str | None:
         except ValueError as exception:
             return f'scan {name}: {exception}'
     return None
+
+
+def _training_domains(inputs: Mapping[str, Any]) -> list[str]:
+    if 'liquid' in inputs:
+        planned = plan(inputs['liquid']).values()
+        return [one['domain'] for one in planned if one['start'] == 'crystal']
+    given = inputs['sample']['samples'].items()
+    samples = [Sample.of(label, node.get_dict()) for label, node in given]
+    domains = [name for sample in samples for name in sample.expected().domains.tolist()]
+    return training_domains(inputs['split'].get_dict(), domains)
 
 
 def from_protocol(

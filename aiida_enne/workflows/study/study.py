@@ -10,18 +10,16 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne.aiida_private import fill_builder
-from aiida_enne.calculations.functions import split_dataset
 from aiida_enne.calculations.relaxations import take_lattice_constant
-from aiida_enne.calculations.study import map_split, take_production, thin_training
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import studies
+from aiida_enne.science.plans.scans import TRAINING
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
-from aiida_enne.workflows.reference.liquid import plan
-from aiida_enne.workflows.study import ports, scanning
+from aiida_enne.workflows.study import ports, scanning, training_data
 from aiida_enne.workflows.study.branches import (
     Branch,
     Branches,
@@ -40,7 +38,10 @@ OWN = {'defect': DefectWorkChain, 'surface': SurfaceWorkChain}
 
 
 class StudyWorkChain(ProtocolMixin, Branches):
-    """Liquids ‖ phases → ensemble ‖ defects ‖ surfaces → its own relaxations → audit → scans."""
+    """Liquids ‖ samples ‖ phases → ensemble ‖ defects ‖ surfaces → own relaxations → audit → scans.
+
+    The ensemble is trained on the liquids or, where there are none, on the samples.
+    """
 
     PROTOCOLS = 'study'
 
@@ -86,7 +87,7 @@ class StudyWorkChain(ProtocolMixin, Branches):
             python: Python with NequIP; the code of the engine by default.
             protocol: One of `get_available_protocols`.
             overrides: Nested values that win over the protocol's; each part takes the overrides
-                of its own work chain, None leaves `eos`, `defect`, `surface` or `own` out.
+                of its own work chain, None leaves it out.
 
         Raises:
             ValueError: If there is no such protocol, or a value cannot be used.
@@ -117,6 +118,7 @@ class StudyWorkChain(ProtocolMixin, Branches):
         """Return what is done for each kind of branch."""
         return {
             'liquid': Branch(partial(self.build_reference, 'liquid'), self.take_liquid),
+            'sample': Branch(partial(self.build_reference, 'sample'), self.take_sample),
             'eos': Branch(partial(self.build_reference, 'eos'), self.take_eos),
             'defect': Branch(
                 partial(self.build_reference, 'defect'), partial(self.take_relaxed, kind='defect')
@@ -133,13 +135,18 @@ class StudyWorkChain(ProtocolMixin, Branches):
 
     def plan_reference(self) -> list[Planned]:
         """Begin with what needs nothing else."""
-        return [(name, '') for name in ('liquid', 'eos') if name in self.inputs]
+        return [(name, '') for name in ('liquid', 'sample', 'eos') if name in self.inputs]
 
     def take_liquid(self, node: orm.ProcessNode, _: str) -> None:
         """Take over all frames, and what was found of each trajectory."""
         self.ctx.analyses = returned(node, 'analyses')
         if 'dataset' in node.outputs:
             self.ctx.datasets['liquid'] = node.outputs.dataset
+
+    def take_sample(self, node: orm.ProcessNode, _: str) -> None:
+        """Take over the labels of all samples."""
+        if 'dataset' in node.outputs:
+            self.ctx.datasets['sample'] = node.outputs.dataset
 
     def take_eos(self, node: orm.ProcessNode, _: str) -> None:
         """Take over the relaxed phases, and the fits."""
@@ -172,27 +179,15 @@ class StudyWorkChain(ProtocolMixin, Branches):
         return branches + [(name, '') for name in OWN if name in self.inputs]
 
     def choose_training(self) -> bool:
-        """Take what melted of the densities, and split it; return whether there is enough."""
-        planned = plan(self.inputs.liquid)
-        domains, missing = studies.select_molten(planned, self.ctx.analyses)
-        total = len(domains) + len(missing)
-        needed = int(self.inputs.get('min_densities', total))
-        if len(domains) < needed or 'liquid' not in self.ctx.datasets:
-            self.ctx.failures['training'] = f'no liquid of {", ".join(missing)}'
-            return False
-        self.ctx.domains = domains
-        liquid, named = self.ctx.datasets['liquid'], orm.List(domains)
+        """Choose what is trained on, and split it; return whether there is enough."""
         try:
-            training = self.ctx.datasets['training'] = take_production(liquid, named)
-            split = self.ctx.pool = split_dataset(training, self.inputs.split)
-            if 'draw' in self.inputs:
-                draw = orm.Dict(scanning.complete_draw(self.inputs))
-                split = thin_training(training, split, draw)
-            self.ctx.splits = {'training': split, 'liquid': map_split(liquid, named, split)}
+            chosen = training_data.choose(self.inputs, self.ctx.datasets, self.ctx.analyses)
         except ValueError as exception:
             self.ctx.failures['training'] = str(exception)
             return False
-        self.out('split', split)
+        self.ctx.datasets, self.ctx.domains = chosen.datasets, chosen.domains
+        self.ctx.pool, self.ctx.splits = chosen.pool, chosen.splits
+        self.out('split', chosen.splits[TRAINING])
         return True
 
     def take_ensemble(self, node: orm.ProcessNode, _: str) -> None:
@@ -259,8 +254,8 @@ class StudyWorkChain(ProtocolMixin, Branches):
     def build_ensemble(self, _: str, share: int | None) -> Job:
         """Return the training."""
         inputs = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
-        split = self.ctx.splits['training']
-        inputs |= {'dataset': self.ctx.datasets['training'], 'split': split}
+        split = self.ctx.splits[TRAINING]
+        inputs |= {'dataset': self.ctx.datasets[TRAINING], 'split': split}
         if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
             inputs['max_concurrent'] = orm.Int(limit)
         return EnsembleWorkChain, inputs
@@ -292,7 +287,7 @@ class StudyWorkChain(ProtocolMixin, Branches):
         scan = self.inputs.scans[name]
         asked = dict(self.exposed_inputs(AuditWorkChain, 'audit', agglomerate=False))
         ensemble = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
-        base = scanning.base_of(self.inputs, self.ctx.splits['training'], self.ctx.domains)
+        base = scanning.base_of(self.inputs, self.ctx.splits[TRAINING], self.ctx.domains)
         prepared = scanning.scan_inputs(scan, base, ensemble, asked, self.ctx)
         prepared['max_concurrent'] = limited(scan.get('max_concurrent', 1), share)
         return ScanWorkChain, prepared

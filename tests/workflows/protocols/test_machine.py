@@ -11,10 +11,10 @@ from aiida.plugins import CalculationFactory
 
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.data.model import ModelData
-from aiida_enne.workflows.demo import DemoWorkChain
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.protocols.machine import PROPERTY
 from aiida_enne.workflows.reference.engine import load_engine
+from aiida_enne.workflows.study.study import StudyWorkChain
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
 #: What the computers of the tests are known for: scheduler, the property, lines before each job.
@@ -134,9 +134,10 @@ def test_without_gpus_the_processes_share_the_cores(make_code, dataset, split):
 
 
 def test_the_demo_knows_the_computer_too(make_code):
-    builder = DemoWorkChain.get_builder_from_protocol(
+    builder = StudyWorkChain.get_builder_from_protocol(
         make_code('slurm'),
-        overrides={'training': {'gpus': 1}, 'audit_of': {'predict': {'gpus': 1}}},
+        protocol='demo',
+        overrides={'ensemble': {'gpus': 1}, 'audit': {'predict': {'gpus': 1}}},
     )
     instantiate_process(get_manager().get_runner(), builder)
     commands = '#SBATCH --gres=gpu:h100:1'
@@ -144,8 +145,8 @@ def test_the_demo_knows_the_computer_too(make_code):
     assert builder.ensemble.training.train.processes == 4
     assert builder.audit.predict.metadata.options.custom_scheduler_commands == commands
     assert builder.audit.predict.device == 'cuda'
-    reference = builder.reference.ase.metadata.options
-    assert (reference.queue_name, reference.account) == ('gpu', 'project_465')
+    reference = builder.sample.inputs['base']['ase']['metadata']['options']
+    assert (reference['queue_name'], reference['account']) == ('gpu', 'project_465')
     assert 'custom_scheduler_commands' not in reference
 
 

@@ -114,3 +114,27 @@ def test_defects_of_no_use_are_refused_with_the_name_of_the_part(build):
     builder = build()
     builder.defect.defects = orm.List(['hole'])
     assert "'inputs.defect': unknown defect 'hole'" in refused(builder)
+
+
+def test_samples_are_trained_on_where_there_are_no_liquids(build):
+    builder = build('demo-test', scans={'size': {'kind': 'sizes', 'sizes': [2, 4]}})
+    assert refused(builder) is None
+    assert set(inputs_of(builder)) & {'liquid', 'eos', 'defect', 'surface', 'own'} == set()
+    assert 'nothing is trained on' in refused(build('demo-test', sample=None))
+    densities = {'kind': 'densities', 'densities': [2]}
+    assert 'scan density: ' in refused(build('demo-test'), scans={'density': densities})
+
+
+def test_a_sample_is_replaced_left_out_or_refused_by_name(build):
+    own = {
+        'recipe': [{'kind': 'phase', 'phase': 'fcc', 'volumes': [15.0]}],
+        'task': {'kind': 'label'},
+    }
+    builder = build('demo-test', sample={'samples': {'solids': None, 'own': own}})
+    assert set(builder.sample.samples) == {'trained', 'colder', 'hotter', 'own'}
+    with pytest.raises(ValueError, match='sample own: expected `recipe`'):
+        build('demo-test', sample={'samples': {'own': {'task': {}}}})
+    bad = own | {'task': {'kind': 'dream'}}
+    assert 'own: the engine `ase` refuses' in refused(
+        build('demo-test', sample={'samples': {'own': bad}})
+    )

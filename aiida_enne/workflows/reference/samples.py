@@ -1,0 +1,139 @@
+"""Structures built by recipes and labelled, moved or relaxed by any engine: data of your choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
+
+from aiida_enne.calculations.functions import build_configurations, merge_datasets
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.science.plans.samples import Sample
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, why_failed
+from aiida_enne.workflows.reference.chosen import (
+    define_engine,
+    engine_inputs,
+    load_protocol,
+    refusal,
+    thaw,
+)
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
+
+
+def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
+    """Check every recipe, and that the engine takes the task of every sample."""
+    if not {'samples', 'engine', 'inputs'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    if not inputs['samples']:
+        return '`samples` is empty: give at least one `recipe` with its `task`'
+    for label, node in inputs['samples'].items():
+        try:
+            sample = Sample.of(label, node.get_dict())
+        except ValueError as exception:
+            return str(exception)
+        owned = {'configurations': ConfigurationsData.from_configurations(sample.structures)}
+        engine = inputs['engine'].value
+        if why := refusal(engine, inputs.get('inputs', {}), **owned, **_calculated(sample)):
+            return f'{label}: {why}'
+    return None
+
+
+def _calculated(sample: Sample) -> dict[str, orm.Data]:
+    seed = {} if sample.seed is None else {'seed': orm.Int(sample.seed)}
+    return {'task': orm.Dict(sample.task), **seed}
+
+
+class SampleWorkChain(ProtocolMixin, PoolWorkChain):
+    """Build every sample, let the reference calculate it, and join all labels in one dataset."""
+
+    PROTOCOLS = 'sample'
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        define_engine(spec)
+        spec.input_namespace(
+            'samples',
+            valid_type=orm.Dict,
+            dynamic=True,
+            help='By label: `recipe` of structures, `task` of the reference, `seed` of dynamics.',
+        )
+        spec.inputs.validator = validate_inputs
+        spec.outline(cls.begin, while_(cls.has_work)(cls.work), cls.conclude)
+        spec.output('dataset', valid_type=DatasetData, required=False, help='All labels.')
+        spec.exit_code(410, 'ERROR_SAMPLES_FAILED', message='Some samples failed: {failures}')
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        engine: str = 'ase',
+        *,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Code of the engine.
+            engine: Name of the engine.
+            protocol: One of `get_available_protocols`.
+            overrides: Inputs that win over the protocol's; a sample that is None is left out,
+                `inputs` are overrides of the engine's.
+
+        Raises:
+            ValueError: If there is no such protocol, or a sample cannot be used.
+            EntryPointError: If there is no such engine.
+        """
+        chosen = load_protocol('sample', engine, protocol, overrides)
+        given = {name: one for name, one in chosen['samples'].items() if one is not None}
+        samples = {label: Sample.of(label, one) for label, one in given.items()}
+        if not samples:
+            raise ValueError('no sample is left: give at least one `recipe` with its `task`')
+        first = next(iter(samples.values()))
+        inner = load_engine(engine).get_builder_from_protocol(
+            code,
+            ConfigurationsData.from_configurations(first.structures),
+            dict(first.task),
+            seed=first.seed,
+            protocol=protocol,
+            overrides=chosen.pop('inputs'),
+        )
+        chosen['samples'] = {label: orm.Dict(one) for label, one in given.items()}
+        chosen |= {'engine': engine, 'inputs': engine_inputs(inner)}
+        return protocols.fill(cls, chosen, code)
+
+    def begin(self) -> None:
+        """List the samples."""
+        self.open_pool()
+        self.ctx.waiting = list(self.inputs.samples)
+        self.ctx.datasets, self.ctx.failures = {}, {}
+
+    def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
+        """Return the calculation of a sample."""
+        sample = Sample.of(label, self.inputs.samples[label].get_dict())
+        inputs = thaw(self.inputs.get('inputs', {})) | _calculated(sample)
+        inputs['configurations'] = build_configurations(orm.List(list(sample.recipe)))
+        inputs['metadata'] = {'call_link_label': label}
+        return load_engine(self.inputs.engine.value), inputs
+
+    def take(self, label: Any, node: orm.ProcessNode) -> None:
+        """Take over all labels there are, and remember what failed."""
+        if 'dataset' in node.outputs:
+            self.ctx.datasets[label] = node.outputs.dataset
+        if not node.is_finished_ok:
+            self.ctx.failures[label] = why_failed(node)
+
+    def conclude(self) -> ExitCode | None:
+        """Hand out all labels, then say what failed."""
+        if self.ctx.datasets:
+            self.out('dataset', merge_datasets(**self.ctx.datasets))
+        if self.ctx.failures:
+            failures = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
+            return self.exit_codes.ERROR_SAMPLES_FAILED.format(failures=failures)
+        return None
