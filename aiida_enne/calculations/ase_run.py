@@ -40,7 +40,7 @@ def validate_execution(processes: int, _: Any) -> str | None:
 
 
 def validate_checkpoint(seconds: float, _: Any) -> str | None:
-    """Check that the time between checkpoints is none that has passed."""
+    """Check that the time between checkpoints is not negative."""
     return None if seconds >= 0 else f'`checkpoint_seconds` must not be negative, got {seconds}'
 
 

@@ -28,7 +28,7 @@ def validate_follow(pk: int | None, _: Any) -> str | None:
 
 
 class FollowingCalcJob(CalcJob):
-    """A job that, told to `follow` another, waits for that one's end and takes what it left.
+    """A job that, if it has to `follow` another, waits for that one's end and takes what it left.
 
     A process may end by an exception of AiiDA's own, such as a database that went away, while its
     job runs on in the scheduler. The follower has the same inputs, watches the same job in the same

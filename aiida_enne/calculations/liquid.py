@@ -24,5 +24,5 @@ def analyse_liquid(dataset: DatasetData, domain: orm.Str, criteria: orm.Dict) ->
     """Analyse the frames of one domain as `science.liquid.analyse` does."""
     frames = dataset.get_configurations()
     chosen = frames.select(np.flatnonzero(frames.domains == domain.value))
-    told = liquid.analyse(chosen, liquid.MeltCriteria(**criteria.get_dict()))
-    return orm.Dict({'domain': domain.value} | told)
+    analysis = liquid.analyse(chosen, liquid.MeltCriteria(**criteria.get_dict()))
+    return orm.Dict({'domain': domain.value} | analysis)

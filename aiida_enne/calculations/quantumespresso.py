@@ -40,14 +40,14 @@ def collect_pw(
         `results`, and `dataset` if there are labels: eV, eV/Å and, from the GPa of the plugin
         (positive under compression), eV/Å³ (positive under tension).
     """
-    told = outcome.get_dict()
+    found = outcome.get_dict()
     trajectories, ends = nodes.get('trajectories', {}), nodes.get('ends', {})
-    paths = [read_path(one, trajectories, ends) for one in told['paths']]
-    outputs: dict[str, orm.Data] = {'results': orm.Dict(told['results'])}
+    paths = [read_path(one, trajectories, ends) for one in found['paths']]
+    outputs: dict[str, orm.Data] = {'results': orm.Dict(found['results'])}
     frames = gather(paths, configurations.get_configurations(), task.get_dict())
     if frames is not None:
         outputs['dataset'] = DatasetData.from_configurations(
-            frames, level_of_theory=told['level_of_theory']
+            frames, level_of_theory=found['level_of_theory']
         )
     return outputs
 

@@ -59,27 +59,27 @@ def collect_reference(
     Returns:
         `results` and, if there are frames, `dataset`, ordered by configuration and step.
     """
-    told, inputs = outcomes.get_dict(), configurations.get_configurations()
-    statuses = told['statuses']
+    outcome, inputs = outcomes.get_dict(), configurations.get_configurations()
+    statuses = outcome['statuses']
     failures = [
         {'configuration': index, **item}
         for index, item in enumerate(statuses)
         if item['status'] != 'finished'
     ]
     results = {
-        'kind': told['kind'],
+        'kind': outcome['kind'],
         'n_configurations': len(statuses),
         'counts': dict(sorted(Counter(item['status'] for item in statuses).items())),
         'failures': failures,
     }
     parts: list[Configurations] = []
-    order = sorted(datasets, key=lambda label: (told['parts'][label]['configuration'], label))
+    order = sorted(datasets, key=lambda label: (outcome['parts'][label]['configuration'], label))
     for label in order:
-        about, frames = told['parts'][label], datasets[label].get_configurations()
-        if told['kind'] == 'md':
+        about, frames = outcome['parts'][label], datasets[label].get_configurations()
+        if outcome['kind'] == 'md':
             frames = _recorded(frames, about)
         origin = int(about['configuration'])
-        block = int(inputs.blocks[origin]) if told['kind'] == 'label' else origin
+        block = int(inputs.blocks[origin]) if outcome['kind'] == 'label' else origin
         parts.append(
             replace(
                 frames,

@@ -55,5 +55,5 @@ def list_failures(parts: orm.Dict, **results: orm.Dict) -> orm.Dict:
             None where it ended well.
         **results: What the engine said of the configurations of a part, where it said anything.
     """
-    told = {label: node.get_dict() for label, node in results.items()}
-    return orm.Dict(relaxations.list_failures(parts.get_dict(), told))
+    results_by_label = {label: node.get_dict() for label, node in results.items()}
+    return orm.Dict(relaxations.list_failures(parts.get_dict(), results_by_label))

@@ -21,13 +21,13 @@ def summarise_scan(kind: orm.Str, values: orm.Dict, **nodes: Any) -> orm.Dict:
         `kind`; `points`, each with `values`, `n_train` and the `members`' weights by label, those
         that have none left out; `roles`, the digests of what the members predicted.
     """
-    told, models, splits = values.get_dict(), nodes['models'], nodes['splits']
+    by_label, models, splits = values.get_dict(), nodes['models'], nodes['splits']
     return orm.Dict(
         {
             'kind': kind.value,
             'points': {
                 label: {
-                    'values': told[label],
+                    'values': by_label[label],
                     'n_train': splits[label].base.attributes.get('n_train'),
                     'members': {name: model.weights_sha256 for name, model in found.items()},
                 }

@@ -22,7 +22,7 @@ class ConfigurationsData(NpzData):
 
         Args:
             configurations: One or more configurations.
-            **attributes: Further attributes to query by; `source` is no part of the identity.
+            **attributes: Further attributes to query by; `source` is not part of the identity.
 
         Raises:
             ValueError: If there are no configurations, or numbers that are not finite.

@@ -29,7 +29,7 @@ class DatasetData(ConfigurationsData):
         Args:
             configurations: One or more configurations with energies and forces.
             level_of_theory: What the labels are, e.g. 'FHI-aims PW91 light'; part of the identity.
-            **attributes: Further attributes to query by; `source` is no part of the identity.
+            **attributes: Further attributes to query by; `source` is not part of the identity.
 
         Raises:
             ValueError: If a label is missing or not finite.

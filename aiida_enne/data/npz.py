@@ -13,7 +13,7 @@ class NpzData(orm.Data):
     """Named arrays in one standard `.npz` file; equal content, equal hash."""
 
     FILENAME: ClassVar[str]
-    #: Attributes that tell where the content came from and are no part of its identity.
+    #: Attributes that say where the content came from and are not part of its identity.
     _hash_ignored_attributes = ('source',)
 
     def set_arrays(self, arrays: npz.Arrays, attributes: dict[str, Any]) -> None:

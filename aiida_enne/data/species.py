@@ -17,7 +17,7 @@ class SpeciesData(orm.Data):
     """Basis and grids of one element: equal text, equal hash."""
 
     FILENAME = 'species.in'
-    #: Where the text came from is no part of its identity.
+    #: Where the text came from is not part of its identity.
     _hash_ignored_attributes = ('level', 'family')
 
     @classmethod

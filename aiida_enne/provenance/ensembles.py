@@ -79,7 +79,7 @@ def _of_one_point(
 def find_histories(ensemble: Ensemble) -> dict[str, str]:
     """Return the UUID of each member's training history, by the member's label.
 
-    A member that was continued has one history per attempt; the youngest tells all epochs.
+    A member that was continued has one history per attempt; the most recent one holds all epochs.
     """
     query = orm.QueryBuilder()
     uuids = {member.uuid: member.label for member in ensemble.members}

@@ -13,9 +13,9 @@ class Labelling:
     """What one reference calculation was asked for, and what it did not give.
 
     Attributes:
-        uuid: The node that tells it.
+        uuid: Its source node.
         n_configurations: What was asked for.
-        failures: `configuration` and `message` of each that failed; `domain` where it is told.
+        failures: `configuration` and `message` of each that failed; `domain` where it is known.
     """
 
     uuid: str
@@ -26,9 +26,9 @@ class Labelling:
 def find_labellings(dataset: str) -> list[Labelling]:
     """Return the reference calculations behind a dataset, those that succeeded wholly included.
 
-    The creators are followed from dataset to dataset, each up to the first that tells what
-    failed: whoever joins the labels of many jobs tells it of all of them. Work chains are not
-    asked, so that an archive that lacks them gives the same answer.
+    The creators are followed from dataset to dataset, each up to the first that lists what
+    failed: a process that joins the labels of many jobs lists it for all of them. Work chains are
+    not asked, so that an archive that lacks them gives the same answer.
 
     Args:
         dataset: UUID of the dataset.
@@ -43,16 +43,16 @@ def find_labellings(dataset: str) -> list[Labelling]:
         if node.uuid in seen or node.creator is None:
             continue
         seen.add(node.uuid)
-        told = _told(node.creator)
-        if told is not None:
-            found[told.uuid] = told
+        listed = _list_failures(node.creator)
+        if listed is not None:
+            found[listed.uuid] = listed
             continue
         inputs = node.creator.base.links.get_incoming(node_class=DatasetData)
         waiting += inputs.all_nodes()
     return sorted(found.values(), key=lambda labelling: labelling.uuid)
 
 
-def _told(creator: orm.CalculationNode) -> Labelling | None:
+def _list_failures(creator: orm.CalculationNode) -> Labelling | None:
     """Return what a calculation says of its failures, or None if it says nothing."""
     for name in ('failures', 'results'):
         if name not in creator.outputs:

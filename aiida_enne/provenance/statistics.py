@@ -59,7 +59,7 @@ def created(uuid: str) -> str:
 
 
 def latest_audited() -> str:
-    """Return the UUID of the youngest work chain that returned statistics, or of its caller.
+    """Return the UUID of the most recent work chain that returned statistics, or of its caller.
 
     Raises:
         NotExistent: If there is none.

@@ -88,7 +88,7 @@ class StudyRecord:
 def find_study(identifier: str | int) -> StudyRecord:
     """Return what a study, or any ensemble, was trained on and asked about.
 
-    A work chain that returns `datasets` is a study and tells their roles itself. Of any other
+    A work chain that returns `datasets` is a study and names their roles itself. Of any other
     that knows an ensemble (a training, an audit, a demo) the graph is asked: all datasets that
     every member predicted; a role is then the label of an audit, or what the domains say.
 

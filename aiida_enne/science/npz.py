@@ -45,7 +45,7 @@ def loads(source: bytes | BinaryIO, names: Iterable[str] | None = None) -> Array
         raise ValueError(f'not a complete .npz file: {exception}') from exception
     # numpy hands back the bytes of an entry that is not an array
     if foreign := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-        raise ValueError(f'not a complete .npz file: {foreign} are no arrays')
+        raise ValueError(f'not a complete .npz file: {foreign} are not arrays')
     return arrays
 
 

@@ -23,7 +23,7 @@ def load_registered(group: str, name: str, what: str) -> Any:
         what: What it is, in words: 'a family of models'.
 
     Raises:
-        ValueError: If there is none of this name; it names the nearest and all there are.
+        ValueError: If there is none of this name; the message names the nearest and all known ones.
     """
     found = registered(group)
     if name not in found:

@@ -116,7 +116,7 @@ class PoolWorkChain(AwaitingAnyWorkChain):
         """Return a process and its inputs, with a `call_link_label` of its own."""
 
     def refuse(self, key: Any, reason: ValueError) -> None:
-        """Go on without a process whose inputs are of no use, or raise the reason."""
+        """Go on without a process whose inputs cannot be used, or raise the reason."""
         raise reason
 
     @abstractmethod

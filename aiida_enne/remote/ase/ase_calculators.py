@@ -15,7 +15,7 @@ IMPORT_PATH = re.compile(r'[A-Za-z_]\w*(\.[A-Za-z_]\w*)+')
 
 
 class CalculatorError(Exception):
-    """The calculator cannot be had on this machine: `kind` is what failed, `name` of what."""
+    """The calculator is not available on this machine: `kind` is what failed, `name` of what."""
 
     def __init__(self, kind: str, name: str, message: str) -> None:
         """Keep the three apart: they go into the exit code."""

@@ -40,14 +40,14 @@ class Ensemble(Calculator):
         given: Any = self.atoms
         bare = Atoms(given.numbers, given.positions, cell=given.cell, pbc=given.pbc)
         inputs: dict[Geometry, Any] = {}
-        told: dict[str, list[Any]] = {'total_energy': [], 'forces': [], 'stress': []}
+        results: dict[str, list[Any]] = {'total_energy': [], 'forces': [], 'stress': []}
         for member in self.members:
             if member.geometry not in inputs:
                 inputs[member.geometry] = to_input(bare, member.geometry)
             out = member.run([inputs[member.geometry]])
-            for name, values in told.items():
+            for name, values in results.items():
                 values.append(out[name].double().numpy())
-        mean = {name: np.mean(values, axis=0) for name, values in told.items()}
+        mean = {name: np.mean(values, axis=0) for name, values in results.items()}
         self.results = {'energy': float(mean['total_energy'].item()), 'forces': mean['forces']}
         if given.pbc.all():
             stress = mean['stress'].reshape(3, 3)

@@ -61,7 +61,7 @@ class Crew:
         self.context = multiprocessing.get_context('fork')
         self.next = self.context.Value('q', 0)
         self.workers: dict[Any, tuple[Any, Any, Any]] = {}
-        self.told = False
+        self.stopping = False
 
     def work(self, processes: int) -> dict[str, Any]:
         """Work until nothing is left or no more can be done; return how it ended."""
@@ -80,7 +80,7 @@ class Crew:
                     message = 'stopped in time' if stopped else f'worker ended {process.exitcode}'
                     if verdict['status'] == 'finished':
                         verdict = {'status': 'stopped', 'message': message}
-                    if not stopped and not self.told:
+                    if not stopped and not self.stopping:
                         self.hire(None)  # the others' work; this unit is for the next attempt
                 elif process.exitcode != 0 and configuration.value < 0:
                     message = f'the process crashed with exit code {process.exitcode}'
@@ -132,7 +132,7 @@ class Crew:
 
     def tell(self, *_: Any) -> None:
         """Handle SIGTERM: let every worker write down its state."""
-        self.told = True
+        self.stopping = True
         for process, *_shared in self.workers.values():
             process.terminate()
 

@@ -22,20 +22,20 @@ class StoppedError(Exception):
 
 
 class Clock:
-    """Tells when to write down and when to stop."""
+    """Says when to write a checkpoint and when to stop."""
 
     def __init__(self, interval: float, deadline: float) -> None:
         """Take seconds between two checkpoints, and the value of `time.time()` to stop at."""
         self.interval, self.deadline = interval, deadline
-        self.parent, self.last, self.told = os.getppid(), time.time(), False
+        self.parent, self.last, self.stopping = os.getppid(), time.time(), False
 
     def tell(self, *_: Any) -> None:
         """Handle a signal: stop at the next step."""
-        self.told = True
+        self.stopping = True
 
     def check(self) -> None:
         """Raise `StoppedError` if the time is over, a signal came or the parent is gone."""
-        if self.told:
+        if self.stopping:
             raise StoppedError('a signal asked the job to stop')
         if time.time() > self.deadline:
             raise StoppedError('the time is over')

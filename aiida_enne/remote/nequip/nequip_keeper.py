@@ -76,7 +76,7 @@ class Keeper(Checkpoint):
         return {'columns': self.columns, 'rows': rows, 'best': self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the history; what is best is told by `best.ckpt` itself."""
+        """Take up the history; the best value is read from `best.ckpt` itself."""
         self.columns, self.rows = list(state_dict['columns']), state_dict['rows'].tolist()
         self.best = self.attempt.best
         self.attempt.first_epoch = self.attempt.epochs = len(self.rows)

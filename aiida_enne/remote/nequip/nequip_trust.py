@@ -36,7 +36,7 @@ class UntrustedError(Exception):
 
 
 def force() -> bool:
-    """Unpickle nothing from now on, unless the job was told otherwise; return whether so."""
+    """Unpickle nothing from now on, unless the job allows it; return whether it is forbidden."""
     return os.environ.setdefault(FORCED, '1').lower() in ('1', 'y', 'yes', 'true')
 
 

@@ -183,7 +183,7 @@ def join(scatters: Sequence[Scatter]) -> Scatter:
 def agreement(
     scatter: Scatter, *, by: Literal['domain', 'family'] = 'domain', seed: int = 0
 ) -> dict[str, Scalars]:
-    """Return how well σ tells |ε|, by domain or by family of domains.
+    """Return how well σ follows |ε|, by domain or by family of domains.
 
     Args:
         scatter: Points.
@@ -217,7 +217,7 @@ def flags(scatter: Scatter, training_domains: Sequence[str]) -> dict[str, Scalar
         What `thresholds.flag` returns and the number of points `n`, by domain.
 
     Raises:
-        ValueError: If a point is no energy per atom, or none is of the training domains.
+        ValueError: If a point is not an energy per atom, or none is of the training domains.
     """
     if (scatter.unit != PER_ATOM).any():
         raise ValueError(f'the threshold rule compares energies in {PER_ATOM} only')

@@ -36,7 +36,7 @@ def job_options(computer: orm.Computer | None, gpus: Mapping[str, Any]) -> dict[
         gpus: The words of the protocol; those that are absent or null are the computer's.
 
     Raises:
-        ValueError: If the number or the directive of the GPUs is none.
+        ValueError: If the number or the directive of the GPUs cannot be used.
     """
     known, options = known_of(computer), queue(computer)
     number, scheduler = gpus.get('gpus') or 0, scheduler_of(computer)
@@ -132,7 +132,7 @@ def take_words(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     """Return the words for GPUs, and all other inputs.
 
     Raises:
-        ValueError: If `gpus` is no number of GPUs.
+        ValueError: If `gpus` is not a number of GPUs.
     """
     words = {name: inputs.get(name) for name in WORDS}
     words['gpus'] = gpus = words['gpus'] or 0

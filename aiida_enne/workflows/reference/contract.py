@@ -11,7 +11,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import UNKNOWN_LEVEL
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
 
-#: What every engine must be asked in vain.
+#: Tasks that every engine must refuse.
 BAD_TASKS: tuple[dict[str, Any], ...] = (
     {},
     {'kind': 'dream'},

@@ -148,8 +148,8 @@ class LabelWorkChain(ProtocolMixin, PoolWorkChain):
             },
         )
         self.out_many(joined)
-        told = joined['failures'].get_dict()
-        failures, n, total = told['failures'], told['n_labelled'], told['n_configurations']
+        summary = joined['failures'].get_dict()
+        failures, n, total = summary['failures'], summary['n_labelled'], summary['n_configurations']
         needed = self.inputs.min_labelled.value if 'min_labelled' in self.inputs else total
         if not n:
             why = failures[0]['message']

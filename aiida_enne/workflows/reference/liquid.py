@@ -226,12 +226,12 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
             self.ctx.failures[label] = why_failed(node)
 
     def plan_temperatures(self) -> None:
-        """List the other temperatures, unless what they would start from is no melt."""
+        """List the other temperatures, unless what they would start from has not melted."""
         starts = {k: one['start'] for k, one in self.ctx.plan.items() if one['start'] != 'crystal'}
         self.ctx.waiting = []
         for label, start in starts.items():
             if start in self.ctx.failures or start in self.solids():
-                self.ctx.failures[label] = f'{start}, from which it starts, is no liquid'
+                self.ctx.failures[label] = f'it starts from {start}, which is not a liquid'
             else:
                 self.ctx.waiting.append(label)
 
@@ -247,9 +247,9 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
             self.out('dataset', merge_datasets(**planned))
         self.out('analyses', self.ctx.analyses)
         if solids := self.solids():
-            told = '; '.join(f'{label} ({why})' for label, why in solids.items())
-            return self.exit_codes.ERROR_NOT_MOLTEN.format(solids=told)
+            listed = '; '.join(f'{label} ({why})' for label, why in solids.items())
+            return self.exit_codes.ERROR_NOT_MOLTEN.format(solids=listed)
         if self.ctx.failures:
-            told = '; '.join(f'{label} ({why})' for label, why in self.ctx.failures.items())
-            return self.exit_codes.ERROR_TRAJECTORIES_FAILED.format(failures=told)
+            listed = '; '.join(f'{label} ({why})' for label, why in self.ctx.failures.items())
+            return self.exit_codes.ERROR_TRAJECTORIES_FAILED.format(failures=listed)
         return None

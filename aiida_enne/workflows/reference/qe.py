@@ -175,8 +175,8 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
             return None
         total = len(self.ctx.verdicts)
         label = 'ERROR_ALL_FAILED' if len(failures) == total else 'ERROR_SOME_FAILED'
-        told = '; '.join(f'{one["configuration"]} ({one["message"]})' for one in failures)
-        return self.exit_codes[label].format(n=len(failures), total=total, failures=told)
+        listed = '; '.join(f'{one["configuration"]} ({one["message"]})' for one in failures)
+        return self.exit_codes[label].format(n=len(failures), total=total, failures=listed)
 
     def _keep(self, index: int, job: qe.Job, verdict: Verdict) -> None:
         """Remember the runs of a job, of which frames and the next job are taken."""

@@ -127,9 +127,9 @@ def _dynamics(run: orm.CalcJobNode, job: qe.Job, task: Mapping[str, Any], index:
 
 
 def _path(run: orm.CalcJobNode) -> qe.Path:
-    told = {'label': 'run', 'configuration': 0, 'stage': 0, 'converged': False}
+    described = {'label': 'run', 'configuration': 0, 'stage': 0, 'converged': False}
     ends = {'run': run.outputs.output_structure} if 'output_structure' in run.outputs else {}
-    return read_path(told, {'run': run.outputs.output_trajectory}, ends)
+    return read_path(described, {'run': run.outputs.output_trajectory}, ends)
 
 
 def _readable(verdict: Verdict) -> Verdict:

@@ -72,7 +72,7 @@ class Branches(PoolWorkChain):
         return process, inputs | {'metadata': dict(inputs.get('metadata', {})) | link}
 
     def refuse(self, name: Any, reason: ValueError) -> None:
-        """Name a branch whose inputs are of no use; the others go on."""
+        """Name a branch whose inputs cannot be used; the others go on."""
         self.ctx.failures[name] = str(reason)
 
     def take(self, name: Any, node: orm.ProcessNode) -> None:

@@ -207,7 +207,7 @@ def own_engine(
     Args:
         python: Python with NequIP.
         protocol: One of the protocols of the ASE engine.
-        overrides: Of `base`; `gpus`, 1 of a job or none, is no port but becomes the device.
+        overrides: Of `base`; `gpus`, 1 of a job or none, is not a port but becomes the device.
 
     Raises:
         ValueError: If there are no such GPUs.

@@ -70,7 +70,7 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
     @classmethod
     @abstractmethod
     def parts_of(cls, inputs: Mapping[str, Any]) -> dict[str, Part]:
-        """Return the parts by label; raises ValueError if the inputs are of no use."""
+        """Return the parts by label; raises ValueError if the inputs cannot be used."""
 
     @abstractmethod
     def hand_out(self) -> None:
@@ -144,11 +144,15 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
         self.hand_out()
         failures = list_failures(orm.Dict(self.ctx.ends), **self.ctx.results)
         self.out('failures', failures)
-        told = failures.get_dict()
-        n, total, allowed = told['n_failed'], told['n_configurations'], self.inputs.max_failures
+        summary = failures.get_dict()
+        n, total, allowed = (
+            summary['n_failed'],
+            summary['n_configurations'],
+            self.inputs.max_failures,
+        )
         named = '; '.join(
             f'{item["part"]} {item["configuration"]}: {item["message"]}'
-            for item in told['failures']
+            for item in summary['failures']
         )
         if n and n == total:
             return self.exit_codes.ERROR_ALL_FAILED.format(total=total, failures=named)

@@ -162,7 +162,7 @@ class ScanWorkChain(ProtocolMixin, Branches):
                 of `PredictionWorkChain` in `prediction`.
 
         Raises:
-            ValueError: If there is no such protocol, a point is of no use, or the split is of
+            ValueError: If there is no such protocol, a point cannot be used, or the split is of
                 another dataset.
         """
         chosen = dict(overrides or {})
@@ -300,6 +300,6 @@ class ScanWorkChain(ProtocolMixin, Branches):
             values = {label: point['values'] for label, point in self.ctx.points.items()}
             self.out('summary', summarise_scan(self.inputs.kind, orm.Dict(values), **nodes))
         if self.ctx.failures:
-            told = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
-            return self.exit_codes.ERROR_POINTS_FAILED.format(failures=told)
+            failures = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
+            return self.exit_codes.ERROR_POINTS_FAILED.format(failures=failures)
         return None

@@ -50,7 +50,7 @@ def scan_inputs(
         known: `datasets` by role, `splits` of some, and the `pool` that sets are drawn from.
 
     Raises:
-        ValueError: If a point or a role is of no use.
+        ValueError: If a point or a role cannot be used.
     """
     datasets = known['datasets']
     points = plan_scan(scan, base)

@@ -305,6 +305,6 @@ class StudyWorkChain(ProtocolMixin, Branches):
         self.out('analyses', self.ctx.analyses)
         self.out('predictions', self.ctx.predictions)
         if self.ctx.failures:
-            told = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
-            return self.exit_codes.ERROR_PARTS_FAILED.format(failures=told)
+            failures = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
+            return self.exit_codes.ERROR_PARTS_FAILED.format(failures=failures)
         return None

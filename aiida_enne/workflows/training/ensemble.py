@@ -223,5 +223,5 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
 
 
 def seed_of(label: str) -> int:
-    """Return the seed that the label of a member tells."""
+    """Return the seed in the label of a member."""
     return int(label.removeprefix('seed_'))
