@@ -10,10 +10,10 @@ from scipy import stats
 
 from aiida_enne.paper.claims.evidence import Evidence, Found, listed
 from aiida_enne.paper.claims.properties import SIMILAR
-from aiida_enne.science.properties.scatter import Scatter, agreement, flags
+from aiida_enne.paper.claims.tested import AT, Decision, by_exchange, ranking
+from aiida_enne.science.properties.scatter import Scatter, flags
 from aiida_enne.science.structures.domains import parse
 from aiida_enne.science.uncertainty.findings import MIN_SAMPLES, number, verdict
-from aiida_enne.science.uncertainty.scores.calibration import simulated_rank_correlation
 
 MEV = 1000.0
 
@@ -27,8 +27,8 @@ SAVED = 0.1
 ALL = 0.95
 
 _RANK_RULE = (
-    "Spearman's correlation is among the lowest 5 % of a calibrated σ in most domains of "
-    f'{MIN_SAMPLES} energies or more'
+    f"the mean over domains of {MIN_SAMPLES} energies or more of Spearman's correlation is smaller "
+    f'than that of honest ensembles {AT}'
 )
 
 _FALLS = '|ε| falls somewhere as σ rises'
@@ -45,9 +45,7 @@ def judge_path(evidence: Evidence) -> Found | None:
     text += 'rises with σ throughout' if path.monotonic else 'does not rise with σ throughout'
     if not np.isfinite(rank):
         return Found(not path.monotonic, f'{text}.', _FALLS)
-    mean, low, high = simulated_rank_correlation(path.spread, seed=0)
-    text += f' (Spearman {rank:.2f}; errors drawn from this σ would have {mean:.2f}, 90 % of them '
-    return Found(not path.monotonic, f'{text}{low:.2f} to {high:.2f}).', _FALLS, rank)
+    return Found(not path.monotonic, f'{text} (Spearman {rank:.2f}).', _FALLS, rank)
 
 
 def judge_liquid(evidence: Evidence) -> Found | None:
@@ -112,30 +110,34 @@ def judge_related(evidence: Evidence) -> Found | None:
 
 def _related(evidence: Evidence, scatter: Scatter) -> Found | None:
     new = scatter.select(~np.isin(scatter.domain, evidence.training_domains))
-    below, known, gap = _below_calibrated(new)
-    if not known:
+    test, domains = ranking(new)
+    if not domains or test is None:
         return None
-    text = f'In {len(below)} of {known} domains that were not trained on σ ranks the errors worse '
-    text += f'than chance leaves a calibrated σ{gap}.'
-    share = len(below) / known
-    return Found(share > 0.5, text, _RANK_RULE, share)
+    decision = by_exchange(test, 'low')
+    text = (
+        f"The mean over {len(domains)} domains that were not trained on of Spearman's correlation"
+    )
+    text += f' of |ε| with σ is {test.truth:.2f}; {decision.why}.'
+    return Found(decision.holds, text, _RANK_RULE, test.truth)
 
 
 def judge_sizes(evidence: Evidence) -> Found | None:
     """S9: the same at every number of training frames."""
-    shares: dict[int, float] = {}
+    found: dict[int, tuple[float, Decision]] = {}
     for size, points in sorted(evidence.scatters_by_size.items()):
         new = points.select(~np.isin(points.domain, evidence.training_domains))
-        below, known, _ = _below_calibrated(new)
-        if known:
-            shares[size] = len(below) / known
-    if len(shares) < 2:
+        test, _ = ranking(new)
+        if test is not None:
+            found[size] = test.truth, by_exchange(test, 'low')
+    if len(found) < 2:
         return None
-    told = listed([f'{share:.0%} at N = {size}' for size, share in shares.items()])
-    text = f'Domains in which σ ranks the errors worse than chance leaves a calibrated σ: {told}.'
-    return Found(
-        min(shares.values()) > 0.5, text, f'{_RANK_RULE}, at every N', min(shares.values())
-    )
+    told = listed([f'{rank:.2f} at N = {size}' for size, (rank, _) in found.items()])
+    outcomes = [decision.holds for _, decision in found.values()]
+    worst = max(found, key=lambda size: found[size][0])
+    text = f"Mean over domains of Spearman's correlation of |ε| with σ: {told}; at N = {worst} "
+    text += f'{found[worst][1].why}.'
+    holds = True if all(outcomes) else False if False in outcomes else None
+    return Found(holds, text, f'{_RANK_RULE}, at every N', found[worst][0])
 
 
 def judge_scale(evidence: Evidence) -> Found | None:
@@ -205,34 +207,6 @@ def _trained(evidence: Evidence) -> Scatter | None:
         return None
     points = evidence.scatter.select(np.isin(evidence.scatter.domain, evidence.training_domains))
     return points if len(points) else None
-
-
-def _below_calibrated(points: Scatter) -> tuple[list[str], int, str]:
-    """Return the domains where σ ranks too badly, how many are known, and the widest gap."""
-    found = {
-        name: s
-        for name, s in agreement(points).items()
-        if (s['n'] or 0) >= MIN_SAMPLES
-        and s['rank_correlation'] is not None
-        and s['expected_rank_correlation_low'] is not None
-    }
-
-    def gap(name: str) -> float:
-        scalars = found[name]
-        return float(scalars['rank_correlation'] or 0) - float(
-            scalars['expected_rank_correlation'] or 0
-        )
-
-    below = [
-        name
-        for name, s in found.items()
-        if float(s['rank_correlation'] or 0) < float(s['expected_rank_correlation_low'] or 0)
-    ]
-    if not below:
-        return below, len(found), ''
-    least = min(below, key=gap)
-    text = f' (in {least} Spearman {found[least]["rank_correlation"]:.2f}'
-    return below, len(found), f'{text} instead of {found[least]["expected_rank_correlation"]:.2f})'
 
 
 def _flagged(evidence: Evidence) -> tuple[int, float, float, float] | None:

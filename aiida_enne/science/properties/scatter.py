@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.exchange import Exchange, exchange_widths
 from aiida_enne.science.uncertainty.scores import Scalars, calibration, finite
 from aiida_enne.science.uncertainty.thresholds import flag_errors
 
@@ -25,7 +26,7 @@ from aiida_enne.science.uncertainty.thresholds import flag_errors
 PER_ATOM = 'eV/atom'
 
 #: What a scatter holds of every point.
-_ARRAYS = ('spread', 'error', 'domain', 'families', 'unit', 'marked')
+_ARRAYS = ('spread', 'error', 'domain', 'families', 'unit', 'marked', 'errors')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Scatter:
         n_members: M.
         ddof: See `ensemble.spread`.
         width: How the values of another estimator than σ of the ensemble are called.
+        errors: Errors of the members, shape (n, M); NaN where they are not known.
     """
 
     spread: Floats
@@ -53,6 +55,12 @@ class Scatter:
     n_members: int
     ddof: int
     width: str = ''
+    errors: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def __post_init__(self) -> None:
+        if not self.errors.size:
+            unknown = np.full((len(self.spread), self.n_members), np.nan)
+            object.__setattr__(self, 'errors', unknown)
 
     def __len__(self) -> int:
         return len(self.spread)
@@ -108,6 +116,7 @@ def of_energies(
         marked,
         len(energies),
         ddof,
+        errors=(members - reference).T,
     )
 
 
@@ -154,6 +163,7 @@ def of_formations(formations: Iterable[Formation]) -> Scatter:
             np.zeros(len(item.steps), dtype=bool),
             len(item.members),
             item.ddof,
+            errors=(item.members - item.reference).T,
         )
         for item in formations
         if np.isfinite(item.reference).all()
@@ -181,29 +191,43 @@ def join(scatters: Sequence[Scatter]) -> Scatter:
 
 
 def agreement(
-    scatter: Scatter, *, by: Literal['domain', 'family'] = 'domain', seed: int = 0
+    scatter: Scatter, *, by: Literal['domain', 'family'] = 'domain'
 ) -> dict[str, Scalars]:
     """Return how well σ follows |ε|, by domain or by family of domains.
 
     Args:
         scatter: Points.
         by: What to group by.
-        seed: Of the simulated references.
 
     Returns:
         Of each group: `n`, `mae`, `rmse`, `error_max` (of |ε|), `spread_rms`, `spread_max`,
-        `rmse_over_spread`, `ratio_max` (largest |ε|/σ), `cone_coverage`, `rank_correlation`, and
-        what a perfectly calibrated σ would reach: `expected_rank_correlation` with `_low` and
-        `_high`, the middle 90 % of its chance values; None where undefined.
+        `rmse_over_spread`, `ratio_max` (largest |ε|/σ), `cone_coverage`, `rank_correlation`, and by
+        the exact test (`uncertainty.exchange`) `rank_correlation_honest`, the median with a member
+        as the truth, and `rank_correlation_p_low`; None where undefined.
 
     Raises:
         ValueError: If points of different units fall into one group.
     """
     labels = scatter.domain if by == 'domain' else scatter.families
     return {
-        name: _agreement(scatter.select(labels == name), seed)
-        for name in sorted(set(labels.tolist()))
+        name: _agreement(scatter.select(labels == name)) for name in sorted(set(labels.tolist()))
     }
+
+
+def exchange_points(points: Scatter, measure: Callable[[Floats, Floats], float]) -> Exchange | None:
+    """Return the exact test of a measure of ε and σ; None where members are not known.
+
+    Args:
+        points: n points.
+        measure: Of ε (n,) and σ (n,).
+    """
+    if not len(points) or points.n_members < 3 or not np.isfinite(points.errors).all():
+        return None
+
+    def width(members: Floats) -> Floats:
+        return ensemble.spread(members, ddof=points.ddof)
+
+    return exchange_widths(points.errors.T, width, {'measure': measure})['measure']
 
 
 def flags(scatter: Scatter, training_domains: Sequence[str]) -> dict[str, Scalars]:
@@ -232,13 +256,13 @@ def flags(scatter: Scatter, training_domains: Sequence[str]) -> dict[str, Scalar
     return found
 
 
-def _agreement(points: Scatter, seed: int) -> Scalars:
+def _agreement(points: Scatter) -> Scalars:
     if len(units := set(points.unit.tolist())) > 1:
         raise ValueError(f'{sorted(set(points.domain.tolist()))} mix the units {sorted(units)}')
     error, spread = points.error, points.spread
     rmse, rms_spread = (float(np.sqrt(np.mean(values**2))) for values in (error, spread))
     known = spread > 0
-    expected, low, high = calibration.simulated_rank_correlation(spread, seed=seed)
+    honest = exchange_points(points, calibration.rank_correlation)
     values: Scalars = {
         'n': len(points),
         'mae': float(np.abs(error).mean()),
@@ -250,8 +274,7 @@ def _agreement(points: Scatter, seed: int) -> Scalars:
         'ratio_max': float((np.abs(error[known]) / spread[known]).max()) if known.any() else None,
         'cone_coverage': calibration.cone_coverage(error, spread),
         'rank_correlation': calibration.rank_correlation(error, spread),
-        'expected_rank_correlation': expected,
-        'expected_rank_correlation_low': low,
-        'expected_rank_correlation_high': high,
+        'rank_correlation_honest': None if honest is None else honest.median,
+        'rank_correlation_p_low': None if honest is None else honest.p_low,
     }
     return {name: finite(value) for name, value in values.items()}

@@ -19,7 +19,7 @@ from aiida_enne.science.uncertainty.options import AuditOptions, width_label
 from aiida_enne.science.uncertainty.samples import Samples, gather
 from aiida_enne.science.uncertainty.scores import Scalars
 from aiida_enne.science.uncertainty.scores.correlations import correlation_matrix
-from aiida_enne.science.uncertainty.summary import expectations, spread_growth, summarise, undefined
+from aiida_enne.science.uncertainty.summary import Judge, expectations, spread_growth
 from aiida_enne.science.uncertainty.thresholds import flag
 
 
@@ -34,10 +34,11 @@ class Audit:
         domains: Scalars by name, by domain; None where one is not defined.
         pooled: The same over all domains together: to be read beside the others only.
         arrays: What figures draw. `domain_names` (D,), in the order of every axis D.
-            Per configuration: `domain_index`, `volume_per_atom` (Å³), and for `energy_` and
-            `aligned_`: `reference`, `mean`, `spread`, each (n,). For each of the three prefixes:
-            `spread_by_size` and `spread_by_size_std` (D, M - 1) over `spread_sizes` with the
-            null `spread_null`; `correlations` and `correlations_uncentred` (D, M, M);
+            Per configuration: `domain_index`, `block` (independent), `volume_per_atom` (Å³),
+            and for `energy_` and `aligned_`: `reference`, `mean`, `spread`, each (n,).
+            For each of the three prefixes: `spread_by_size` and `spread_by_size_std` (D, M - 1)
+            over `spread_sizes` with the null `spread_null`; `correlations` and
+            `correlations_uncentred` (D, M, M);
             `member_mae` (D, M). Force histograms: see `histograms.force_histograms`.
         parameters: All choices, fit for JSON.
     """
@@ -87,11 +88,12 @@ def audit(
         'spread_null': ensemble.null_spread(sizes, ddof=options.ddof),
     }
     arrays |= force_histograms(quantities['force'], len(names), options)
+    energy, judge = quantities['energy'], Judge.of(options)
+    arrays['block'] = energy.block
     scalars: dict[str, Scalars] = {
-        name: _counts(configurations, domain == index, len(energies), options)
-        for index, name in enumerate(names.tolist())
+        name: _counts(energy, domain == index, judge) for index, name in enumerate(names.tolist())
     }
-    pooled = _counts(configurations, domain >= 0, len(energies), options)
+    pooled = _counts(energy, domain >= 0, judge)
     for prefix, samples in quantities.items():
         if prefix != 'force':
             for name in ('reference', 'mean', 'spread'):
@@ -99,13 +101,13 @@ def audit(
         drawn: list[Arrays] = []
         for index, name in enumerate(names.tolist()):
             inside = samples.domain == index
-            scalars[name] |= _scalars(samples, inside, trained, prefix, options)
+            scalars[name] |= _scalars(samples, inside, trained, prefix, judge)
             drawn.append(_drawn(samples, inside & samples.used, prefix, options))
             if prefix != 'aligned':
                 scalars[name][f'{prefix}_spread_growth'] = spread_growth(
                     drawn[-1][f'{prefix}_spread_by_size'], sizes
                 )
-        pooled |= _scalars(samples, samples.domain >= 0, trained, prefix, options)
+        pooled |= _scalars(samples, samples.domain >= 0, trained, prefix, judge)
         arrays |= {key: np.array([one[key] for one in drawn]) for key in drawn[0]}
     parameters = options.as_dict() | {
         'aligned_domain': None if offsets is None else offsets.domain,
@@ -124,19 +126,15 @@ _DRAWN = (
 )
 
 
-def _counts(
-    configurations: Configurations,
-    chosen: NDArray[np.bool_],
-    n_members: int,
-    options: AuditOptions,
-) -> Scalars:
-    pairs = zip(configurations.domains[chosen], configurations.blocks[chosen], strict=True)
+def _counts(energy: Samples, chosen: NDArray[np.bool_], judge: Judge) -> Scalars:
+    n_members = len(energy.members)
     counts: Scalars = {
         'n_members': n_members,
         'n_configurations': int(chosen.sum()),
-        'n_blocks': len(set(pairs)),
+        'n_blocks': len(np.unique(energy.block[chosen])),
+        'n_trajectories': len(np.unique(energy.trajectory[chosen])),
     }
-    return counts | expectations(n_members, options.make_estimator(), options.ddof)
+    return counts | expectations(n_members, judge.estimator, judge.options.ddof)
 
 
 def _scalars(
@@ -144,18 +142,16 @@ def _scalars(
     inside: NDArray[np.bool_],
     trained: NDArray[Any],
     prefix: str,
-    options: AuditOptions,
+    judge: Judge,
 ) -> Scalars:
     """Return the scalars of the samples inside, with the prefix in front."""
     counted, is_force = inside & samples.used, prefix == 'force'
-    found = undefined()
-    if counted.any():
-        errors, block, width = samples.errors(counted), samples.block[counted], samples.is_width
-        values = samples.spread[counted]
-        if options.estimator == DEFAULT:
-            # that of the errors is the same and loses no digits to the size of the energies
-            values = options.make_estimator().fit(None)(Asked(errors, block))
-        found = summarise(errors, values, block, options, is_width=width)
+    errors, block = samples.errors(counted), samples.block[counted]
+    values = samples.spread[counted]
+    if judge.options.estimator == DEFAULT:
+        # that of the errors is the same and loses no digits to the size of the energies
+        values = judge.estimator.fit(None)(Asked(errors, block))
+    found = judge.judge(errors, values, block, samples.trajectory[counted], prefix)
     found |= flag(samples, counted, np.isin(samples.domain, trained) & samples.used)
     named = {f'{prefix}_{name}': value for name, value in found.items()}
     return named | _force_scale(samples, inside, counted, found['mae']) if is_force else named

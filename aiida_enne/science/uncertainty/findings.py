@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiida_enne.science.uncertainty.exchange import LEVEL, attainable_level, members_needed
 from aiida_enne.science.uncertainty.options import width_label
 from aiida_enne.science.uncertainty.scores import Scalars
+from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
 from aiida_enne.science.uncertainty.summary import SMALL_ENSEMBLE
 
 #: Unit of each quantity in a sentence, factor from that of the data, and what it is called.
@@ -74,24 +76,31 @@ def find(domains: Mapping[str, Scalars], parameters: Mapping[str, Any]) -> list[
 
 
 def verdict(scalars: Scalars, prefix: str) -> str:
-    """Say in a word whether σ tells the size of the error in one domain.
+    """Say in a word whether σ tells the size of the error in one domain, by the exact test.
 
     Args:
         scalars: Scalars of the domain.
         prefix: 'energy', 'aligned' or 'force'.
 
     Returns:
-        'overconfident' or 'underconfident' if the bootstrap interval of RMSE/rms σ lies above or
-        below what an honest ensemble of this size would have, 'consistent' if it holds it,
-        'undecided' where there are too few blocks for an interval.
+        'overconfident' or 'underconfident' if RMSE/σ is larger or smaller than that of an honest
+        ensemble, at the level `exchange.LEVEL` for either; 'consistent' if it is neither;
+        'undecided' where there are too few members for that level, or nothing to test.
     """
-    low, high = (scalars.get(f'{prefix}_rmse_over_spread_{end}') for end in ('low', 'high'))
-    expected = scalars.get('expected_rmse_over_spread')
-    if low is None or high is None or expected is None:
+    high, low = (scalars.get(f'{prefix}_rmse_over_spread_p_{end}') for end in ('high', 'low'))
+    members = int(scalars.get('n_members') or 0)
+    if high is None or low is None or attainable_level(members) is None:
         return 'undecided'
-    if low > expected:
+    if high <= LEVEL:
         return 'overconfident'
-    return 'underconfident' if high < expected else 'consistent'
+    return 'underconfident' if low <= LEVEL else 'consistent'
+
+
+def chance(p: float, n_members: float | None) -> str:
+    """Write p of the exact test, and that it is the least that so many members allow."""
+    members = int(n_members or 0)
+    least = abs(p * (members + 1) - 1) < 1e-9
+    return f'p = {p:.2g}' + (f', the least that {members} members allow' if least else '')
 
 
 def _accuracy(domains: Mapping[str, Scalars], trained: Sequence[str]) -> list[str]:
@@ -125,7 +134,8 @@ def _overconfidence(
     larger = sum(r > (domains[n].get('expected_rmse_over_spread') or 1) for n, r in ratios.items())
     text = f'{where} {QUANTITIES[prefix][2]} error exceeds what σ tells in {larger} of '
     text += f'{_plural(len(ratios), "domain")}'
-    text += f' (in {verdicts.count("overconfident")} with the whole bootstrap interval)'
+    decided = len(verdicts) - verdicts.count('undecided')
+    text += f' ({_named(ratios, verdicts)} by the exact test at {LEVEL:.0%})' if decided else ''
     text += f'; the largest ratio is in {worst}: RMSE {_amount(scalars, prefix, "rmse")} against '
     text += f'an rms {label} of {_amount(scalars, prefix, "spread_rms")}, '
     text += f'{number(ratios[worst])} times'
@@ -136,7 +146,15 @@ def _overconfidence(
     if coverage is not None and expected is not None:
         text += f', with |ε| ≤ σ in {coverage:.0%} of the samples where an honest ensemble of '
         text += f'{scalars["n_members"]} would have {expected:.0%}'
+    p = scalars.get(f'{prefix}_rmse_over_spread_p_high')
+    if p is not None:
+        text += f' (exact test: {chance(p, scalars["n_members"])})'
     return [Finding('overconfidence', text + '.')]
+
+
+def _named(ratios: Mapping[str, float], verdicts: Sequence[str]) -> str:
+    over = [n for n, word in zip(ratios, verdicts, strict=True) if word == 'overconfident']
+    return f'in {", ".join(over)}' if over else 'in none'
 
 
 def _threshold(
@@ -194,22 +212,25 @@ def _correlation(
 def _ranking(domains: Mapping[str, Scalars], prefixes: Sequence[str]) -> list[Finding]:
     found = []
     for prefix in prefixes:
-        pairs = {
-            name: (own, best)
+        known = {
+            name: (float(own), float(best), float(p))
             for name, scalars in domains.items()
             if (scalars.get('n_configurations') or 0) >= MIN_SAMPLES
             and (own := scalars.get(f'{prefix}_rank_correlation')) is not None
-            and (best := scalars.get(f'{prefix}_expected_rank_correlation')) is not None
+            and (best := scalars.get(f'{prefix}_rank_correlation_honest')) is not None
+            and (p := scalars.get(f'{prefix}_rank_correlation_p_low')) is not None
         }
-        if not pairs:
+        if not known:
             continue
-        least = min(pairs, key=lambda name: pairs[name][0] - pairs[name][1])
-        below = sum(own < best for own, best in pairs.values())
-        text = f'σ ranks the {QUANTITIES[prefix][2]} errors worse than a calibrated σ would in '
-        text += f'{below} of {_plural(len(pairs), "domain")}'
-        if below:
-            text += f'; the largest gap is in {least}: Spearman {pairs[least][0]:.2f} instead of '
-            text += f'{pairs[least][1]:.2f}'
+        least = min(known, key=lambda name: (known[name][2], known[name][0] - known[name][1]))
+        own, best, p = known[least]
+        members = domains[least].get('n_members')
+        text = f'Of {_plural(len(known), "domain")} σ ranks the {QUANTITIES[prefix][2]} errors '
+        text += f'worst, against an honest ensemble, in {least}: Spearman {own:.2f} where it would '
+        text += f'have {best:.2f} (exact test: {chance(p, members)})'
+        if attainable_level(int(members or 0)) is not None:
+            shown = [name for name, one in known.items() if one[2] <= LEVEL]
+            text += f'; at {LEVEL:.0%} it is shown in {", ".join(shown) if shown else "none"}'
         found.append(Finding('ranking', text + '.'))
     return found
 
@@ -229,8 +250,15 @@ def _cautions(domains: Mapping[str, Scalars]) -> list[Finding]:
     found = []
     few = [name for name, s in domains.items() if s.get('energy_rmse_low') is None]
     if few:
-        text = f'No bootstrap interval in {len(few)} of {_plural(len(domains), "domain")}: too few '
-        found.append(Finding('caution', text + f'trajectory blocks ({", ".join(few)}).'))
+        text = f'No interval in {len(few)} of {_plural(len(domains), "domain")}: fewer than '
+        text += f'{MIN_BLOCKS} independent blocks ({", ".join(few)}).'
+        found.append(Finding('caution', text))
+    members = max((int(s.get('n_members') or 0) for s in domains.values()), default=0)
+    if domains and attainable_level(members) is None:
+        text = f'{members} members can never show anything at {LEVEL:.0%}: the exact test ranks '
+        text += f'the truth among {members + 1}, so p is at least {1 / (members + 1):.2g}; '
+        text += f'{members_needed()} members can.'
+        found.append(Finding('caution', text))
     masked = sum(int(s.get('force_n_masked') or 0) for s in domains.values())
     if masked:
         text = f'{_plural(masked, "force component")} that symmetry makes zero are left out.'

@@ -28,8 +28,10 @@ class AuditOptions:
             member, are zero by symmetry: they are left out and counted.
         n_subsets: Random subsets of members per size in σ(M).
         n_force_samples: Force components per domain that σ(M) is averaged over.
-        n_bootstrap: Resamplings of trajectory blocks.
-        interval_level: Probability of the bootstrap intervals.
+        n_bootstrap: Resamplings of independent blocks.
+        interval_level: Probability of the intervals.
+        energy_tolerance: Error of an energy in eV/atom that the user tolerates.
+        force_tolerance: Error of a force component in eV/Å that the user tolerates.
         error_bins: Bins of the histogram of force errors.
         parity_bins: Bins per axis of the parity plot of forces.
         cone_bins: Bins per axis of the density of force spreads and errors.
@@ -49,6 +51,8 @@ class AuditOptions:
     n_force_samples: int = 5000
     n_bootstrap: int = 1000
     interval_level: float = 0.95
+    energy_tolerance: float = 0.01
+    force_tolerance: float = 0.1
     error_bins: int = 61
     parity_bins: int = 120
     cone_bins: int = 80
@@ -64,6 +68,11 @@ class AuditOptions:
             raise ValueError(f'`interval_level` must be in (0, 1), got {self.interval_level}')
         if self.zero_force_tolerance < 0 or self.n_bootstrap < 0 or self.seed < 0:
             raise ValueError('`zero_force_tolerance`, `n_bootstrap`, `seed` must not be negative')
+        if not (self.energy_tolerance > 0 and self.force_tolerance > 0):
+            raise ValueError(
+                '`energy_tolerance` (eV/atom) and `force_tolerance` (eV/Å) must be positive, got '
+                f'{self.energy_tolerance} and {self.force_tolerance}'
+            )
         for name in ('n_subsets', 'n_force_samples', 'error_bins', 'parity_bins', 'cone_bins'):
             if getattr(self, name) < 1:
                 raise ValueError(f'`{name}` must be positive, got {getattr(self, name)}')
@@ -79,6 +88,10 @@ class AuditOptions:
     def make_estimator(self) -> Estimator:
         """Return the estimator of these choices."""
         return make_estimator(self.estimator, self._options_of())
+
+    def tolerance(self, prefix: str) -> float:
+        """Return the tolerated error of 'energy', 'aligned' (eV/atom) or 'force' (eV/Å)."""
+        return self.force_tolerance if prefix == 'force' else self.energy_tolerance
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> AuditOptions:

@@ -12,6 +12,7 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.blocks import find_blocks
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.options import AuditOptions
 
@@ -29,7 +30,8 @@ class Samples:
         spread: Values of the estimator, shape (n,): widths, or scores that only rank.
         used: Which samples count, shape (n,): not those that the estimator has learnt from.
         domain: Number of the domain of each sample, shape (n,).
-        block: Number of the trajectory block of each sample, shape (n,).
+        block: Number of the independent block of each sample, see `blocks`, shape (n,).
+        trajectory: Number of the stored block of each sample, shape (n,).
         is_width: Whether `spread` holds widths in the unit of the quantity.
     """
 
@@ -40,6 +42,7 @@ class Samples:
     used: NDArray[np.bool_]
     domain: Integers
     block: Integers
+    trajectory: Integers
     is_width: bool = True
 
     def errors(self, chosen: NDArray[np.bool_]) -> Floats:
@@ -73,6 +76,50 @@ def gather(
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, a
             member holds values that are not finite, or the estimator cannot be fitted.
     """
+    _check(configurations, energies, forces, offsets, options)
+    n = len(configurations)
+    domain = np.unique(configurations.domains, return_inverse=True)[1].astype(np.int64)
+    pairs = np.stack([domain, configurations.blocks])
+    stored = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    learnt = configurations.domains == options.calibration_domain
+    if options.calibration_domain and not learnt.any():
+        raise ValueError(
+            f'`calibration_domain` {options.calibration_domain!r} is not a domain of the data; '
+            f'there are {sorted(set(configurations.domains.tolist()))}'
+        )
+    reference = np.asarray(configurations.energies) / configurations.n_atoms
+    members = energies.astype(np.float64) / configurations.n_atoms
+    every = np.ones(n, dtype=bool)
+    block = find_blocks(configurations, frame_errors(configurations, members, forces)).number
+
+    def make(reference: Floats, members: Floats, used: Used, each: Integers | None) -> Samples:
+        """Judge one quantity, of which a configuration has one sample or `each` of them."""
+        repeated = [
+            a if each is None else np.repeat(a, each) for a in (domain, block, stored, learnt)
+        ]
+        return _samples(reference, members, used, repeated, options)
+
+    samples = {'energy': make(reference, members, every, None)}
+    if offsets is not None:
+        own = members - offsets.members[:, None]
+        samples['aligned'] = make(reference - offsets.reference, own, every, None)
+    flat = forces.reshape(len(forces), -1).astype(np.float64, copy=False)
+    labels = np.asarray(configurations.forces).reshape(-1)
+    used = np.abs(labels) >= options.zero_force_tolerance
+    for member in flat:
+        used |= np.abs(member) >= options.zero_force_tolerance
+    samples['force'] = make(labels, flat, used, 3 * configurations.n_atoms)
+    return samples
+
+
+def _check(
+    configurations: Configurations,
+    energies: Floats,
+    forces: Floats,
+    offsets: Offsets | None,
+    options: AuditOptions,
+) -> None:
+    """Refuse what cannot be audited; see `gather`."""
     n, total = len(configurations), len(configurations.numbers)
     if configurations.energies is None or configurations.forces is None:
         raise ValueError('an audit needs labelled configurations')
@@ -89,42 +136,29 @@ def gather(
         raise ValueError(f'{len(offsets.members)} offsets do not fit {len(energies)} members')
     ensemble.check_members(energies, 'energies', ddof=options.ddof)
     ensemble.check_members(forces, 'forces', ddof=options.ddof)
-    domain = np.unique(configurations.domains, return_inverse=True)[1].astype(np.int64)
-    pairs = np.stack([domain, configurations.blocks])
-    block = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    learnt = configurations.domains == options.calibration_domain
-    if options.calibration_domain and not learnt.any():
-        raise ValueError(
-            f'`calibration_domain` {options.calibration_domain!r} is not a domain of the data; '
-            f'there are {sorted(set(configurations.domains.tolist()))}'
-        )
-    reference = configurations.energies / configurations.n_atoms
-    members = energies.astype(np.float64) / configurations.n_atoms
-    every = np.ones(n, dtype=bool)
 
-    def make(reference: Floats, members: Floats, used: Used, each: Integers | None) -> Samples:
-        """Judge one quantity, of which a configuration has one sample or `each` of them."""
-        repeated = [a if each is None else np.repeat(a, each) for a in (domain, block, learnt)]
-        return _samples(reference, members, used, repeated, options)
 
-    samples = {'energy': make(reference, members, every, None)}
-    if offsets is not None:
-        own = members - offsets.members[:, None]
-        samples['aligned'] = make(reference - offsets.reference, own, every, None)
-    flat = forces.reshape(len(forces), -1).astype(np.float64, copy=False)
-    labels = configurations.forces.reshape(-1)
-    used = np.abs(labels) >= options.zero_force_tolerance
-    for member in flat:
-        used |= np.abs(member) >= options.zero_force_tolerance
-    samples['force'] = make(labels, flat, used, 3 * configurations.n_atoms)
-    return samples
+def frame_errors(configurations: Configurations, members: Floats, forces: Floats) -> Floats:
+    """Return the error of energy (eV/atom) and the rms error of force (eV/Å) by frame, (2, n).
+
+    Args:
+        configurations: n labelled configurations of N atoms in all.
+        members: Energies per atom of the members, shape (M, n).
+        forces: Forces of the members, shape (M, N, 3).
+    """
+    reference = np.asarray(configurations.energies) / configurations.n_atoms
+    square = np.sum((forces.mean(axis=0) - np.asarray(configurations.forces)) ** 2, axis=1)
+    frame = np.repeat(np.arange(len(configurations)), configurations.n_atoms)
+    summed = np.bincount(frame, weights=square, minlength=len(configurations))
+    rms = np.sqrt(summed / (3 * configurations.n_atoms))
+    return np.stack([ensemble.mean(members) - reference, rms])
 
 
 def _samples(
     reference: Floats, members: Floats, used: Used, groups: list[Any], options: AuditOptions
 ) -> Samples:
     """Return samples with the values of the estimator, fitted to what it may learn from."""
-    domain, block, learnt = groups
+    domain, block, stored, learnt = groups
     estimator = options.make_estimator()
     asked = Asked(members, block, reference)
     calibration = asked.select(learnt & used) if estimator.calibrated else None
@@ -132,4 +166,4 @@ def _samples(
     judged = used & ~learnt if estimator.calibrated else used
     width = estimator.unit is not None
     mean = ensemble.mean(members)
-    return Samples(reference, members, mean, spread, judged, domain, block, width)
+    return Samples(reference, members, mean, spread, judged, domain, block, stored, width)

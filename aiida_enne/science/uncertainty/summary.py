@@ -1,41 +1,81 @@
 """One quantity of one domain as scalars: what a database stores and a table shows."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.estimators.interface import Estimator
 from aiida_enne.science.uncertainty.options import AuditOptions
-from aiida_enne.science.uncertainty.scores import Judged, Scalars, all_scores, finite
+from aiida_enne.science.uncertainty.scores import (
+    Judged,
+    Scalars,
+    Score,
+    all_scores,
+    finite,
+    load_scores,
+)
 
 #: Ensembles are compared with their subsets of this size: the paper's σ(30)/σ(4).
 SMALL_ENSEMBLE = 4
 
 
-def summarise(
-    errors: Floats, width: Floats, blocks: Integers, options: AuditOptions, *, is_width: bool = True
-) -> Scalars:
-    """Return error, spread and their agreement for one quantity.
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Everything that samples are judged by, looked up once.
 
-    Args:
-        errors: Errors of the members, shape (M, n), n ≥ 1; the unit is that of the result.
-        width: Values of the estimator, shape (n,).
-        blocks: Number of the trajectory block of each sample, from 0, shape (n,).
+    Attributes:
         options: Choices of the audit.
-        is_width: Whether the values are widths in the unit of the errors.
-
-    Returns:
-        Scalars by name; None where one is not defined.
+        estimator: Whose values are judged.
+        scores: All registered ones, by name.
+        names: Names of what they give.
     """
-    return all_scores(Judged(errors, ensemble.mean(errors), width, is_width, blocks, options))
 
+    options: AuditOptions
+    estimator: Estimator
+    scores: Mapping[str, Score]
+    names: tuple[str, ...]
 
-def undefined() -> Scalars:
-    """Return the names of `summarise` with no values: a quantity that has no samples."""
-    # the names come from the scores, which alone know them: a sample of nothing
-    nothing = np.zeros((2, 1))
-    options = AuditOptions(n_bootstrap=0)
-    return dict.fromkeys(summarise(nothing, nothing[0], np.zeros(1, dtype=np.int64), options))
+    @classmethod
+    def of(cls, options: AuditOptions) -> Judge:
+        """Return the judge of an audit's choices."""
+        estimator, scores = options.make_estimator(), load_scores()
+        # the names come from the scores, which alone know them: a sample of nothing
+        nothing, block = np.zeros((2, 1)), np.zeros(1, dtype=np.int64)
+        few = replace(options, n_bootstrap=0)
+        empty = Judged(nothing, nothing[0], nothing[0], True, block, block, few, 1.0, estimator)
+        return cls(options, estimator, scores, tuple(all_scores(empty, scores)))
+
+    def judge(
+        self, errors: Floats, width: Floats, block: Integers, trajectory: Integers, prefix: str
+    ) -> Scalars:
+        """Return error, width and their agreement for one quantity, None where undefined.
+
+        Args:
+            errors: Errors of the members, shape (M, n); the unit is that of the result.
+            width: Values of the estimator, shape (n,).
+            block: Number of the independent block of each sample, shape (n,).
+            trajectory: Number of the stored block of each sample, shape (n,).
+            prefix: 'energy', 'aligned' or 'force'.
+        """
+        if not errors.shape[1]:
+            return dict.fromkeys(self.names)
+        judged = Judged(
+            errors,
+            ensemble.mean(errors),
+            width,
+            self.estimator.unit is not None,
+            block,
+            trajectory,
+            self.options,
+            self.options.tolerance(prefix),
+            self.estimator,
+        )
+        return all_scores(judged, self.scores)
 
 
 def expectations(n_members: int, estimator: Estimator, ddof: int) -> Scalars:

@@ -96,7 +96,9 @@ def reverse(scatter):
     for name in set(scatter.domain.tolist()):
         own = np.flatnonzero(scatter.domain == name)
         spread[own[np.argsort(-np.abs(scatter.error[own]))]] = np.sort(spread[own])
-    return replace(scatter, spread=spread)
+    scale = (spread / scatter.spread)[:, None]
+    errors = scatter.error[:, None] + scale * (scatter.errors - scatter.error[:, None])
+    return replace(scatter, spread=spread, errors=errors)
 
 
 @pytest.fixture(scope='module')

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from aiida_enne.science.uncertainty.audit import audit
-from aiida_enne.science.uncertainty.findings import find, verdict
+from aiida_enne.science.uncertainty.findings import chance, find, verdict
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 TOPICS = ['accuracy', 'overconfidence', 'threshold', 'correlation', 'ranking', 'members', 'caution']
@@ -46,7 +46,7 @@ def test_little_data_makes_few_claims(ensemble):
     result = audit(configurations.select([0, 1]), energies[:2, :2], forces[:2, atoms])
     found = find(result.domains, result.parameters)
     assert {finding.topic for finding in found} == {'accuracy', 'overconfidence', 'caution'}
-    assert any('No bootstrap interval in 1 of 1 domain:' in finding.text for finding in found)
+    assert any('No interval in 1 of 1 domain:' in finding.text for finding in found)
 
 
 def test_nothing_is_found_in_nothing():
@@ -54,18 +54,22 @@ def test_nothing_is_found_in_nothing():
 
 
 @pytest.mark.parametrize(
-    ('low', 'high', 'word'),
+    ('members', 'high', 'low', 'word'),
     [
-        (1.2, 1.4, 'overconfident'),
-        (0.9, 1.4, 'consistent'),
-        (0.5, 0.9, 'underconfident'),
-        (None, None, 'undecided'),
+        (30, 1 / 31, 1.0, 'overconfident'),
+        (30, 0.6, 0.43, 'consistent'),
+        (30, 1.0, 1 / 31, 'underconfident'),
+        (8, 1 / 9, 1.0, 'undecided'),
+        (30, None, None, 'undecided'),
     ],
 )
-def test_the_verdict_is_the_intervals(low, high, word):
+def test_the_word_is_that_of_the_exact_test(members, high, low, word):
     scalars = {
-        'energy_rmse_over_spread_low': low,
-        'energy_rmse_over_spread_high': high,
-        'expected_rmse_over_spread': 1.1,
+        'energy_rmse_over_spread_p_high': high,
+        'energy_rmse_over_spread_p_low': low,
+        'n_members': members,
     }
     assert verdict(scalars, 'energy') == word
+    text = chance(1 / 9, 8)
+    assert text == 'p = 0.11, the least that 8 members allow'
+    assert chance(0.5, 8) == 'p = 0.5'

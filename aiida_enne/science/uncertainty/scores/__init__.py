@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from aiida_enne.science.plugins import registered
 from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars, Score
@@ -10,15 +11,23 @@ from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars, Sco
 GROUP = 'aiida_enne.scores'
 
 
-def all_scores(judged: Judged) -> Scalars:
-    """Return what all registered scores say; None where one is not defined.
+def load_scores() -> dict[str, Score]:
+    """Return all registered scores by name."""
+    return {name: entry.load() for name, entry in registered(GROUP).items()}
+
+
+def all_scores(judged: Judged, scores: Mapping[str, Score]) -> Scalars:
+    """Return what scores say; None where one is not defined.
+
+    Args:
+        judged: What they look at.
+        scores: See `load_scores`.
 
     Raises:
         ValueError: If two scores use one name.
     """
     values: Scalars = {}
-    for name, entry in registered(GROUP).items():
-        score: Score = entry.load()
+    for name, score in scores.items():
         found = score(judged)
         if twice := sorted(set(found) & set(values)):
             raise ValueError(f'the score {name!r} gives {twice}, which another score has given')
@@ -31,4 +40,4 @@ def finite(value: float | int | None) -> float | int | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-__all__ = ['GROUP', 'Judged', 'Scalars', 'Score', 'all_scores', 'finite']
+__all__ = ['GROUP', 'Judged', 'Scalars', 'Score', 'all_scores', 'finite', 'load_scores']

@@ -3,13 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.scores.accuracy import rms
-from aiida_enne.science.uncertainty.scores.bootstrap import block_intervals
+from aiida_enne.science.uncertainty.scores.bootstrap import (
+    Interval,
+    block_intervals,
+    mean_interval,
+    share_interval,
+)
 from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars
 
 
@@ -83,6 +89,12 @@ def cone_coverage(error: Floats, spread: Floats) -> float:
     return float(np.mean(np.abs(error) <= spread))
 
 
+def rmse_over_spread(error: Floats, spread: Floats) -> float:
+    """Return RMSE/rms σ; NaN where σ is zero throughout."""
+    square = float(np.mean(spread**2))
+    return float(np.sqrt(np.mean(error**2) / square)) if square > 0 else float('nan')
+
+
 def expected_cone_coverage(n_members: int, *, ddof: int = PAPER_DDOF) -> float:
     """Return P(|ε| ≤ σ) for a truth exchangeable with M Gaussian members.
 
@@ -109,57 +121,10 @@ def rank_correlation(error: Floats, spread: Floats) -> float:
     return float(stats.spearmanr(size, spread).statistic)
 
 
-def expected_rank_correlation(spread: Floats, *, seed: int) -> float:
-    """Return Spearman's correlation that a perfectly calibrated σ would reach.
-
-    It is no constant: it depends on how much σ varies. Errors are drawn from N(0, σ²), as often
-    as it takes for some 20 000 of them, and the correlations averaged.
-
-    Args:
-        spread: σ, shape (n,).
-        seed: The same arguments always give the same number.
-    """
-    repeats = int(np.clip(20_000 // max(1, len(spread)), 1, 200))
-    return float(np.mean(_simulate(spread, seed, repeats)))
-
-
-def simulated_rank_correlation(
-    spread: Floats, *, seed: int, level: float = 0.9
-) -> tuple[float, float, float]:
-    """Return the mean of Spearman's correlations of a perfectly calibrated σ, and their range.
-
-    Args:
-        spread: σ, shape (n,).
-        seed: The same arguments always give the same numbers.
-        level: Share of the correlations that chance puts into the range.
-
-    Returns:
-        Mean, lower and upper end; NaN where it is not defined.
-    """
-    repeats = int(np.clip(200_000 // max(1, len(spread)), 20, 200))
-    drawn = _simulate(spread, seed, repeats)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return float(np.mean(drawn)), float(low), float(high)
-
-
-def _simulate(spread: Floats, seed: int, repeats: int) -> Floats:
-    """Return Spearman's correlations of |ε| with σ for repeated draws of ε from N(0, σ²)."""
-    if len(spread) < 2 or np.ptp(spread) == 0:
-        return np.full(repeats, np.nan)
-    rng = np.random.default_rng(seed)
-    sizes = np.abs(rng.normal(0, spread, size=(repeats, len(spread))))
-    # it is Pearson's of the ranks, of which those of σ are always the same
-    first, second = (stats.rankdata(values, axis=-1) for values in (spread, sizes))
-    first, second = first - first.mean(), second - second.mean(axis=1, keepdims=True)
-    norms: Floats = np.sqrt((first**2).sum() * (second**2).sum(axis=1))
-    correlations: Floats = second @ first / norms
-    return correlations
-
-
-def interval_coverage(
+def inside_interval(
     error: Floats, spread: Floats, n_members: int, *, level: float, ddof: int = PAPER_DDOF
-) -> float:
-    """Return the share of samples inside the finite-M interval of a nominal level.
+) -> NDArray[np.bool_]:
+    """Return which samples are inside the finite-M interval of a nominal level, shape (n,).
 
     P̄ ± t_{M-1} s √((M + 1)/M), s the standard deviation with `ddof` 1.
 
@@ -170,9 +135,23 @@ def interval_coverage(
         level: Nominal probability, between 0 and 1.
         ddof: That of `spread`; the result does not depend on it.
     """
+    inside: NDArray[np.bool_] = np.abs(error) <= finite_factor(n_members, level, ddof) * spread
+    return inside
+
+
+def finite_factor(n_members: int, level: float, ddof: int = PAPER_DDOF) -> float:
+    """Return the half-width of the finite-M interval in units of σ with the given `ddof`."""
     quantile = stats.t.ppf(0.5 + level / 2, n_members - 1)
     scale = np.sqrt((n_members - ddof) / (n_members - 1) * (n_members + 1) / n_members)
-    return float(np.mean(np.abs(error) <= quantile * scale * spread))
+    return float(quantile * scale)
+
+
+def _z_interval(judged: Judged) -> Interval:
+    options, known = judged.options, judged.width > 0
+    square = (judged.error[known] / judged.width[known]) ** 2
+    return mean_interval(
+        square, judged.block[known], options.n_bootstrap, options.seed, options.interval_level
+    )
 
 
 def mean_squared_z(error: Floats, spread: Floats) -> float:
@@ -192,7 +171,7 @@ def expected_mean_squared_z(n_members: int, *, ddof: int = PAPER_DDOF) -> float:
 
 
 #: Nominal levels, in percent, of the finite-M intervals that are checked.
-INTERVAL_LEVELS = (68, 95)
+INTERVAL_LEVELS = (50, 68, 90, 95)
 
 
 def score(judged: Judged) -> Scalars:
@@ -207,9 +186,13 @@ def score(judged: Judged) -> Scalars:
     }
     own = ensemble.spread(judged.errors, ddof=options.ddof)
     for level in INTERVAL_LEVELS:
-        values[f'interval_coverage_{level}'] = interval_coverage(
-            error, own, m, level=level / 100, ddof=options.ddof
+        inside = inside_interval(error, own, m, level=level / 100, ddof=options.ddof)
+        name = f'interval_coverage_{level}'
+        values[name] = float(np.mean(inside))
+        values[f'{name}_low'], values[f'{name}_high'] = share_interval(
+            inside, judged.block, options.interval_level
         )
+    values['mean_squared_z_low'], values['mean_squared_z_high'] = _z_interval(judged)
     intervals = block_intervals(
         error,
         width,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiida_enne.science.fields import Floats, Integers
 
 if TYPE_CHECKING:
+    from aiida_enne.science.uncertainty.estimators.interface import Estimator
     from aiida_enne.science.uncertainty.options import AuditOptions
 
 Scalars = dict[str, float | int | None]
@@ -23,8 +24,11 @@ class Judged:
         error: ε, error of their mean, shape (n,).
         width: Values of the estimator, shape (n,): σ in the unit of ε, or a score.
         is_width: Whether they are widths, comparable with |ε|.
-        block: Number of the trajectory block of each sample, from 0, shape (n,).
+        block: Number of the independent block of each sample, from 0, shape (n,).
+        trajectory: Number of the stored block of each sample, shape (n,).
         options: Choices of the audit.
+        tolerance: τ, the error that the user tolerates, in the unit of ε.
+        estimator: What the values come from.
     """
 
     errors: Floats
@@ -32,7 +36,10 @@ class Judged:
     width: Floats
     is_width: bool
     block: Integers
+    trajectory: Integers
     options: AuditOptions
+    tolerance: float
+    estimator: Estimator
 
 
 #: A score, registered in `aiida_enne.scores`: values by name, None (or not finite) where one is not

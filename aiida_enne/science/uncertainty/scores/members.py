@@ -32,7 +32,7 @@ def score(judged: Judged) -> Scalars:
         'member_correlation': correlation_matrix(errors, centred=True),
         'member_correlation_uncentred': correlation_matrix(errors, centred=False),
         'member_correlation_within_blocks': correlation_matrix(
-            centre_within(errors, judged.block), centred=False
+            centre_within(errors, judged.trajectory), centred=False
         ),
     }
     for name, matrix in kinds.items():

@@ -1,0 +1,79 @@
+"""Exchangeability: can the truth be told from the members by how error and width agree?"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from aiida_enne.science.fields import Floats
+from aiida_enne.science.uncertainty.estimators.interface import Asked
+from aiida_enne.science.uncertainty.exchange import Exchange, exchange_widths
+from aiida_enne.science.uncertainty.scores.calibration import (
+    cone_coverage,
+    mean_squared_z,
+    rank_correlation,
+    rmse_over_spread,
+)
+from aiida_enne.science.uncertainty.scores.detection import confidence_area
+from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars
+from aiida_enne.science.uncertainty.scores.local import ence, n_bins
+from aiida_enne.science.uncertainty.scores.proper import mean_crps, mean_nll
+
+#: From ε and width to a score.
+Measure = Callable[[Floats, Floats], float]
+
+#: What is tested, by name: a score of ε and width.
+TESTED: dict[str, Measure] = {
+    'rmse_over_spread': rmse_over_spread,
+    'cone_coverage': cone_coverage,
+    'rank_correlation': rank_correlation,
+    'mean_squared_z': mean_squared_z,
+    'ence': lambda error, width: ence(error, width, n_bins(len(error))),
+    'confidence_area': confidence_area,
+    'crps': mean_crps,
+    'nll': mean_nll,
+}
+#: Tested of widths times the RMSE that an honest estimator has in its units, see `proper`.
+_SCALED = ('crps', 'nll')
+#: Tested of values that only rank, too.
+_RANKING = ('rank_correlation', 'confidence_area')
+
+
+def score(judged: Judged) -> Scalars:
+    """Return what an honest ensemble would score, and how often, by the exact test.
+
+    Of each statistic: `…_honest`, the median with a member as the truth, `…_honest_low` and
+    `…_honest_high`, the least and largest of these, and `…_p_high`, `…_p_low`, the probabilities of
+    a value as large or as small as the one with the real truth. They are tested on at most
+    `n_force_samples` samples. None for an estimator that learns from labels.
+    """
+    found: dict[str, Exchange | None] = dict.fromkeys(TESTED)
+    estimator, errors = judged.estimator, judged.errors
+    if not estimator.calibrated and tuple(estimator.needs) == ('members',) and len(errors) > 2:
+        limit = judged.options.n_force_samples
+        if errors.shape[1] > limit:
+            rng = np.random.default_rng(judged.options.seed)
+            errors = errors[:, np.sort(rng.choice(errors.shape[1], limit, replace=False))]
+        fitted, block = estimator.fit(None), np.zeros(errors.shape[1], dtype=np.int64)
+        tested = dict(TESTED)
+        if (scale := estimator.expectations(len(errors)).get('rmse_over_spread')) is None:
+            tested = {name: one for name, one in TESTED.items() if name not in _SCALED}
+        else:
+            tested |= {name: _scaled(TESTED[name], scale) for name in _SCALED}
+        found |= exchange_widths(errors, lambda members: fitted(Asked(members, block)), tested)
+    values: Scalars = {}
+    for name, one in found.items():
+        values |= {
+            f'{name}_honest': None if one is None else one.median,
+            f'{name}_honest_low': None if one is None else float(one.members.min()),
+            f'{name}_honest_high': None if one is None else float(one.members.max()),
+            f'{name}_p_high': None if one is None else one.p_high,
+            f'{name}_p_low': None if one is None else one.p_low,
+        }
+    if not judged.is_width:
+        compared = [name for name in values if not name.startswith(_RANKING)]
+        values |= dict.fromkeys(compared)
+    return values
+
+
+def _scaled(measure: Measure, scale: float) -> Measure:
+    return lambda error, width: measure(error, scale * width)
