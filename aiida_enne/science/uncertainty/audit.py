@@ -14,6 +14,7 @@ from aiida_enne.science.npz import Arrays
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Asked
+from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.histograms import force_histograms
 from aiida_enne.science.uncertainty.options import AuditOptions, width_label
 from aiida_enne.science.uncertainty.samples import Samples, gather
@@ -61,6 +62,7 @@ def audit(
     *,
     options: AuditOptions | None = None,
     offsets: Offsets | None = None,
+    features: Features | None = None,
 ) -> Audit:
     """Compare the predictions of an ensemble with the reference labels.
 
@@ -70,13 +72,14 @@ def audit(
         forces: Forces of the members in eV/Å, shape (M, N, 3).
         options: Choices; the paper's by default.
         offsets: Own zeros of the reference and the members; without them nothing is aligned.
+        features: Last-layer features, for estimators that need them.
 
     Raises:
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, or
             a member holds values that are not finite.
     """
     options = AuditOptions() if options is None else options
-    quantities = gather(configurations, energies, forces, offsets, options)
+    quantities = gather(configurations, energies, forces, offsets, options, features)
     names, domain = np.unique(configurations.domains, return_inverse=True)
     trained = np.flatnonzero(np.isin(names, options.training_domains))
     sizes = np.arange(2, len(energies) + 1, dtype=np.int64)

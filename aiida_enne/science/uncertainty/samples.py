@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.blocks import find_blocks
 from aiida_enne.science.uncertainty.estimators import Asked
+from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 Used = NDArray[np.bool_]
@@ -58,6 +59,7 @@ def gather(
     forces: Floats,
     offsets: Offsets | None,
     options: AuditOptions,
+    features: Features | None = None,
 ) -> dict[str, Samples]:
     """Return the samples of `energy` and `aligned` (eV/atom) and of `force` (eV/Å).
 
@@ -71,6 +73,7 @@ def gather(
         forces: Forces of the members in eV/Å, shape (M, N, 3).
         offsets: Own zeros of the reference and the members.
         options: Choices of the audit.
+        features: Last-layer features, for estimators that need them.
 
     Raises:
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, a
@@ -92,12 +95,15 @@ def gather(
     every = np.ones(n, dtype=bool)
     block = find_blocks(configurations, frame_errors(configurations, members, forces)).number
 
+    known = _known_features(configurations, energies, features, options)
+
     def make(reference: Floats, members: Floats, used: Used, each: Integers | None) -> Samples:
         """Judge one quantity, of which a configuration has one sample or `each` of them."""
         repeated = [
             a if each is None else np.repeat(a, each) for a in (domain, block, stored, learnt)
         ]
-        return _samples(reference, members, used, repeated, options)
+        found = known['energy' if each is None else 'force']
+        return _samples(reference, members, used, repeated, found, options)
 
     samples = {'energy': make(reference, members, every, None)}
     if offsets is not None:
@@ -154,15 +160,42 @@ def frame_errors(configurations: Configurations, members: Floats, forces: Floats
     return np.stack([ensemble.mean(members) - reference, rms])
 
 
+def _known_features(
+    configurations: Configurations,
+    energies: Floats,
+    features: Features | None,
+    options: AuditOptions,
+) -> dict[str, dict[str, Floats]]:
+    """Return features of samples and training by quantity, where the estimator needs them."""
+    if features is None or 'features' not in options.make_estimator().needs:
+        return {'energy': {}, 'force': {}}
+    expected = (len(energies), len(configurations.numbers))
+    if features.atoms.shape[:2] != expected:
+        raise ValueError(
+            f'features must have the shape ({expected[0]}, {expected[1]}, f), '
+            f'got {features.atoms.shape}'
+        )
+    pairs = {
+        'energy': features.frames(configurations.n_atoms),
+        'force': features.components(),
+    }
+    return {name: {'features': a, 'trained': b} for name, (a, b) in pairs.items()}
+
+
 def _samples(
-    reference: Floats, members: Floats, used: Used, groups: list[Any], options: AuditOptions
+    reference: Floats,
+    members: Floats,
+    used: Used,
+    groups: list[Any],
+    features: dict[str, Floats],
+    options: AuditOptions,
 ) -> Samples:
     """Return samples with the values of the estimator, fitted to what it may learn from."""
     domain, block, stored, learnt = groups
     estimator = options.make_estimator()
-    asked = Asked(members, block, reference)
+    asked = Asked(members, block, reference, domain=domain, **features)
     calibration = asked.select(learnt & used) if estimator.calibrated else None
-    spread = estimator.fit(calibration)(Asked(members, block))
+    spread = estimator.fit(calibration)(replace(asked, reference=None))
     judged = used & ~learnt if estimator.calibrated else used
     width = estimator.unit is not None
     mean = ensemble.mean(members)

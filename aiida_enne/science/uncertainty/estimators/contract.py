@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ def make_samples(seed: int, *, scale: float = 1.0, n: int = 60, n_members: int =
     shared, own = rng.normal(size=n), rng.normal(size=(n_members, n))
     members = reference + size * (0.8 * shared + own)
     block = np.repeat(np.arange(n // 6), 6).astype(np.int64)
-    features = rng.normal(size=(n, 5)) + size[:, None]
-    return Asked(scale * members, block, scale * reference, features)
+    features = rng.normal(size=(n_members, n, 5)) + size[:, None]
+    trained = 0.5 + rng.normal(size=(n_members, 2 * n, 5))
+    domain = (block % 2).astype(np.int64)
+    return Asked(scale * members, block, scale * reference, features, trained, domain)
 
 
 def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimator:
@@ -58,8 +61,7 @@ def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimat
 
 def _values(fitted: Fitted, samples: Asked) -> Floats:
     """Return the values of samples whose labels are hidden."""
-    hidden = Asked(samples.members, samples.block, None, samples.features)
-    values = fitted(hidden)
+    values = fitted(replace(samples, reference=None))
     _require(values.shape == (len(samples),), f'values of shape {values.shape}')
     _require(bool(np.isfinite(values).all() and (values >= 0).all()), 'values must be ≥ 0')
     return values
@@ -71,12 +73,13 @@ def _check_laws(
     order = np.random.default_rng(0).permutation(len(judged))
     moved = _values(fitted, judged.select(order))
     _require(np.allclose(moved, values[order], rtol=1e-12), f'{name}: samples must not meet')
-    turned = Asked(judged.members[::-1], judged.block, None, judged.features)
+    features, trained = (np.asarray(one)[::-1] for one in (judged.features, judged.trained))
+    turned = replace(judged, members=judged.members[::-1], features=features, trained=trained)
     _require(np.allclose(fitted(turned), values, rtol=1e-9), f'{name}: members have no order')
     if estimator.unit == 'quantity':
         larger = make_samples(1, scale=10.0)
         refitted = estimator.fit(larger if estimator.calibrated else None)
-        found = refitted(Asked(10 * judged.members, judged.block, None, judged.features))
+        found = refitted(replace(judged, members=10 * judged.members, reference=None))
         _require(np.allclose(found, 10 * values, rtol=1e-9), f'{name} must scale with its unit')
     for key, value in estimator.expectations(8).items():
         _require(

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from numpy.typing import NDArray
 
 from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.uncertainty import ensemble
 
 #: What may be needed of the samples beside nothing at all.
 Need = Literal['members', 'features']
@@ -20,16 +21,21 @@ class Asked:
 
     Attributes:
         members: Predictions of the M members, shape (M, n).
-        block: Number of the trajectory block of each sample, shape (n,): neighbours in time
-            belong together, whatever is drawn from the samples.
+        block: Number of the independent block of each sample, shape (n,): relatives belong
+            together, whatever is drawn from the samples.
         reference: Reference values, shape (n,); None where there are no labels.
-        features: Last-layer features of each sample, shape (n, f); None where there are none.
+        features: Last-layer features of each sample, by member, shape (M, n, f): means over
+            the atoms of a configuration, or those of an atom; None where there are none.
+        trained: The same of the k samples that the members were trained on, shape (M, k, f).
+        domain: Number of the domain of each sample, shape (n,); None where it does not matter.
     """
 
     members: Floats
     block: Integers
     reference: Floats | None = None
     features: Floats | None = None
+    trained: Floats | None = None
+    domain: Integers | None = None
 
     def __len__(self) -> int:
         return int(self.members.shape[1])
@@ -39,8 +45,9 @@ class Asked:
         parts = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            if value is not None:
-                parts[item.name] = value[:, chosen] if item.name == 'members' else value[chosen]
+            if value is not None and item.name != 'trained':
+                by_member = item.name in ('members', 'features')
+                parts[item.name] = value[:, chosen] if by_member else value[chosen]
         return replace(self, **parts)
 
 
@@ -88,5 +95,49 @@ class Estimator(Protocol):
     def expectations(self, n_members: int) -> dict[str, float]:
         """Return what a perfect one would score with M members; nothing where that is not known.
 
-        By name: `cone_coverage` P(|ε| ≤ σ), `rmse_over_spread`, `mean_squared_z`.
+        By name: `cone_coverage` P(|ε| ≤ σ), `rmse_over_spread`, `mean_squared_z`. The second
+        says that its values are standard deviations: without it they are not scored as such.
         """
+
+
+def labelled(calibration: Asked | None, who: str) -> tuple[Asked, Floats]:
+    """Return calibration samples and ε of each, shape (n,).
+
+    Args:
+        calibration: What a fit was given.
+        who: Name of the estimator, for the message.
+
+    Raises:
+        ValueError: If there are no labelled samples.
+    """
+    if calibration is None or calibration.reference is None or not len(calibration):
+        raise ValueError(f'{who} needs labelled samples of a calibration domain')
+    return calibration, ensemble.error(calibration.members, calibration.reference)
+
+
+def trained_features(samples: Asked, who: str) -> tuple[Floats, Floats]:
+    """Return features of samples and of the training, shapes (M, n, f) and (M, k, f).
+
+    Args:
+        samples: What an estimator was given.
+        who: Name of the estimator, for the message.
+
+    Raises:
+        ValueError: If either is missing.
+    """
+    if samples.features is None or samples.trained is None:
+        raise ValueError(
+            f'{who} needs the last-layer features of the samples and of the training frames, '
+            'which these predictions do not hold'
+        )
+    return samples.features, samples.trained
+
+
+def check_level(level: float) -> None:
+    """Refuse a probability that is not between 0 and 1.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f'`level` must be between 0 and 1, got {level}')

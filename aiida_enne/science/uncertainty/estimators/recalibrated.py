@@ -9,7 +9,12 @@ import numpy as np
 
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.uncertainty import ensemble
-from aiida_enne.science.uncertainty.estimators.interface import Asked, Fitted, Need
+from aiida_enne.science.uncertainty.estimators.interface import (
+    Asked,
+    Fitted,
+    Need,
+    labelled,
+)
 
 #: P(|ε| ≤ σ) of a normal distribution.
 NORMAL_CONE = 0.6826894921370859
@@ -43,13 +48,11 @@ class RecalibratedSpread:
             ValueError: If there are no labels, fewer than four members, or α² is not positive:
                 the members differ by more than they err.
         """
-        if calibration is None or calibration.reference is None or not len(calibration):
-            raise ValueError('a recalibrated σ needs labelled samples of a calibration domain')
-        m = len(calibration.members)
+        samples, error = labelled(calibration, 'a recalibrated σ')
+        m = len(samples.members)
         if m < 4:
             raise ValueError(f'a recalibrated σ needs 4 or more members, got {m}')
-        error = ensemble.error(calibration.members, calibration.reference)
-        spread = ensemble.spread(calibration.members, ddof=1)
+        spread = ensemble.spread(samples.members, ddof=1)
         known = spread > 0
         if not known.any():
             raise ValueError('a recalibrated σ needs samples on which the members differ')

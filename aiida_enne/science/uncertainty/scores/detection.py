@@ -13,7 +13,7 @@ from aiida_enne.science.uncertainty.scores.bootstrap import statistic_intervals
 from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars
 
 #: Shares of samples that a confidence curve removes.
-REMOVED = np.linspace(0, 0.95, 20)
+REMOVED = np.arange(20) / 20
 
 
 def roc_auc(error: Floats, width: Floats, tolerance: float) -> float:
@@ -48,7 +48,7 @@ def confidence_curve(error: Floats, order: Floats) -> Floats:
     square = error[np.argsort(-order, kind='stable')] ** 2
     left = np.cumsum(square[::-1])[::-1]  # sums from each sample to the last
     n = len(error)
-    start = np.minimum((REMOVED * n).astype(np.int64), n - 1)
+    start = np.minimum((REMOVED * n + 1e-9).astype(np.int64), n - 1)
     curve: Floats = np.sqrt(left[start] / (n - start) / square.mean())
     return curve
 
