@@ -7,10 +7,15 @@ from aiida import orm
 from ase.build import bulk, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from aiida_enne.cli.dataset_import import ENERGY_NAMES, LENGTH_NAMES, STRESS_NAMES
+from aiida_enne.cli.dataset_import import (
+    ENERGY_NAMES,
+    FORCE_NAMES,
+    LENGTH_NAMES,
+    STRESS_NAMES,
+)
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.fields import ENERGY_UNITS, LENGTH_UNITS
-from aiida_enne.science.importing.choices import STRESS_UNITS
+from aiida_enne.science.importing.choices import FORCE_UNITS, STRESS_UNITS
 from tests.foreign import write_foreign
 
 
@@ -25,7 +30,7 @@ def frames():
     for seed in range(4):
         atoms = bulk('Si', cubic=True)
         atoms.rattle(0.1, seed=seed)
-        forces = np.random.default_rng(seed).normal(size=(8, 3))
+        forces = np.random.default_rng(seed).normal(scale=0.3, size=(8, 3))
         atoms.calc = SinglePointCalculator(atoms, energy=-40.0 - seed, forces=forces)
         atoms.info['T'] = 300 * (1 + seed // 2)
         frames.append(atoms)
@@ -35,6 +40,7 @@ def frames():
 def test_the_command_offers_exactly_the_units_there_are():
     assert set(ENERGY_NAMES) == set(ENERGY_UNITS)
     assert set(LENGTH_NAMES.values()) == set(LENGTH_UNITS)
+    assert set(FORCE_NAMES.values()) == set(FORCE_UNITS)
     assert set(STRESS_NAMES.values()) == set(STRESS_UNITS)
 
 
@@ -61,6 +67,11 @@ def test_data_of_others(invoke, request, tmp_path, published):
 
 
 def test_the_node_says_where_it_came_from_but_not_on_which_machine(invoke, frames, tmp_path):
+    for atoms in frames:
+        calc = atoms.calc
+        atoms.set_cell(atoms.cell * 2, scale_atoms=True)  # the numbers are bohr
+        calc.atoms = atoms.copy()
+        atoms.calc = calc
     ase.io.write(tmp_path / 'a.traj', frames)
     words = ['--energy-unit', 'Ha', '--length-unit', 'bohr', '--domain', 'solid']
     result = invoke('dataset', 'import', tmp_path / 'a.traj', *words)
@@ -151,7 +162,7 @@ def spoil(frames, how):
         atoms.cell = np.zeros((3, 3))
     elif how == 'molecule':
         atoms = frames[2] = molecule('Si2H6')
-        results = {'energy': -1.0, 'forces': np.zeros((8, 3))}
+        results = {'energy': -41.0, 'forces': np.ones((8, 3))}
     elif how == 'nan position':
         atoms.positions[5, 0] = np.nan
     elif how == 'duplicate':
@@ -171,7 +182,7 @@ REFUSALS = {
     'molecule': 'frame 2: has no cell or no periodic direction: a molecule',
     'nan position': 'frame 2: not finite (NaN or infinite): positions, row 5',
     'duplicate': 'frame 2: is a copy of frame 0',
-    'element': 'frame 2: more than one element from here on; declare `elements`: C,Si',
+    'element': 'frame 2: more than one element from here on; declare --elements: C,Si',
 }
 
 

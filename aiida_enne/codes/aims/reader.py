@@ -91,6 +91,8 @@ class OutputReader:
             )
         )
         warnings = [*self.warnings, *filter(None, [' '.join(self._paragraph)])]
+        disagreements = (*header.disagreements, *steps.disagreements)
+        warnings += disagreements
         if steps.left_out:
             warnings.append(f'{steps.left_out} steps are left out: they are not whole')
         return AimsOutput(
@@ -103,6 +105,8 @@ class OutputReader:
             relaxed=relaxed,
             timings=dict(self.timings),
             warnings=tuple(dict.fromkeys(warnings)),
+            left_out=steps.left_out,
+            disagreements=tuple(dict.fromkeys(disagreements)),
         )
 
     def _read_stars(self, text: str) -> None:

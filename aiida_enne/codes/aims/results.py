@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aiida_enne.codes.aims.geometry import Geometry
 from aiida_enne.science.fields import Floats
 
@@ -73,6 +76,7 @@ class Frame:
         time: Simulation time in ps, or None.
         temperature: Of the nuclei in K, or None.
         scf: The iterations of the cycle.
+        fixed: Components of the forces that were set to zero, shape (N, 3), or None.
         converged: Whether the cycle converged; always so in a whole step.
     """
 
@@ -86,6 +90,7 @@ class Frame:
     time: float | None
     temperature: float | None
     scf: tuple[ScfIteration, ...]
+    fixed: NDArray[np.bool_] | None = None
     converged: bool = True
 
 
@@ -117,7 +122,9 @@ class AimsOutput:
         unfinished: The step in which the run ended, or None.
         relaxed: Whether the relaxation converged; None if none was asked for.
         timings: Seconds on the wall's clock by name, such as `Total time`.
-        warnings: Paragraphs that the program marked with stars, each once.
+        warnings: Paragraphs that the program marked with stars, each once, and what disagrees.
+        left_out: Number of steps that are not whole, with a whole one after them.
+        disagreements: Where two places of the output contradict each other.
     """
 
     verdict: Verdict
@@ -129,6 +136,8 @@ class AimsOutput:
     relaxed: bool | None
     timings: Mapping[str, float]
     warnings: tuple[str, ...]
+    left_out: int = 0
+    disagreements: tuple[str, ...] = ()
 
     @property
     def wall_time(self) -> float | None:

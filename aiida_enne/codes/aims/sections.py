@@ -6,7 +6,7 @@ cut off in the middle is therefore never returned.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
@@ -62,16 +62,19 @@ def input_geometry(n_atoms: int | None) -> Generator[None, str, Geometry | None]
     return Geometry(tuple(symbols), np.array(positions), cell) if symbols else None
 
 
-def structure(before: Geometry, moving: bool) -> Generator[None, str, Geometry | None]:
+def structure(
+    before: Geometry, moving: bool, element_of: Callable[[str], str | None]
+) -> Generator[None, str, Geometry | None]:
     """Read the atoms of a later step; the cell is the one before where none is printed.
 
     Args:
         before: The input geometry: elements and number of atoms must be its own.
         moving: Whether a velocity follows each atom.
+        element_of: From the label of a species to its element.
     """
     n, cell = len(before.symbols), before.cell
     vectors: list[tuple[float, ...]] = []
-    symbols: list[str] = []
+    symbols: list[str | None] = []
     positions: list[tuple[float, ...]] = []
     velocities: list[tuple[float, ...]] = []
     while len(positions) < n or (moving and len(velocities) < n):
@@ -80,9 +83,9 @@ def structure(before: Geometry, moving: bool) -> Generator[None, str, Geometry |
                 continue
             case ['lattice_vector', *words]:
                 target = vectors
-            case ['atom', *words, symbol]:
+            case ['atom', *words, label]:
                 target = positions
-                symbols.append(symbol)
+                symbols.append(element_of(label))
             case ['velocity', *words]:
                 target = velocities
             case _:
@@ -96,7 +99,11 @@ def structure(before: Geometry, moving: bool) -> Generator[None, str, Geometry |
     if vectors:
         cell = np.array(vectors)
     return Geometry(
-        before.symbols, np.array(positions), cell, np.array(velocities) if moving else None
+        before.symbols,
+        np.array(positions),
+        cell,
+        np.array(velocities) if moving else None,
+        before.fixed,
     )
 
 

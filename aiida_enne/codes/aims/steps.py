@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aiida_enne.codes.aims import sections
 from aiida_enne.codes.aims.geometry import Geometry
 from aiida_enne.codes.aims.header import Header, Opened
 from aiida_enne.codes.aims.results import Energies, Frame, ScfIteration, Unfinished
-from aiida_enne.codes.aims.values import numbers
+from aiida_enne.codes.aims.values import number, numbers
 from aiida_enne.science.fields import Floats
 
 #: Changes in an iteration: where `output_level MD_light` puts them, and how each is called else.
@@ -21,6 +24,8 @@ ROWS = {
     'Change of total energy': 'energy',
     'Change of forces': 'forces',
 }
+#: Two printed energies of one step are the same within this, in eV.
+SAME = 1e-3
 
 
 @dataclass
@@ -38,6 +43,7 @@ class Step:
     stress: Floats | None = None
     time: float | None = None
     temperature: float | None = None
+    fixed: NDArray[np.bool_] | None = None
 
     @property
     def iterations(self) -> tuple[ScfIteration, ...]:
@@ -48,7 +54,9 @@ class Step:
         """Return the step if it is whole: converged, with everything that was asked for."""
         if self.lost or not self.converged or self.geometry is None or self.energies is None:
             return None
-        if (header.needs_forces and self.forces is None) or (header.is_md and not self.moved):
+        if header.needs_forces and self.forces is None:
+            return None
+        if (header.is_md or header.is_socket) and not self.moved:
             return None
         return Frame(
             symbols=self.geometry.symbols,
@@ -61,7 +69,23 @@ class Step:
             time=self.time,
             temperature=self.temperature,
             scf=self.iterations,
+            fixed=self.fixed,
         )
+
+
+@dataclass
+class Numerical:
+    """What a numerical stress leaves for the cycle after it, of the geometry before it.
+
+    `geometry` is that of the last step that had one, `frames` and `left_out` what was there when
+    it began. The stress is printed first, then the program computes that geometry once more.
+    """
+
+    geometry: Geometry | None = None
+    frames: int = 0
+    left_out: int = 0
+    stress: Floats | None = None
+    again: bool = False
 
 
 class Steps:
@@ -78,7 +102,10 @@ class Steps:
         self.is_relaxed = False
         self._next: Geometry | None = None
         self._columns: list[str | None] = []
+        self.disagreements: list[str] = []
         self._displaced = False
+        self._numerical = Numerical()
+        self._component: float | None = None
 
     def handlers(self) -> dict[str, Callable[[str], Opened]]:
         """Return what to do with a line, by the words it begins with."""
@@ -100,7 +127,11 @@ class Steps:
             'Updated atomic structure': self._open_next,
             'Present geometry is converged': self._relax,
             'Components of the stress tensor': self._displace,
+            'Calculation of numerical stress starts': self._displace,
             'Calculation of numerical stress completed': self._undisplace,
+            'Numerical stress tensor': self._open_numerical,
+            'Calculation of original geometry': self._repeat,
+            'Electronic free energy    ': self._read_component,
         }
 
     def whole(self) -> tuple[Frame, ...]:
@@ -114,10 +145,19 @@ class Steps:
             return Unfinished(self._next, (), False)
         if self.step is None or self.step.frame(self.header):
             return None
-        return Unfinished(self.step.geometry, self.step.iterations, self.step.converged)
+        unknown = self.header.is_socket and not self.step.moved
+        geometry = None if unknown else self.step.geometry
+        return Unfinished(geometry, self.step.iterations, self.step.converged)
 
     def _begin(self, line: str) -> None:
         if self._displaced:
+            return
+        self._component = None
+        numerical = self._numerical
+        if numerical.again:
+            del self.frames[numerical.frames :]
+            self.left_out, numerical.again = numerical.left_out, False
+            self.step, self._next = Step(numerical.geometry, stress=numerical.stress), None
             return
         before, geometry = self.step, self._next
         if before is not None and before.restarted:
@@ -127,6 +167,8 @@ class Steps:
         if before is not None and not before.restarted:
             self._close(before)
         self.step, self._next = Step(geometry), None
+        if geometry is not None:
+            self._numerical = Numerical(geometry, len(self.frames), self.left_out)
 
     def _close(self, step: Step) -> None:
         frame = step.frame(self.header)
@@ -170,16 +212,27 @@ class Steps:
             # a second set within one step means that the line between two steps was lost
             self.step.lost = self.step.energies is not None
             self.step.energies = energies
+            if self._component is not None and abs(energies.free - self._component) > SAME:
+                self.disagreements.append(
+                    f'step {len(self.frames)}: the electronic free energy is {energies.free} eV '
+                    f'in the compact form, {self._component} eV among the components'
+                )
+
+    def _read_component(self, line: str) -> None:
+        match line.partition(':')[2].split():
+            case [_, 'Ha', value, 'eV', *_] if not self._displaced:
+                self._component = number(value)
 
     def _open_forces(self, line: str) -> Opened:
         geometry = self.header.geometry
         if geometry is None or not self._is_open():
             return None
-        return sections.forces(len(geometry.symbols)), self._store_forces
+        zeroed = geometry.fixed if 'constraints were applied' in line else None
+        return sections.forces(len(geometry.symbols)), partial(self._store_forces, zeroed)
 
-    def _store_forces(self, forces: Floats) -> None:
+    def _store_forces(self, zeroed: NDArray[np.bool_] | None, forces: Floats) -> None:
         if self.step:
-            self.step.forces = forces
+            self.step.forces, self.step.fixed = forces, zeroed
 
     def _open_stress(self, line: str) -> Opened:
         return (sections.stress(), self._store_stress) if self._is_open() else None
@@ -202,7 +255,9 @@ class Steps:
         geometry = self.header.geometry
         if geometry is None or 'preceding time step' not in line or not self._is_open():
             return None
-        return sections.structure(geometry, 'velocities' in line), self._store_structure
+        moving = 'velocities' in line
+        section = sections.structure(geometry, moving, self.header.element_of)
+        return section, self._store_structure
 
     def _store_structure(self, geometry: Geometry) -> None:
         if self.step:
@@ -216,7 +271,7 @@ class Steps:
             geometry = self._next
         elif self.step and self.step.geometry:
             geometry = self.step.geometry
-        return sections.structure(geometry, False), self._store_next
+        return sections.structure(geometry, False, self.header.element_of), self._store_next
 
     def _store_next(self, geometry: Geometry) -> None:
         self._next = geometry
@@ -229,6 +284,15 @@ class Steps:
 
     def _undisplace(self, line: str) -> None:
         self._displaced = False
+
+    def _open_numerical(self, line: str) -> Opened:
+        return sections.stress(), self._store_numerical
+
+    def _store_numerical(self, stress: Floats) -> None:
+        self._numerical.stress = stress
+
+    def _repeat(self, line: str) -> None:
+        self._numerical.again = self._numerical.geometry is not None
 
     def _is_open(self) -> bool:
         return self.step is not None and not self._displaced

@@ -13,11 +13,22 @@ from aiida_enne.science.fields import (
     LENGTH_UNITS,
 )
 
+#: Force units that an import may name, in eV/Å: every energy unit per every length unit.
+FORCE_UNITS = {
+    f'{energy}/{length}': ENERGY_UNITS[energy] / LENGTH_UNITS[length]
+    for energy in ENERGY_UNITS
+    for length in LENGTH_UNITS
+}
+
 #: Stress units that an import may name, in eV/Å³.
 STRESS_UNITS = {
     'eV/Å³': 1.0,
+    'Ha/bohr³': ENERGY_UNITS['Ha'] / LENGTH_UNITS['bohr'] ** 3,
+    'Ry/bohr³': ENERGY_UNITS['Ry'] / LENGTH_UNITS['bohr'] ** 3,
     'GPa': 1 / GPA_PER_EV_PER_CUBIC_ANGSTROM,
+    'MPa': 1e-3 / GPA_PER_EV_PER_CUBIC_ANGSTROM,
     'kbar': 0.1 / GPA_PER_EV_PER_CUBIC_ANGSTROM,
+    'bar': 1e-4 / GPA_PER_EV_PER_CUBIC_ANGSTROM,
 }
 
 #: Formats of ASE that are no files.
@@ -35,12 +46,16 @@ class ImportChoices:
     ASE attached to the frame, in this order; without a key the calculator's result is meant.
 
     Attributes:
-        format: Name of an ASE format; guessed by ASE where None.
-        energy_key: Total energy, in `energy_unit`; 'energy' of the calculator where None.
-        forces_key: Forces, in `energy_unit` per `length_unit`.
+        format: Name of an ASE format; found by the content, else guessed by ASE, where None.
+        energy_key: Total energy, in `energy_unit`; where None the calculator's free energy, the
+            one whose derivative the forces are, or its energy if it gives no other.
+        forces_key: Forces, in `force_unit`.
+        gradient_key: Derivative of the energy by the positions instead: minus the forces.
         stress_key: Stress, as 6 (Voigt) or 3 × 3 numbers; positive when the cell is stretched.
+        virial_key: Virial instead, in `energy_unit`: minus the stress times the volume.
         energy_unit: A name in `fields.ENERGY_UNITS`.
-        length_unit: A name in `fields.LENGTH_UNITS`; holds for positions and cells too.
+        length_unit: A name in `fields.LENGTH_UNITS`: of positions and cells.
+        force_unit: A name in `FORCE_UNITS`; `energy_unit` per `length_unit` where None.
         stress_unit: A name in `STRESS_UNITS`; energy unit per cubed length unit where None.
         domain: One domain label for every frame.
         roles: Roles of domains by label, see `structures.domains`; other labels are free text.
@@ -50,6 +65,10 @@ class ImportChoices:
         info: Further keys whose numbers are kept.
         elements: Symbols that may occur; without them a second element is refused.
         allow_duplicates: Keep configurations that occur more than once.
+        drop_duplicates: Keep the first of configurations that are equal, labels included.
+        drop_unusable: Leave out frames whose numbers are not labels: a cycle that did not
+            converge, forces that a constraint set to zero.
+        allow_implausible: Take numbers outside the bounds of `plausibility`.
         allow_molecules: Keep configurations without periodic directions.
         allow_incomplete: Take the complete frames of an output that lacks its regular end.
 
@@ -60,9 +79,12 @@ class ImportChoices:
     format: str | None = None
     energy_key: str | None = None
     forces_key: str | None = None
+    gradient_key: str | None = None
     stress_key: str | None = None
+    virial_key: str | None = None
     energy_unit: str = 'eV'
     length_unit: str = 'Å'
+    force_unit: str | None = None
     stress_unit: str | None = None
     domain: str | None = None
     roles: dict[str, str] = field(default_factory=dict)
@@ -72,12 +94,17 @@ class ImportChoices:
     info: tuple[str, ...] = ()
     elements: tuple[str, ...] = ()
     allow_duplicates: bool = False
+    drop_duplicates: bool = False
+    drop_unusable: bool = False
+    allow_implausible: bool = False
     allow_molecules: bool = False
     allow_incomplete: bool = False
 
     def __post_init__(self) -> None:
         _check_name('energy unit', self.energy_unit, ENERGY_UNITS)
         _check_name('length unit', self.length_unit, LENGTH_UNITS)
+        if self.force_unit is not None:
+            _check_name('force unit', self.force_unit, FORCE_UNITS)
         if self.stress_unit is not None:
             _check_name('stress unit', self.stress_unit, STRESS_UNITS)
         if self.format is not None:
@@ -92,9 +119,32 @@ class ImportChoices:
             raise ValueError('give the key of the blocks or their size, not both')
         if self.block_size is not None and self.block_size < 1:
             raise ValueError(f'`block_size` must be at least 1, got {self.block_size}')
+        self._check_pairs()
         for name in self.info:
             if name.lower() in RESERVED or not re.fullmatch(r'[\w.+-]+', name):
                 raise ValueError(f'`{name}` cannot be kept as info: reserved or not one word')
+
+    def _check_pairs(self) -> None:
+        """Refuse two choices that exclude each other, and names that contradict the choice."""
+        for first, second in (
+            ('forces_key', 'gradient_key'),
+            ('stress_key', 'virial_key'),
+            ('allow_duplicates', 'drop_duplicates'),
+        ):
+            if getattr(self, first) and getattr(self, second):
+                raise ValueError(f'give `{first}` or `{second}`, not both')
+        if self.allow_implausible:
+            return
+        for name, part, instead in (
+            ('stress_key', 'virial', 'virial_key'),
+            ('forces_key', 'grad', 'gradient_key'),
+        ):
+            value = getattr(self, name)
+            if value is not None and part in value.lower():
+                raise ValueError(
+                    f'`{value}` is given as `{name}`, but its name says otherwise: use '
+                    f'`{instead}`, or `allow_implausible` if it is what you say'
+                )
 
     @property
     def energy_scale(self) -> float:
@@ -105,6 +155,13 @@ class ImportChoices:
     def length_scale(self) -> float:
         """Factor to Å."""
         return LENGTH_UNITS[self.length_unit]
+
+    @property
+    def force_scale(self) -> float:
+        """Factor to eV/Å."""
+        if self.force_unit is None:
+            return float(self.energy_scale / self.length_scale)
+        return float(FORCE_UNITS[self.force_unit])
 
     @property
     def stress_scale(self) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
+from ase.geometry import complete_cell
 from numpy.typing import NDArray
 
 from aiida_enne.science.fields import NO_DOMAIN, Floats, Integers
@@ -14,11 +15,21 @@ from aiida_enne.science.importing.choices import ImportChoices
 
 #: Smallest volume in Å³ that counts as a cell.
 _NO_VOLUME = 1e-6
+#: Two energies of one frame that are nearer, in the file's unit, are one.
+_SAME_ENERGY = 1e-9
+#: What a constraint leaves of a force that it sets to zero.
+_NO_FORCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One configuration that passed: eV, Å, eV/Å, eV/Å³; stress NaN where there is none."""
+    """One configuration that passed: eV, Å, eV/Å, eV/Å³; stress NaN where there is none.
+
+    `domain_of` are the keys that the label was made of. `zeroed` are components of forces that a
+    declared constraint sets to zero, shape (N, 3), or None. `energy_of` says which energy was
+    taken: 'free' where the file has another beside it, 'only' where it has one, 'both' where the
+    two are equal, 'key' where a key named it.
+    """
 
     numbers: Integers
     positions: Floats
@@ -28,8 +39,11 @@ class Frame:
     forces: Floats
     stress: Floats
     domain: str
+    domain_of: tuple[str, ...]
     block: str | None
     info: dict[str, float]
+    energy_of: str
+    zeroed: NDArray[np.bool_] | None
 
 
 class BadFrameError(ValueError):
@@ -78,8 +92,11 @@ def _cell(atoms: Atoms, choices: ImportChoices) -> Floats:
     cell = _finite('the cell', atoms.cell.array) * choices.length_scale
     if not atoms.pbc.any() and not choices.allow_molecules:
         raise ValueError('has no cell or no periodic direction: a molecule (`allow_molecules`)')
-    if atoms.pbc.any() and abs(np.linalg.det(cell)) < _NO_VOLUME:
-        raise ValueError('is periodic but its cell is missing or has no volume')
+    if atoms.pbc.any():
+        zero = [axis for axis in range(3) if atoms.pbc[axis] and not cell[axis].any()]
+        # a direction without periods needs no vector: training and prediction complete the cell
+        if zero or abs(np.linalg.det(complete_cell(cell))) < _NO_VOLUME:
+            raise ValueError('is periodic but its cell is missing or has no volume')
     return cell
 
 
@@ -89,14 +106,40 @@ def _pbc(atoms: Atoms, choices: ImportChoices) -> NDArray[np.bool_]:
 
 def _energy(atoms: Atoms, choices: ImportChoices) -> float:
     key = choices.energy_key
-    value = _find(atoms, key, 'energy')
+    value = _find(atoms, key, 'free_energy')
+    if value is None:
+        value = _find(atoms, key, 'energy')
     if value is None:
         raise ValueError(f'has no energy{_named(key)}; its numbers are {_candidates(atoms, ())}')
     return _scalar('the energy', value) * choices.energy_scale
 
 
+def _energy_of(atoms: Atoms, choices: ImportChoices) -> str:
+    """Say which energy `_energy` takes; never raises."""
+    if choices.energy_key is not None:
+        return 'key'
+    free, energy = (_results(atoms).get(name) for name in ('free_energy', 'energy'))
+    if free is None or energy is None:
+        return 'only'
+    return 'both' if np.allclose(free, energy, rtol=0, atol=_SAME_ENERGY) else 'free'
+
+
+def _zeroed(atoms: Atoms, choices: ImportChoices) -> NDArray[np.bool_] | None:
+    """Return which components of the forces the constraints of a frame set to zero."""
+    if not atoms.constraints:
+        return None
+    kept = np.zeros((len(atoms), 3), dtype=bool)
+    for seed in range(2):
+        probe = np.random.default_rng(seed).uniform(1, 2, size=(len(atoms), 3))
+        for constraint in atoms.constraints:
+            if hasattr(constraint, 'adjust_forces'):
+                constraint.adjust_forces(atoms, probe)
+        kept |= np.abs(probe) > _NO_FORCE
+    return ~kept if not kept.all() else None
+
+
 def _forces(atoms: Atoms, choices: ImportChoices) -> Floats:
-    key, shape = choices.forces_key, (len(atoms), 3)
+    key, shape = choices.gradient_key or choices.forces_key, (len(atoms), 3)
     value = _find(atoms, key, 'forces')
     if value is None:
         raise ValueError(
@@ -105,11 +148,12 @@ def _forces(atoms: Atoms, choices: ImportChoices) -> Floats:
     array = _finite('the forces', value)
     if array.shape != shape:
         raise ValueError(f'has forces of the shape {array.shape}, expected {shape}')
-    return array * (choices.energy_scale / choices.length_scale)
+    sign = 1 if choices.gradient_key is None else -1
+    return array * (sign * choices.force_scale)
 
 
 def _stress(atoms: Atoms, choices: ImportChoices) -> Floats:
-    key = choices.stress_key
+    key = choices.virial_key or choices.stress_key
     value = _find(atoms, key, 'stress')
     if value is None:
         if key is not None:
@@ -125,21 +169,38 @@ def _stress(atoms: Atoms, choices: ImportChoices) -> Floats:
         raise ValueError(f'has a stress of {array.size} numbers, expected 6 or 3 × 3')
     if not np.allclose(array, array.T, rtol=1e-3, atol=1e-3 * np.abs(array).max()):
         raise ValueError('has a stress that is not symmetric')
-    return 0.5 * (array + array.T) * choices.stress_scale
+    scale = choices.stress_scale
+    if choices.virial_key is not None:
+        scale = _virial_scale(atoms, choices)
+    return 0.5 * (array + array.T) * scale
+
+
+def _virial_scale(atoms: Atoms, choices: ImportChoices) -> float:
+    """Return the factor from a virial to a stress in eV/Å³: minus one over the volume."""
+    volume = abs(np.linalg.det(atoms.cell.array)) * choices.length_scale**3
+    if not atoms.pbc.all() or not volume > _NO_VOLUME:
+        raise ValueError('has a virial, but no cell whose volume makes a stress of it')
+    return float(-choices.energy_scale / volume)
 
 
 def _domain(atoms: Atoms, choices: ImportChoices) -> str:
     if choices.domain is not None:
         return choices.domain
-    if not choices.domain_keys:
-        return _label('domain', atoms.info.get('domain', NO_DOMAIN))
-    found = [_label(key, atoms.info[key]) for key in choices.domain_keys if key in atoms.info]
-    if not found:
+    found = [_label(key, atoms.info[key]) for key in _domain_of(atoms, choices)]
+    if not found and choices.domain_keys:
         raise ValueError(
             f'has none of the keys {list(choices.domain_keys)} of its domain; '
             f'its keys are {sorted(map(str, atoms.info))}'
         )
-    return ' '.join(found)
+    return ' '.join(found) or NO_DOMAIN
+
+
+def _domain_of(atoms: Atoms, choices: ImportChoices) -> tuple[str, ...]:
+    """Return the keys of the domain that a frame has."""
+    if choices.domain is not None:
+        return ()
+    keys = choices.domain_keys or ('domain',)
+    return tuple(key for key in keys if atoms.info.get(key) is not None)
 
 
 def _block(atoms: Atoms, choices: ImportChoices) -> str | None:
@@ -169,8 +230,11 @@ READERS: Mapping[str, Callable[[Atoms, ImportChoices], Any]] = {
     'forces': _forces,
     'stress': _stress,
     'domain': _domain,
+    'domain_of': _domain_of,
     'block': _block,
     'info': _info,
+    'energy_of': _energy_of,
+    'zeroed': _zeroed,
 }
 
 

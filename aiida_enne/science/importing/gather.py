@@ -1,9 +1,9 @@
 """Files to configurations: all of them pass, or all that is wrong is said and none is taken."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -12,18 +12,31 @@ from ase.data import chemical_symbols
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.importing.blocks import Located, number_blocks
 from aiida_enne.science.importing.choices import ImportChoices
+from aiida_enne.science.importing.duplicates import sort_out
+from aiida_enne.science.importing.formats import NAME_IT, file_format
 from aiida_enne.science.importing.frame import BadFrameError, check_frame
-from aiida_enne.science.importing.problems import BrokenFileError, ImportRefusedError, Problem
+from aiida_enne.science.importing.labels import unconverged, zeroed_forces
+from aiida_enne.science.importing.plausibility import energy_outliers, implausible
+from aiida_enne.science.importing.problems import (
+    BrokenFileError,
+    ImportRefusedError,
+    Problem,
+    describe_problems,
+)
 from aiida_enne.science.importing.reading import (
+    MISREAD,
+    Readers,
     check_complete,
-    file_format,
     file_sha256,
     iterate_frames,
 )
+from aiida_enne.science.importing.work import check_work
 from aiida_enne.science.structures.domains import imported_roles
 
 #: Wraps the frames of a file to show progress: frames, name of the file, their number if known.
 Progress = Callable[[Iterable[Atoms], str, int | None], Iterable[Atoms]]
+#: What the level of theory says where energies differ from those that the file has beside them.
+FREE_ENERGY = 'free energies'
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +49,44 @@ class SourceFile:
     n_frames: int
 
 
+class Imported(NamedTuple):
+    """What came of the files.
+
+    Attributes:
+        configurations: In eV and Å, in the order of files and frames.
+        sources: The files.
+        notes: What was left out or kept although it may be asked about, one sentence each.
+        energy: `FREE_ENERGY` if the energies are free energies, which differ from the other
+            energies of the files; empty otherwise.
+    """
+
+    configurations: Configurations
+    sources: list[SourceFile]
+    notes: list[str]
+    energy: str
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was read so far."""
+
+    taken: list[Located] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    sources: list[SourceFile] = field(default_factory=list)
+    left_out: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
 def _silent(frames: Iterable[Atoms], name: str, total: int | None) -> Iterable[Atoms]:
     return frames
 
 
 def import_files(
-    paths: Sequence[Path], choices: ImportChoices, progress: Progress = _silent
-) -> tuple[Configurations, list[SourceFile]]:
+    paths: Sequence[Path],
+    choices: ImportChoices,
+    progress: Progress = _silent,
+    readers: Readers | None = None,
+) -> Imported:
     """Read every frame of every file and check it.
 
     Trajectory blocks are those of `blocks.number_blocks`.
@@ -51,75 +95,152 @@ def import_files(
         paths: Files in any format that ASE reads, or `.npz` files of this package.
         choices: Keys, units, labels and permissions.
         progress: Called once per file.
+        readers: Own readers by the name of the format.
 
     Returns:
-        The labelled configurations in eV and Å, in the order of files and frames; the files.
+        Configurations, files and what there is to say.
 
     Raises:
         ImportRefusedError: If anything is wrong anywhere; it lists all of it.
     """
     if not paths:
         raise ValueError('there are no files to import')
-    problems: list[Problem] = []
-    taken: list[Located] = []
-    sources: list[SourceFile] = []
+    found = _Found()
     for path in paths:
-        sources += _read_file(path, choices, progress, taken, problems)
-    if not choices.allow_duplicates:
-        problems += _duplicates(taken)
+        _read_file(path, choices, progress, readers or {}, found)
+    found.taken, problems, notes = sort_out(found.taken, choices)
+    found.problems += problems
+    found.notes += notes
     if not choices.elements:
-        problems += _mixed_elements(taken)
-    problems += _absent_info(taken, choices)
+        found.problems += _mixed_elements(found.taken)
+    found.problems += _absent_info(found.taken, choices)
+    _check_domains(found)
+    energy = _which_energy(found)
     roles: dict[str, str] = {}
     try:
-        roles = imported_roles((item.frame.domain for item in taken), choices.roles)
+        roles = imported_roles((item.frame.domain for item in found.taken), choices.roles)
     except ValueError as exception:
-        problems.append(Problem('all files', None, str(exception)))
-    if problems:
-        raise ImportRefusedError(problems)
-    return replace(_assemble(taken, choices), roles=roles), sources
+        found.problems.append(Problem('all files', None, str(exception)))
+    if not found.taken and not found.problems:
+        found.problems.append(Problem('all files', None, 'no frame is left'))
+    if found.taken and not choices.allow_implausible:
+        found.problems += _questions(found.taken, choices)
+    if found.problems:
+        raise ImportRefusedError(found.problems)
+    if found.left_out:
+        found.notes.insert(0, f'left out:\n{describe_problems(found.left_out)}')
+    configurations = replace(_assemble(found.taken, choices), roles=roles)
+    return Imported(configurations, found.sources, found.notes, energy)
 
 
 def _read_file(
-    path: Path,
-    choices: ImportChoices,
-    progress: Progress,
-    taken: list[Located],
-    problems: list[Problem],
-) -> list[SourceFile]:
-    """Add the good frames and the problems of one file to the lists."""
-    count = 0
+    path: Path, choices: ImportChoices, progress: Progress, readers: Readers, found: _Found
+) -> None:
+    """Add the good frames and the problems of one file."""
+    count, file = 0, str(path)
     try:
         name = file_format(path, choices)
-        total = check_complete(path, name, choices)
-        for index, atoms in enumerate(progress(iterate_frames(path, name), path.name, total)):
+        if name in MISREAD and name not in readers:
+            raise BrokenFileError(f'as {name} it can be read by `aiida-enne dataset import` only')
+        if name in readers:
+            own = readers[name](path, choices)
+            total: int | None = len(own.frames)
+            frames, doubts = iter(own.frames), dict[int, str]()
+            _doubt([Problem(file, None, text) for text in own.doubts], choices, found)
+            if not choices.allow_implausible:
+                found.problems += [Problem(file, None, text) for text in own.questions]
+        else:
+            total = check_complete(path, name, choices)
+            frames, doubts = iterate_frames(path, name), unconverged(path, name)
+        for index, atoms in enumerate(progress(frames, path.name, total)):
             count += 1
-            try:
-                taken.append(Located(path, index, check_frame(atoms, choices)))
-            except BadFrameError as exception:
-                problems += [Problem(str(path), index, reason) for reason in exception.reasons]
+            if index in doubts:
+                _doubt([Problem(file, index, doubts[index])], choices, found)
+            else:
+                _take(path, index, atoms, choices, found)
         if not count:
-            raise BrokenFileError('the file holds no frames')
-        return [SourceFile(path.name, file_sha256(path), name, count)]
+            text = f'as {name} the file holds no frames; if it is something else, {NAME_IT}'
+            raise BrokenFileError(text)
+        found.sources.append(SourceFile(path.name, file_sha256(path), name, count))
     except BrokenFileError as exception:
-        problems.append(Problem(str(path), exception.frame, str(exception)))
-        return []
+        found.problems.append(Problem(file, exception.frame, str(exception)))
 
 
-def _duplicates(taken: Sequence[Located]) -> list[Problem]:
-    """Find equal atoms, positions and cells, whatever their labels."""
-    seen: dict[bytes, Located] = {}
-    problems = []
-    for item in taken:
-        frame = item.frame
-        key = hashlib.sha256(frame.numbers.tobytes() + frame.pbc.tobytes())
-        for array in (frame.positions, frame.cell):
-            key.update((array + 0.0).tobytes())
-        first = seen.setdefault(key.digest(), item)
-        if first is not item:
-            text = f'is a copy of frame {first.index} of {first.path} (`allow_duplicates`)'
-            problems.append(Problem(str(item.path), item.index, text))
-    return problems
+def _take(path: Path, index: int, atoms: Atoms, choices: ImportChoices, found: _Found) -> None:
+    """Add a frame, or what is wrong with it."""
+    file = str(path)
+    try:
+        frame = check_frame(atoms, choices)
+    except BadFrameError as exception:
+        found.problems += [Problem(file, index, reason) for reason in exception.reasons]
+        return
+    if not choices.allow_implausible:
+        if zeros := zeroed_forces(frame):
+            _doubt([Problem(file, index, zeros)], choices, found)
+            return
+        found.problems += [Problem(file, index, text) for text in implausible(frame)]
+    found.taken.append(Located(path, index, frame))
+
+
+def _doubt(doubts: Sequence[Problem], choices: ImportChoices, found: _Found) -> None:
+    """File away why numbers are not labels."""
+    if choices.drop_unusable:
+        found.left_out += doubts
+    else:
+        found.problems += [
+            replace(doubt, text=f'not a label: {doubt.text} (`drop_unusable` leaves it out)')
+            for doubt in doubts
+        ]
+
+
+def _questions(taken: Sequence[Located], choices: ImportChoices) -> list[Problem]:
+    """Return what can be asked only of many frames: outlying energies, the work of the forces."""
+    outliers = energy_outliers([item.frame for item in taken])
+    problems = [
+        Problem(str(taken[index].path), taken[index].index, text)
+        for index, text in outliers.items()
+    ]
+    kept = [item for index, item in enumerate(taken) if index not in outliers]
+    return problems + (check_work(kept, number_blocks(kept, choices)) if kept else [])
+
+
+def _check_domains(found: _Found) -> None:
+    """Name the frames that lack a key of their domain which others of the file have."""
+    by_file: dict[Path, list[Located]] = {}
+    for item in found.taken:
+        by_file.setdefault(item.path, []).append(item)
+    for path, items in by_file.items():
+        for key in sorted({key for item in items for key in item.frame.domain_of}):
+            lack = [item for item in items if key not in item.frame.domain_of]
+            if not lack:
+                continue
+            if any(item.frame.domain_of for item in lack):
+                domains = ', '.join(sorted({item.frame.domain for item in lack}))
+                found.notes.append(
+                    f'{path}: {len(lack)} of {len(items)} frames lack the key `{key}`; their '
+                    f'domains are named without it: {domains}'
+                )
+                continue
+            text = (
+                f'lacks the key `{key}`, the domain of other frames of the file: name all, or '
+                'give one label (`domain`)'
+            )
+            found.problems += [Problem(str(path), item.index, text) for item in lack]
+
+
+def _which_energy(found: _Found) -> str:
+    """Return `FREE_ENERGY` where it matters; refuse files of which only some give it."""
+    kinds: dict[str, Located] = {}
+    for item in found.taken:
+        kinds.setdefault(item.frame.energy_of, item)
+    if 'free' in kinds and 'only' in kinds:
+        item = kinds['only']
+        text = (
+            'has one energy, where other frames have a free energy, from which the forces '
+            'derive, beside it: they do not mix (`energy_key`)'
+        )
+        found.problems.append(Problem(str(item.path), item.index, text))
+    return FREE_ENERGY if 'free' in kinds else ''
 
 
 def _mixed_elements(taken: Sequence[Located]) -> list[Problem]:

@@ -1,64 +1,57 @@
 """From a file to ASE frames: whatever a reader raises becomes one message."""
 
 import hashlib
-import lzma
 import os
 import zipfile
-import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import ase.db
 from ase import Atoms
-from ase.io.formats import UnknownFileTypeError, filetype, iread, open_with_compression
+from ase.io.formats import iread, open_with_compression
 
 from aiida_enne.science import npz
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.data.frames import to_atoms
-from aiida_enne.science.importing.choices import ImportChoices, readable_formats
+from aiida_enne.science.importing.choices import ImportChoices
+from aiida_enne.science.importing.formats import NAME_IT, UNREADABLE
 from aiida_enne.science.importing.problems import BrokenFileError
 from aiida_enne.science.importing.xyz import scan_xyz
 
 #: What stands at the end of a complete output; without it ASE returns what came before the cut.
 END_MARKS = {
-    'aims-output': b'Have a nice day',
     'espresso-out': b'JOB DONE',
     'vasp-out': b'General timing and accounting',
     'vasp-xml': b'</modeling>',
 }
 #: Lines in which to look for it.
 _TAIL = 1000
-#: Outputs that ASE reads wrongly: what tells them, and what to say.
-MISREAD = {
-    'aims-output': (
-        b'Molecular dynamics: Attempting to update',
-        'molecular dynamics of FHI-aims, of which ASE gives the last frame its first positions: '
-        'convert it by other means',
-    )
-}
-_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error, lzma.LZMAError)
+#: Formats of which ASE gives frames a position or an energy of another: they need an own reader.
+MISREAD = ('aims-output',)
+#: Databases of ASE, whose key-value pairs its reader of files drops.
+DATABASES = ('db', 'json')
 
 
-def file_format(path: Path, choices: ImportChoices) -> str:
-    """Return the format of a file: an ASE name, or 'npz' for this package's own export.
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """What a reader of another room made of a file.
 
-    Raises:
-        BrokenFileError: If the file is empty, unreadable or of no known format.
+    Attributes:
+        frames: The frames, with their results in a `SinglePointCalculator`.
+        doubts: Why some numbers are not labels, see `ImportChoices.drop_unusable`.
+        questions: What is hardly right, see `ImportChoices.allow_implausible`.
     """
-    try:
-        if not path.stat().st_size:
-            raise BrokenFileError('the file is empty')
-        if choices.format is not None:
-            return choices.format
-        if path.suffix == '.npz':
-            return 'npz'
-        # ASE reads meaning into names such as 'postgres...': an absolute path has none
-        name = filetype(os.fspath(path.resolve()))
-    except (*_UNREADABLE, UnknownFileTypeError) as exception:
-        raise BrokenFileError(f'cannot tell the format, name it: {exception}') from exception
-    if name not in readable_formats():
-        raise BrokenFileError(f'cannot tell the format, name it: ASE reads no `{name}`')
-    return name
+
+    frames: list[Atoms]
+    doubts: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+#: Reads a file of one format; raises `BrokenFileError` if it is not whole.
+Reader = Callable[[Path, ImportChoices], OwnFile]
+Readers = Mapping[str, Reader]
 
 
 def check_complete(path: Path, name: str, choices: ImportChoices) -> int | None:
@@ -73,25 +66,21 @@ def check_complete(path: Path, name: str, choices: ImportChoices) -> int | None:
                 return scan_xyz(lines, allow_incomplete=choices.allow_incomplete)
         if name == 'npz' and not zipfile.is_zipfile(path):
             raise BrokenFileError('not a complete .npz file')
-        if name in END_MARKS:
+        if name in END_MARKS and not choices.allow_incomplete:
             with open_with_compression(os.fspath(path.resolve()), 'rb') as handle:
-                _check_output(handle, name, choices)
-    except _UNREADABLE as exception:
+                _check_output(handle, name)
+    except UNREADABLE as exception:
         raise BrokenFileError(f'cannot read the file: {exception}') from exception
     return None
 
 
-def _check_output(lines: Iterable[bytes], name: str, choices: ImportChoices) -> None:
-    tail: deque[bytes] = deque(maxlen=_TAIL)
-    misread, mark = MISREAD.get(name), END_MARKS[name]
-    for line in lines:
-        if misread is not None and misread[0] in line:
-            raise BrokenFileError(misread[1])
-        tail.append(line)
-    if not choices.allow_incomplete and not any(mark in line for line in tail):
+def _check_output(lines: Iterable[bytes], name: str) -> None:
+    tail: deque[bytes] = deque(lines, maxlen=_TAIL)
+    mark = END_MARKS[name]
+    if not any(mark in line for line in tail):
         raise BrokenFileError(
             f'as {name} the file lacks its regular end ({mark.decode()!r}): truncated, or it '
-            'did not finish'
+            f'did not finish (`allow_incomplete`); if it is something else, {NAME_IT}'
         )
 
 
@@ -107,7 +96,12 @@ def iterate_frames(path: Path, name: str) -> Iterator[Atoms]:
             yield from to_atoms(Configurations.from_arrays(npz.loads(path.read_bytes())))
             return
         resolved = os.fspath(path.resolve())
-        for atoms in iread(resolved, ':', format=name, do_not_split_by_at_sign=True):
+        found = (
+            _rows(resolved, name)
+            if name in DATABASES
+            else iread(resolved, ':', format=name, do_not_split_by_at_sign=True)
+        )
+        for atoms in found:
             yield atoms
             frame += 1
     # ASE has eighty readers, and a damaged file makes them raise anything, assertions included
@@ -115,7 +109,17 @@ def iterate_frames(path: Path, name: str) -> Iterator[Atoms]:
         reason = f'{type(exception).__name__}: {exception}'.splitlines()[0][:200]
         # other readers than extxyz may fail before they yield anything, whatever the frame
         where = frame if frame or name == 'extxyz' else None
-        raise BrokenFileError(f'cannot be read as {name}: {reason}', where) from exception
+        text = f'cannot be read as {name}: {reason}; if it is something else, {NAME_IT}'
+        raise BrokenFileError(text, where) from exception
+
+
+def _rows(path: str, name: str) -> Iterator[Atoms]:
+    """Yield the structures of an ASE database, its key-value pairs among their info."""
+    with ase.db.connect(path, type=name, serial=True) as database:
+        for row in database.select():
+            atoms = row.toatoms()
+            atoms.info = {**row.key_value_pairs, **atoms.info}
+            yield atoms
 
 
 def file_sha256(path: Path) -> str:

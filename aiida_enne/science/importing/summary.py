@@ -20,6 +20,8 @@ class DomainSummary:
         volume_per_atom: Mean in Å³, 0 where there is no cell.
         energy_per_atom: Mean, lowest and highest.
         force_rms: Root mean square of the components.
+        stress_rms: Root mean square of the components in eV/Å³.
+        n_stress: Number of configurations with a stress.
     """
 
     domain: str
@@ -30,6 +32,8 @@ class DomainSummary:
     volume_per_atom: float
     energy_per_atom: tuple[float, float, float]
     force_rms: float
+    stress_rms: float
+    n_stress: int
 
 
 def summarize_domains(configurations: Configurations) -> list[DomainSummary]:
@@ -46,6 +50,8 @@ def _summarize(label: str, part: Configurations) -> DomainSummary:
     if part.energies is not None and part.forces is not None:
         energies = part.energies / part.n_atoms
         rms = float(np.sqrt(np.mean(part.forces**2)))
+    stresses = part.stresses if part.stresses is not None else np.full((1, 3, 3), np.nan)
+    known = stresses[np.isfinite(stresses).all(axis=(1, 2))]
     return DomainSummary(
         domain=label,
         n_frames=len(part),
@@ -55,4 +61,6 @@ def _summarize(label: str, part: Configurations) -> DomainSummary:
         volume_per_atom=float(np.mean(part.volumes / part.n_atoms)),
         energy_per_atom=(float(energies.mean()), float(energies.min()), float(energies.max())),
         force_rms=rms,
+        stress_rms=float(np.sqrt(np.mean(known**2))) if len(known) else np.nan,
+        n_stress=len(known),
     )

@@ -6,6 +6,8 @@ from itertools import islice
 
 from aiida_enne.science.importing.problems import BrokenFileError
 
+#: More atoms than a frame can have: a number beyond it is a broken line.
+_MOST_ATOMS = 10**8
 _PROPERTIES = re.compile(r'\bProperties\s*=\s*("[^"]*"|\'[^\']*\'|\S+)', re.IGNORECASE)
 
 
@@ -55,8 +57,10 @@ def _n_atoms(header: str, frame: int) -> int:
         raise BrokenFileError(
             f'expected a number of atoms, got {header.strip()[:60]!r}', frame
         ) from exception
-    if n_atoms < 1:
-        raise BrokenFileError(f'expected at least one atom, got {n_atoms}', frame)
+    if not 1 <= n_atoms <= _MOST_ATOMS:
+        raise BrokenFileError(
+            f'expected a number of atoms from 1 to {_MOST_ATOMS}, got {header.strip()[:60]}', frame
+        )
     return n_atoms
 
 
@@ -72,7 +76,23 @@ def _check_rows(comment: str, rows: list[str], frame: int) -> None:
     fields = found.group(1).strip('"\'').split(':')
     if len(fields) % 3 or not all(field.isdigit() for field in fields[2::3]):
         raise BrokenFileError(f'cannot understand Properties={":".join(fields)[:80]}', frame)
+    triples = zip(fields[::3], fields[1::3], fields[2::3], strict=True)
+    columns = {name: (kind, int(size)) for name, kind, size in triples}
+    _check_columns(columns, frame)
     expected = sum(map(int, fields[2::3]))
     for atom, count in enumerate(counts):
         if count != expected:
             raise BrokenFileError(f'atom {atom} has {count} columns, expected {expected}', frame)
+
+
+def _check_columns(columns: dict[str, tuple[str, int]], frame: int) -> None:
+    """Refuse a frame without positions or elements: ASE would put all atoms at the origin."""
+    names = ', '.join(columns)
+    if not any(columns.get(name) == ('R', 3) for name in ('pos', 'positions')):
+        raise BrokenFileError(
+            f'there is no column `pos` of 3 real numbers (pos:R:3); its columns are {names}', frame
+        )
+    if not any(name in columns for name in ('species', 'symbols', 'Z', 'numbers')):
+        raise BrokenFileError(
+            f'there is no column `species` or `Z` of elements; its columns are {names}', frame
+        )

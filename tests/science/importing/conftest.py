@@ -5,6 +5,7 @@ import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from aiida_enne.codes.aims.frames import FORMAT, read_frames
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.gather import import_files
 
@@ -32,6 +33,7 @@ def read():
     """Return a function that imports files: `configurations = read(path, ..., **choices)`."""
 
     def run(*paths, **choices):
-        return import_files(paths, ImportChoices(**choices))[0]
+        readers = {FORMAT: read_frames}
+        return import_files(paths, ImportChoices(**choices), readers=readers).configurations
 
     return run

@@ -16,9 +16,12 @@ def write(tmp_path):
         frames = []
         for info in infos:
             atoms = bulk('Si')
-            atoms.positions[1, 0] += 1e-3 * (state['n'] + 1)
             state['n'] += 1
-            atoms.calc = SinglePointCalculator(atoms, energy=-1.0, forces=np.zeros((2, 3)))
+            moved = 1e-3 * state['n']
+            atoms.positions[1, 0] += moved
+            # a spring between the two atoms, so that energies are the work of the forces
+            forces = np.array([[10 * moved, 0, 0], [-10 * moved, 0, 0]])
+            atoms.calc = SinglePointCalculator(atoms, energy=5 * moved**2, forces=forces)
             atoms.info = info
             frames.append(atoms)
         ase.io.write(tmp_path / name, frames, format='extxyz')

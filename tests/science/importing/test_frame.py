@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms, FixCartesian
 
 from aiida_enne.science.fields import ENERGY_UNITS, LENGTH_UNITS
-from aiida_enne.science.importing.choices import STRESS_UNITS, ImportChoices
+from aiida_enne.science.importing.choices import FORCE_UNITS, STRESS_UNITS, ImportChoices
 from aiida_enne.science.importing.frame import READERS, BadFrameError, check_frame
 
 STRESS = np.array([1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
@@ -65,7 +66,61 @@ def test_stress_has_its_own_unit_where_named(atoms):
     assert gpa[0, 0] == pytest.approx(1 / 160.21766208, rel=1e-12)
     assert np.allclose(check(atoms, stress_unit='kbar').stress, gpa / 10, rtol=1e-14)
     assert np.array_equal(check(atoms, stress_unit='eV/Å³').stress, check(atoms).stress)
-    assert set(STRESS_UNITS) == {'eV/Å³', 'GPa', 'kbar'}
+    assert np.allclose(check(atoms, stress_unit='bar').stress, gpa / 1e4, rtol=1e-14)
+    for unit, factor in STRESS_UNITS.items():
+        assert check(atoms, stress_unit=unit).stress[0, 0] == pytest.approx(factor, rel=1e-14)
+    atomic = {'energy_unit': 'Ha', 'length_unit': 'bohr'}
+    same = check(atoms, **atomic, stress_unit='Ha/bohr³').stress
+    assert np.allclose(same, check(atoms, **atomic).stress, rtol=1e-14)
+
+
+@pytest.mark.parametrize('unit', FORCE_UNITS)
+def test_forces_have_their_own_unit_where_named(atoms, unit):
+    """Positions in Å and forces in Ha/bohr, as programs of chemistry print them."""
+    frame = check(atoms, force_unit=unit, energy_unit='Ha')
+    assert np.allclose(frame.forces, atoms.calc.results['forces'] * FORCE_UNITS[unit], rtol=1e-14)
+    assert np.array_equal(frame.positions, atoms.positions)
+    energy, _, length = unit.rpartition('/')
+    assert FORCE_UNITS[unit] == ENERGY_UNITS[energy] / LENGTH_UNITS[length]
+
+
+def test_a_gradient_is_minus_the_forces(atoms):
+    atoms.arrays['gradient'] = -atoms.calc.results['forces']
+    assert np.array_equal(check(atoms, gradient_key='gradient').forces, check(atoms).forces)
+    with pytest.raises(ValueError, match='use `gradient_key`'):
+        ImportChoices(forces_key='gradient')
+    assert ImportChoices(forces_key='gradient', allow_implausible=True)
+
+
+def test_a_virial_is_minus_the_stress_times_the_volume(atoms):
+    """Whatever the units: of the virial it is that of the energy."""
+    for energy_unit, scale in ENERGY_UNITS.items():
+        for length_unit in LENGTH_UNITS:
+            units = {'energy_unit': energy_unit, 'length_unit': length_unit}
+            volume = abs(np.linalg.det(check(atoms, **units).cell))
+            atoms.info['W'] = -STRESS / scale * volume
+            stress = check(atoms, virial_key='W', **units).stress
+            assert np.allclose(stress, check(atoms).stress, rtol=1e-13)
+    with pytest.raises(ValueError, match='use `virial_key`'):
+        ImportChoices(stress_key='virials')
+    atoms.pbc = False
+    assert 'no cell whose volume' in reasons(atoms, virial_key='W', allow_molecules=True)[0]
+
+
+def test_the_energy_is_the_one_that_the_forces_derive_from(atoms):
+    assert check(atoms).energy_of == 'only'
+    atoms.calc.results['free_energy'] = -3.0
+    assert check(atoms).energy_of == 'both'
+    atoms.calc.results['free_energy'] = -3.2
+    assert (check(atoms).energy, check(atoms).energy_of) == (-3.2, 'free')
+    named = check(atoms, energy_key='energy')
+    assert (named.energy, named.energy_of) == (-3.0, 'key')
+
+
+def test_what_a_constraint_sets_to_zero_is_known(atoms):
+    assert check(atoms).zeroed is None
+    atoms.set_constraint([FixAtoms([0]), FixCartesian([1], [False, True, False])])
+    assert check(atoms).zeroed.tolist() == [[True] * 3, [False, True, False]]
 
 
 def test_keys_name_info_then_arrays_then_results(atoms):
@@ -162,6 +217,10 @@ def test_cells(atoms):
         assert 'cell is missing' in reasons(atoms, allow_molecules=allowed)[0]
     atoms.cell = [[1, 0, 0], [2, 0, 0], [0, 0, 1]]
     assert 'no volume' in reasons(atoms)[0]
+    atoms.cell = [[3, 0, 0], [0, 3, 0], [0, 0, 0]]
+    assert not check(atoms).cell[2].any(), 'a direction without periods needs no vector'
+    atoms.pbc = [True, False, True]
+    assert 'cell is missing' in reasons(atoms)[0]
 
 
 def test_elements(atoms):
