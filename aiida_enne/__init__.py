@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aiida_enne.deploy.calculator import Ensemble as Ensemble
     from aiida_enne.provenance import audit_again as audit_again
     from aiida_enne.provenance import find_ensemble as open_ensemble
     from aiida_enne.provenance import find_study as open_study
@@ -25,6 +26,7 @@ __version__ = '0.1.0'
 #: What the package offers, and where it is.
 _NAMES = {
     'AuditOptions': 'science.uncertainty.options:AuditOptions',
+    'Ensemble': 'deploy.calculator:Ensemble',
     'Configurations': 'science.data.configurations:Configurations',
     'audit': 'science.uncertainty.audit:audit',
     'audit_again': 'provenance:audit_again',
@@ -39,6 +41,7 @@ _NAMES = {
 __all__ = [
     'AuditOptions',
     'Configurations',
+    'Ensemble',
     'audit',
     'audit_again',
     'figure',

@@ -13,8 +13,11 @@ from aiida_enne.data.prediction import PredictionData
 LABEL = 'study'
 
 
-def store_audit(dataset, n_members=5, parameters=None, seed=0):
-    """Store members, predictions, a training and an audit; return the node of the audit."""
+def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0):
+    """Store members, predictions, a training and an audit; return audit and training.
+
+    All members have in common an error of `shared` in eV (energies) and eV/Å (forces).
+    """
     rng = np.random.default_rng(seed)
     configurations = dataset.get_configurations()
     training = chain('EnsembleWorkChain', {'dataset': dataset})
@@ -24,8 +27,10 @@ def store_audit(dataset, n_members=5, parameters=None, seed=0):
         models[label] = model(number).store()
         arrays = {
             'indices': np.arange(len(configurations)),
-            'energies': configurations.energies + rng.normal(size=len(configurations)),
-            'forces': configurations.forces + 0.1 * rng.normal(size=configurations.forces.shape),
+            'energies': configurations.energies + shared + rng.normal(size=len(configurations)),
+            'forces': configurations.forces
+            + shared
+            + 0.1 * rng.normal(size=configurations.forces.shape),
         }
         predictions[label] = PredictionData.from_arrays(
             arrays,

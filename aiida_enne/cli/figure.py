@@ -47,7 +47,7 @@ def figure(
     if name is None:
         raise click.UsageError('which figure? `aiida-enne figure --list` shows all')
     from aiida_enne import provenance
-    from aiida_enne.cli.report import open_archive
+    from aiida_enne.provenance.archives import open_archive
     from aiida_enne.report.figures import find_figure
     from aiida_enne.science.figures import new_axes, save
 

@@ -1,6 +1,6 @@
 """`aiida-enne launch`: build inputs from a protocol and run or submit them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every launch has."""
     for option in (
         click.option('--dry-run', is_flag=True, help='Show all inputs; run nothing.'),
+        click.option('--group', help='Add the process to this group; it is made if there is none.'),
+        click.option('--label', default='', help='Label of the process.'),
         click.option('--daemon', is_flag=True, help='Submit to the daemon instead of running.'),
         click.option(
             '--overrides',
@@ -78,7 +80,7 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
     builder = EnsembleWorkChain.get_builder_from_protocol(
         options['code'], dataset, split, protocol=options['protocol'], overrides=overrides
     )
-    start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
+    start(builder, options)
 
 
 @click.command()
@@ -92,7 +94,7 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
 @click.option('--training-domain', multiple=True, help='A domain that was trained on.')
 @click.option('--estimator', help='Estimator of uncertainty; default: σ of the ensemble.')
 @click.option('--calibration-domain', help='What an estimator learns from; it is not judged.')
-@click.option('--label', default='dataset', show_default=True, help='Name of the dataset.')
+@click.option('--role', default='dataset', show_default=True, help='Name of the dataset.')
 @common_options
 def audit(
     training: str,
@@ -101,7 +103,7 @@ def audit(
     align_domain: str | None,
     align_by: str,
     training_domain: tuple[str, ...],
-    label: str,
+    role: str,
     **options: Any,
 ) -> None:
     """Predict a dataset with every member, and audit the uncertainty."""
@@ -123,12 +125,12 @@ def audit(
     builder = AuditWorkChain.get_builder_from_protocol(
         options['code'],
         members,
-        {label: dataset},
+        {role: dataset},
         protocol=options['protocol'],
         overrides=overrides,
-        **({'splits': {label: split}} if split is not None else {}),
+        **({'splits': {role: split}} if split is not None else {}),
     )
-    start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
+    start(builder, options)
 
 
 def read_overrides(path: Path | None) -> dict[str, Any]:
@@ -162,12 +164,16 @@ def parse_seeds(text: str) -> list[int]:
         raise click.ClickException(f'seeds must be integers like 1,2,3, got {text!r}') from None
 
 
-def start(builder: Any, code: Any, *, daemon: bool, dry_run: bool) -> None:
+def start(builder: Any, options: Mapping[str, Any]) -> None:
     """Say what will run, then run or submit it, or list all inputs.
 
+    Args:
+        builder: Of the process.
+        options: Values of `common_options`.
+
     Raises:
-        click.ClickException: If an input is of no use, the process fails, or there is no daemon to
-            submit to.
+        click.ClickException: If an input cannot be used, the process fails, or there is no daemon
+            to submit to.
     """
     from aiida_enne.cli.plan import describe
     from aiida_enne.cli.summary import summarise
@@ -177,23 +183,36 @@ def start(builder: Any, code: Any, *, daemon: bool, dry_run: bool) -> None:
         raise click.ClickException(why)
     for line in summarise(builder):
         click.echo(line)
-    if dry_run:
+    if options['dry_run']:
         click.echo(describe(builder))
         return
-    if daemon:
+    if options['label']:
+        builder.metadata.label = options['label']
+    if options['daemon']:
         check_daemon()
         from aiida.engine import submit
 
         node = submit(builder)
+        add_to_group(node, options['group'])
         click.echo(f'Submitted <{node.pk}> {node.uuid}; `aiida-enne status {node.pk}` follows it')
         return
     from aiida.engine import run_get_node
 
-    with watch_code(code):
+    with watch_code(options['code']):
         _, node = run_get_node(builder)
+    add_to_group(node, options['group'])
     click.echo(f'{node.process_label} <{node.pk}> {node.uuid}')
     if not node.is_finished_ok:
         raise click.ClickException(f'exit status {node.exit_status}: {node.exit_message}')
+
+
+def add_to_group(node: Any, label: str | None) -> None:
+    """Add a process to a group, which is made if there is none of this label."""
+    if label:
+        from aiida import orm
+
+        group, _ = orm.Group.collection.get_or_create(label)
+        group.add_nodes(node)
 
 
 def check_daemon() -> None:

@@ -57,7 +57,7 @@ def scan(
         protocol=options['protocol'],
         overrides=read_overrides(options['overrides']),
     )
-    start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
+    start(builder, options)
 
 
 def parse_scan(text: str) -> dict[str, Any]:

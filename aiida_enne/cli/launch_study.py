@@ -56,7 +56,7 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
     parts = estimate(plain(inputs_of(builder)), assumptions, families)
     click.echo(describe_costs(parts, assumptions) if options['dry_run'] else cost_table(parts))
     hint_at_caching()
-    start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
+    start(builder, options)
 
 
 @click.command()
@@ -99,7 +99,7 @@ def launch_relaxation(
     """Build the inputs of a relaxation and run or submit it, or say what would be."""
     overrides = read_overrides(options['overrides'])
     builder = build(options['code'], *positions, protocol=options['protocol'], overrides=overrides)
-    start(builder, options['code'], daemon=options['daemon'], dry_run=options['dry_run'])
+    start(builder, options)
 
 
 def parse_assumptions(texts: tuple[str, ...]) -> dict[str, float]:

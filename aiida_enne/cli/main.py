@@ -10,6 +10,10 @@ COMMANDS = {
     'dataset': ('aiida_enne.cli.dataset:dataset', 'Import, list, show and export datasets.'),
     'demo': ('aiida_enne.cli.demo:demo', 'Run the main job on liquid silicon, in its own profile.'),
     'doctor': ('aiida_enne.cli.doctor:doctor', 'Check a profile, its computers and its codes.'),
+    'ensemble': (
+        'aiida_enne.cli.ensemble:ensemble',
+        'List, show, compare and export trained ensembles.',
+    ),
     'figure': ('aiida_enne.cli.figure:figure', 'Draw one figure of the paper.'),
     'launch': ('aiida_enne.cli.launch:launch', 'Plan or run a study, or a part of one.'),
     'pseudo': ('aiida_enne.cli.pseudo:pseudo', 'Make families of pseudopotentials.'),

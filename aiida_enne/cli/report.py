@@ -2,7 +2,6 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -44,6 +43,7 @@ def report(
     It holds every figure for which there are data, beside the paper's own number.
     """
     from aiida_enne import provenance
+    from aiida_enne.provenance.archives import open_archive
     from aiida_enne.report.write import report_on
 
     if archive is None:
@@ -64,20 +64,3 @@ def report(
     for table in found.tables:
         if table.prose:
             click.echo(f'{table.title}.')
-
-
-def open_archive(path: Path) -> Any:
-    """Return a context in which the archive is the loaded profile, read-only.
-
-    Raises:
-        click.ClickException: If the file is not an archive that this AiiDA can read.
-    """
-    from aiida.common.exceptions import CorruptStorage, IncompatibleStorageSchema
-    from aiida.manage.configuration import profile_context
-    from aiida.storage.sqlite_zip.backend import SqliteZipBackend
-
-    try:
-        SqliteZipBackend.version_profile(SqliteZipBackend.create_profile(path))
-        return profile_context(SqliteZipBackend.create_profile(path), allow_switch=True)
-    except (CorruptStorage, IncompatibleStorageSchema) as exception:
-        raise click.ClickException(f'{path} cannot be read as an archive: {exception}') from None

@@ -88,7 +88,7 @@ def test_what_a_training_will_do_is_said_before_it_runs(invoke, code, dataset, s
 
 def test_what_an_audit_will_do_is_said_before_it_runs(invoke, code, audited, dataset):
     words = ('--ensemble', audited[1].pk, '--dataset', dataset.pk, '--protocol', 'test')
-    result = invoke('launch', 'audit', '--code', code.pk, *words, '--label', 'mine', '--dry-run')
+    result = invoke('launch', 'audit', '--code', code.pk, *words, '--role', 'mine', '--dry-run')
     assert result.exit_code == 0, result.output
     assert 'Predictions: 5 models in ' in result.output
     assert f'Data of mine: {dataset.get_description()}' in result.output

@@ -10,9 +10,9 @@ from aiida import orm
 from aiida.plugins.entry_point import get_entry_point_names
 
 from aiida_enne import paper, provenance
-from aiida_enne.cli.report import open_archive
 from aiida_enne.paper.verdicts import judge_study
 from aiida_enne.provenance import Material, Missing
+from aiida_enne.provenance.archives import open_archive
 from aiida_enne.report import figure, interactive, sharing
 from aiida_enne.report.collect import collect, figure_numbers
 from aiida_enne.report.figures import find_figure

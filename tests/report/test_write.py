@@ -7,11 +7,11 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import click
 import pytest
+from aiida.manage import get_manager
 
-from aiida_enne.cli.report import open_archive
 from aiida_enne.provenance import Material
+from aiida_enne.provenance.archives import open_archive
 from aiida_enne.report import audits, sharing
 from aiida_enne.report.collect import build_forms, collect, scalars
 from aiida_enne.report.write import write_report
@@ -81,8 +81,19 @@ def test_numbers_survive_sharing(study, audited, tmp_path):
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path):
     (tmp_path / 'x.aiida').write_text('not an archive')
-    with pytest.raises(click.ClickException, match='cannot be read as an archive'):
-        open_archive(tmp_path / 'x.aiida')
+    with (
+        pytest.raises(ValueError, match='cannot be read as an archive'),
+        open_archive(tmp_path / 'x.aiida'),
+    ):
+        pass
+
+
+def test_the_former_profile_is_loaded_again_whatever_happens(audited, tmp_path):
+    archive = sharing.share(audited[0], tmp_path / 'x.aiida')
+    before = get_manager().get_profile()
+    with pytest.raises(ZeroDivisionError), open_archive(archive):
+        raise ZeroDivisionError
+    assert get_manager().get_profile() == before
 
 
 def command(*arguments, folder):

@@ -1,7 +1,9 @@
-"""An ensemble of NequIP models as one ASE calculator: the mean over its members."""
+"""An ensemble of NequIP models as one ASE calculator: mean, σ and every member."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,65 @@ from nequip.utils.global_state import set_global_state
 from nequip_frames import Geometry, to_input
 from nequip_predict_member import Member
 
+#: Of a full stress tensor, the six components in the order of ASE.
+VOIGT = [0, 4, 8, 5, 2, 1]
+#: Factors of recalibrated widths, by quantity, in the folder above that of the members.
+CALIBRATION = 'calibration.json'
+#: What each quantity is called in the output of a model.
+OUTPUTS = {
+    'energy': 'total_energy',
+    'forces': 'forces',
+    'stress': 'stress',
+    'energies': 'atomic_energy',
+}
+#: From predictions of the members (M, n) to one width ≥ 0 for each sample (n,).
+Width = Callable[[Any], Any]
+
 
 class Ensemble(Calculator):
-    """Mean energy, forces and stress of all members whose checkpoints lie in a folder."""
+    """Mean and σ of energy, forces and stress over all members in a folder.
 
-    implemented_properties = ['energy', 'forces', 'stress']
+    Beside ASE's own properties (`energy` in eV, `forces` in eV/Å, `stress` in eV/Å³ as xx, yy,
+    zz, yz, xz, xy, `energies` of the atoms in eV) there are, by `get_property`, the σ of each
+    (`energy_sigma`, `forces_sigma`, `stress_sigma`, `energies_sigma`, of the same shapes) and what
+    every member says (`energy_members`, `forces_members`, `stress_members`, the member first).
+    """
 
-    def __init__(self, folder: str = 'members', device: str = 'cpu') -> None:
-        """Load the members; raises `FileNotFoundError` if there is none."""
+    implemented_properties = [
+        'energy', 'free_energy', 'forces', 'stress', 'energies',
+        'energy_sigma', 'forces_sigma', 'stress_sigma', 'energies_sigma',
+        'energy_members', 'forces_members', 'stress_members',
+    ]  # fmt: skip
+
+    def __init__(
+        self,
+        folder: str | Path = 'members',
+        device: str = 'cpu',
+        *,
+        ddof: int = 0,
+        widths: Mapping[str, Width] | None = None,
+        calibrated: bool = False,
+    ) -> None:
+        """Load the members.
+
+        Args:
+            folder: Holds a checkpoint `<label>.ckpt` of every member.
+            device: Of torch: 'cpu', 'cuda' …
+            ddof: Divisor M - ddof of the variance over members; 0 is the paper's.
+            widths: By quantity ('energy', per atom; 'forces', per component), what σ is instead.
+            calibrated: Take the factors of the file `calibration.json` beside the folder.
+
+        Raises:
+            FileNotFoundError: If there is no member, or no calibration where it is asked for.
+        """
         super().__init__()
         set_global_state()
         paths = sorted(Path(folder).glob('*.ckpt'))
         if not paths:
             raise FileNotFoundError(f'no checkpoint of a member in {Path(folder).resolve()}')
+        self.widths: dict[str, Width] = {name: Spread(ddof) for name in OUTPUTS}
+        self.widths |= read_calibration(Path(folder).parent / CALIBRATION) if calibrated else {}
+        self.widths |= dict(widths or {})
         self.members = [Member(path.stem, path, device, features=False) for path in paths]
         for member in self.members:
             member.open()
@@ -38,17 +86,64 @@ class Ensemble(Calculator):
         """Evaluate every member; neighbours are found once for all with equal cutoffs."""
         super().calculate(atoms, properties, system_changes)
         given: Any = self.atoms
-        bare = Atoms(given.numbers, given.positions, cell=given.cell, pbc=given.pbc)
+        values = self.ask(given)
+        n = len(given)
+        self.results = {}
+        for name, members in values.items():
+            scale = n if name == 'energy' else 1  # widths are of energies per atom
+            flat = members.reshape(len(members), -1) / scale
+            sigma = scale * np.asarray(self.widths[name](flat)).reshape(members.shape[1:])
+            self.results |= {name: members.mean(axis=0), f'{name}_sigma': sigma}
+            if name != 'energies':
+                self.results[f'{name}_members'] = members
+        for name in ('energy', 'energy_sigma'):
+            self.results[name] = float(self.results[name])
+        self.results['free_energy'] = self.results['energy']
+
+    def ask(self, atoms: Atoms) -> dict[str, Any]:
+        """Return what every member says: energy (M,), forces (M, n, 3), energies (M, n).
+
+        The stress (M, 6) is there where the structure repeats in all directions.
+        """
+        bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         inputs: dict[Geometry, Any] = {}
-        results: dict[str, list[Any]] = {'total_energy': [], 'forces': [], 'stress': []}
+        said: dict[str, list[Any]] = {name: [] for name in OUTPUTS}
         for member in self.members:
             if member.geometry not in inputs:
                 inputs[member.geometry] = to_input(bare, member.geometry)
             out = member.run([inputs[member.geometry]])
-            for name, values in results.items():
-                values.append(out[name].double().numpy())
-        mean = {name: np.mean(values, axis=0) for name, values in results.items()}
-        self.results = {'energy': float(mean['total_energy'].item()), 'forces': mean['forces']}
-        if given.pbc.all():
-            stress = mean['stress'].reshape(3, 3)
-            self.results['stress'] = stress.flat[[0, 4, 8, 5, 2, 1]]
+            for name, one in said.items():
+                one.append(out[OUTPUTS[name]].double().numpy())
+        stacked = {name: np.stack(one) for name, one in said.items()}
+        m = len(self.members)
+        values = {
+            'energy': stacked['energy'].reshape(m),
+            'forces': stacked['forces'],
+            'energies': stacked['energies'].reshape(m, -1),
+        }
+        if atoms.pbc.all():
+            values['stress'] = stacked['stress'].reshape(m, 9)[:, VOIGT]
+        return values
+
+
+class Spread:
+    """The standard deviation over members times a factor."""
+
+    def __init__(self, ddof: int, factor: float = 1.0) -> None:
+        self.ddof, self.factor = ddof, factor
+
+    def __call__(self, members: Any) -> Any:
+        """Return the width of each sample (n,) from the predictions (M, n)."""
+        return self.factor * np.std(members, axis=0, ddof=self.ddof)
+
+
+def read_calibration(path: Path) -> dict[str, Width]:
+    """Return the recalibrated widths of a file.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f'{path} is not there: this ensemble was exported without one')
+    content = json.loads(path.read_text())
+    return {name: Spread(one['ddof'], one['factor']) for name, one in content['factors'].items()}

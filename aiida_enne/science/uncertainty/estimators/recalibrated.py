@@ -25,7 +25,7 @@ class _Scaled:
     factor: float
 
     def __call__(self, samples: Asked) -> Floats:
-        return self.factor * ensemble.spread(samples.members, ddof=1)
+        return self.factor * ensemble.spread(samples.members, ddof=RecalibratedSpread.DDOF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,19 @@ class RecalibratedSpread:
     unit: ClassVar[Literal['quantity']] = 'quantity'
     needs: ClassVar[tuple[Need, ...]] = ('members',)
     calibrated: ClassVar[bool] = True
+    #: Of the spread that is scaled.
+    DDOF: ClassVar[int] = 1
 
     def fit(self, calibration: Asked | None) -> Fitted:
         """Return σ scaled to the errors of the calibration samples.
+
+        Raises:
+            ValueError: As `factor` does.
+        """
+        return _Scaled(self.factor(calibration))
+
+    def factor(self, calibration: Asked | None) -> float:
+        """Return α, by which the spread with `DDOF` is multiplied.
 
         Raises:
             ValueError: If there are no labels, fewer than four members, or α² is not positive:
@@ -52,7 +62,7 @@ class RecalibratedSpread:
         m = len(samples.members)
         if m < 4:
             raise ValueError(f'a recalibrated σ needs 4 or more members, got {m}')
-        spread = ensemble.spread(samples.members, ddof=1)
+        spread = ensemble.spread(samples.members, ddof=self.DDOF)
         known = spread > 0
         if not known.any():
             raise ValueError('a recalibrated σ needs samples on which the members differ')
@@ -63,7 +73,7 @@ class RecalibratedSpread:
                 f'a recalibrated σ is not defined: α² = {square:.2g}, since ⟨ε²/σ²⟩ = {ratio:.2g} '
                 f'of {m} members; they differ by more than they err'
             )
-        return _Scaled(float(np.sqrt(square)))
+        return float(np.sqrt(square))
 
     def label(self) -> str:
         """Return what figures and sentences call it."""
