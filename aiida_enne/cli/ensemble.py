@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import LazyGroup, table, with_profile
+from aiida_enne.cli.common import table, with_profile
 
 #: What an ensemble can be turned into; `deploy.tools` knows how, which takes AiiDA to import.
 TARGETS = ('package', 'ase', 'lammps', 'mliap', 'torch-sim')
 
 
-@click.group(cls=LazyGroup, commands_at={})
+@click.group()
 def ensemble() -> None:
     """List, show, compare and export trained ensembles."""
 
