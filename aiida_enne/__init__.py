@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aiida_enne.arrays import as_table as as_table
+    from aiida_enne.arrays import audit_arrays as audit_arrays
+    from aiida_enne.arrays import save_figures as save_figures
     from aiida_enne.deploy.calculator import Ensemble as Ensemble
     from aiida_enne.provenance import audit_again as audit_again
     from aiida_enne.provenance import find_ensemble as open_ensemble
@@ -28,13 +31,16 @@ _NAMES = {
     'AuditOptions': 'science.uncertainty.options:AuditOptions',
     'Ensemble': 'deploy.calculator:Ensemble',
     'Configurations': 'science.data.configurations:Configurations',
+    'as_table': 'arrays:as_table',
     'audit': 'science.uncertainty.audit:audit',
     'audit_again': 'provenance:audit_again',
+    'audit_arrays': 'arrays:audit_arrays',
     'figure': 'report:figure',
     'findings': 'science.uncertainty.findings:find',
     'make_estimator': 'science.uncertainty.estimators:make_estimator',
     'open_ensemble': 'provenance:find_ensemble',
     'open_study': 'provenance:find_study',
+    'save_figures': 'arrays:save_figures',
     'write_report': 'report.write:report_on',
 }
 
@@ -42,13 +48,16 @@ __all__ = [
     'AuditOptions',
     'Configurations',
     'Ensemble',
+    'as_table',
     'audit',
     'audit_again',
+    'audit_arrays',
     'figure',
     'findings',
     'make_estimator',
     'open_ensemble',
     'open_study',
+    'save_figures',
     'write_report',
 ]
 

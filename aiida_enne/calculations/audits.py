@@ -73,6 +73,8 @@ def statistics_node(
         result.domains,
         result.arrays,
         pooled=result.pooled,
+        verdicts=[row.as_dict() for row in result.verdicts],
+        gates={name: [one.as_dict() for one in gates] for name, gates in result.gates.items()},
         parameters=result.parameters,
         dataset_sha256=dataset.sha256,
         level_of_theory=dataset.level_of_theory,

@@ -9,9 +9,10 @@ from aiida_enne.science.npz import Arrays
 class StatisticsData(NpzData):
     """Statistics of one ensemble on one dataset; every figure is one projection of these.
 
-    Attributes: `domains` maps a domain to its scalars by name; `parameters` states the choices
-    (ddof, alignment); `dataset_sha256`, `ensemble_sha256`, `n_members`, `seeds`. The arrays hold
-    what a figure draws: per-configuration spreads and errors, histograms, curves.
+    Attributes: `domains` maps a domain to its scalars by name; `verdicts` and `gates` say where σ
+    may be believed; `parameters` states the choices (ddof, alignment); `dataset_sha256`,
+    `ensemble_sha256`, `n_members`, `seeds`. The arrays hold what a figure draws: per-configuration
+    spreads and errors, histograms, curves.
     """
 
     FILENAME = 'statistics.npz'

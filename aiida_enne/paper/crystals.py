@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aiida_enne.provenance import Rows
+from aiida_enne.provenance.joint import ZERO
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
@@ -16,8 +17,7 @@ from aiida_enne.science.properties.paths import volume_path
 from aiida_enne.science.properties.transition import find_transition
 
 MEV = 1000.0
-#: Whose lowest energy is the zero of the paper.
-ZERO = 'diamond'
+#: Whether all have one zero of energy, or each its own.
 COMMON_ZERO, OWN_ZERO = 'common', 'own'
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from aiida_enne.paper.crystals import COMMON_ZERO, OWN_ZERO, ZERO, check_zero
+from aiida_enne.paper.crystals import COMMON_ZERO, OWN_ZERO, check_zero
 from aiida_enne.paper.formations import study_formations
+from aiida_enne.provenance.joint import ZERO, zero_domain
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
@@ -21,7 +22,6 @@ from aiida_enne.science.properties.scatter import (
     of_energies,
     of_formations,
 )
-from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
 from aiida_enne.science.uncertainty.ensemble import SizeCurve
 from aiida_enne.science.uncertainty.growth import Growth, grow
@@ -48,14 +48,6 @@ def find_offsets(material: Material, zero: str) -> Offsets | None:
         raise missing(f'E(V) of {ZERO}, to take own zeros from', 'enne.eos')
     rows = material.rows
     return reference_offset(rows.configurations, rows.energies, domain)
-
-
-def zero_domain(material: Material) -> str | None:
-    """Return where own zeros are taken: cubic diamond, else that of a stored audit, if any."""
-    kinds = material.rows.configurations.kinds
-    phases = [name for name, kind in kinds.items() if kind == Domain('phase', ZERO)]
-    audits = [material.audit(label).parameters.get('aligned_domain') for label in material.audits()]
-    return next((name for name in [*phases, *audits] if name in kinds), None)
 
 
 def study_scatter(material: Material, ddof: int, zero: str = COMMON_ZERO) -> Scatter:

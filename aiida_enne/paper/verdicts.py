@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from aiida_enne.paper.claims import Evidence, Verdict, judge
-from aiida_enne.paper.crystals import ZERO, phase_curves, phase_fits
+from aiida_enne.paper.crystals import phase_curves, phase_fits
 from aiida_enne.paper.formations import study_formations
 from aiida_enne.paper.scanned import SCAN_FRAMES, build_correlations, size_scatters
 from aiida_enne.paper.scans import find_scan, scan_table
 from aiida_enne.paper.scatters import study_growth, study_scatter
+from aiida_enne.provenance.joint import ZERO
 from aiida_enne.provenance.material import Material, Missing
 from aiida_enne.report.tables import Table
 from aiida_enne.science.properties.curves import Curve, shift_at_minimum

@@ -7,6 +7,7 @@ from aiida_enne.provenance.ensembles import (
     find_histories,
     load_histories,
 )
+from aiida_enne.provenance.joint import find_gates, joint_audit, zero_domain
 from aiida_enne.provenance.material import Material, Missing
 from aiida_enne.provenance.predictions import find_predictions, prediction_scalars
 from aiida_enne.provenance.rows import (
@@ -48,6 +49,7 @@ __all__ = [
     'audit_again',
     'created',
     'find_ensemble',
+    'find_gates',
     'find_histories',
     'find_predictions',
     'find_statistics',
@@ -57,9 +59,11 @@ __all__ = [
     'gather_forces',
     'gather_rows',
     'join_rows',
+    'joint_audit',
     'latest_audited',
     'load_histories',
     'predicted_datasets',
     'prediction_scalars',
     'trained_keys',
+    'zero_domain',
 ]

@@ -10,6 +10,8 @@ from aiida.common.links import LinkType
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.provenance.links import linked
 from aiida_enne.science.uncertainty.audit import Audit
+from aiida_enne.science.uncertainty.gates import Gate
+from aiida_enne.science.uncertainty.rule import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,12 @@ class Statistics:
             pooled=self.attributes['pooled'],
             arrays=node.get_arrays(),
             parameters=self.attributes['parameters'],
+            # audits of version 0.1.0 have no verdicts
+            verdicts=[Row.from_dict(one) for one in self.attributes.get('verdicts', [])],
+            gates={
+                name: [Gate(**one) for one in gates]
+                for name, gates in self.attributes.get('gates', {}).items()
+            },
         )
 
 

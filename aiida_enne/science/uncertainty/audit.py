@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,11 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Asked
 from aiida_enne.science.uncertainty.features import Features
+from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.histograms import force_histograms
+from aiida_enne.science.uncertainty.judging import find_novelty, judge_samples
 from aiida_enne.science.uncertainty.options import AuditOptions, width_label
+from aiida_enne.science.uncertainty.rule import Row
 from aiida_enne.science.uncertainty.samples import Samples, gather
 from aiida_enne.science.uncertainty.scores import Scalars
 from aiida_enne.science.uncertainty.scores.correlations import correlation_matrix
@@ -42,12 +46,16 @@ class Audit:
             `correlations_uncentred` (D, M, M);
             `member_mae` (D, M). Force histograms: see `histograms.force_histograms`.
         parameters: All choices, fit for JSON.
+        verdicts: On every quantity of every domain, those trained on first; see `rule.decide`.
+        gates: What caps verdicts, by quantity.
     """
 
     domains: dict[str, Scalars]
     pooled: Scalars
     arrays: Arrays
     parameters: dict[str, Any]
+    verdicts: list[Row] = field(default_factory=list)
+    gates: dict[str, list[Gate]] = field(default_factory=dict)
 
     @property
     def width_label(self) -> str:
@@ -63,6 +71,7 @@ def audit(
     options: AuditOptions | None = None,
     offsets: Offsets | None = None,
     features: Features | None = None,
+    gates: Sequence[Gate] = (),
 ) -> Audit:
     """Compare the predictions of an ensemble with the reference labels.
 
@@ -72,7 +81,8 @@ def audit(
         forces: Forces of the members in eV/Å, shape (M, N, 3).
         options: Choices; the paper's by default.
         offsets: Own zeros of the reference and the members; without them nothing is aligned.
-        features: Last-layer features, for estimators that need them.
+        features: Last-layer features, for estimators that need them and for the novelty of domains.
+        gates: Conditions of a verdict that predictions cannot show, see `gates`.
 
     Raises:
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, or
@@ -116,7 +126,13 @@ def audit(
         'aligned_domain': None if offsets is None else offsets.domain,
         'aligned_by': None if offsets is None else offsets.by,
     }
-    return Audit(scalars, pooled, arrays, parameters)
+    novelty = None
+    if features is not None:
+        trained_on = options.training_domains
+        counts = configurations.n_atoms
+        novelty = find_novelty(features, counts, arrays['domain_index'], names.tolist(), trained_on)
+    found, rows = judge_samples(quantities, names.tolist(), options, gates, novelty)
+    return Audit(scalars, pooled, arrays, parameters, rows, found)
 
 
 #: What `_drawn` returns, by its name less the prefix.

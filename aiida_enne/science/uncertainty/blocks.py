@@ -148,7 +148,9 @@ def relatives(configurations: Configurations, chosen: Integers) -> Integers:
             apart = fractions[left] - fractions[first]
             apart -= np.round(apart)
             apart = (apart - apart.mean(axis=1, keepdims=True)) @ cell
-            limit = DISPLACED * np.cbrt(abs(np.linalg.det(cell)) / count)
+            volume = abs(float(np.linalg.det(cell)))
+            # without a cell nothing says what is near
+            limit = DISPLACED * np.cbrt(volume / count) if volume > 0 else -1.0
             near = np.sqrt(np.mean(np.sum(apart**2, axis=2), axis=1)) <= limit
             near[0] = True
             group[[places[i] for i in left[near]]] = largest
@@ -161,7 +163,7 @@ def _fractions(configurations: Configurations, index: int) -> Floats:
     stop = min(start + int(configurations.n_atoms[index]), start + _N_ATOMS)
     cell = configurations.cells[index]
     positions = configurations.positions[start:stop]
-    if abs(np.linalg.det(cell)) < 1e-12:  # without a cell only equal frames are relatives
-        cell = np.eye(3)
+    if not abs(float(np.linalg.det(cell))) > 0:
+        return positions
     fractions: Floats = np.linalg.solve(cell.T, positions.T).T
     return fractions

@@ -29,7 +29,8 @@ class Samples:
         members: Predictions of the members, shape (M, n).
         mean: Mean over members, shape (n,).
         spread: Values of the estimator, shape (n,): widths, or scores that only rank.
-        used: Which samples count, shape (n,): not those that the estimator has learnt from.
+        used: Which samples are judged, shape (n,): not those that the estimator has learnt from.
+        counts: Which samples count at all, shape (n,): not those that symmetry makes zero.
         domain: Number of the domain of each sample, shape (n,).
         block: Number of the independent block of each sample, see `blocks`, shape (n,).
         trajectory: Number of the stored block of each sample, shape (n,).
@@ -41,6 +42,7 @@ class Samples:
     mean: Floats
     spread: Floats
     used: NDArray[np.bool_]
+    counts: NDArray[np.bool_]
     domain: Integers
     block: Integers
     trajectory: Integers
@@ -199,4 +201,4 @@ def _samples(
     judged = used & ~learnt if estimator.calibrated else used
     width = estimator.unit is not None
     mean = ensemble.mean(members)
-    return Samples(reference, members, mean, spread, judged, domain, block, stored, width)
+    return Samples(reference, members, mean, spread, judged, used, domain, block, stored, width)

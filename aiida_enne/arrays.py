@@ -1,0 +1,119 @@
+"""The front door for arrays of one's own: table, verdict and figures without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.structures.domains import imported_roles
+from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.options import AuditOptions
+
+if TYPE_CHECKING:
+    from aiida_enne.science.figures import Palette
+
+
+def audit_arrays(
+    energies: ArrayLike,
+    reference: ArrayLike,
+    n_atoms: ArrayLike,
+    *,
+    forces: tuple[ArrayLike, ArrayLike] | None = None,
+    domains: Sequence[str] | None = None,
+    blocks: ArrayLike | None = None,
+    **options: Any,
+) -> Audit:
+    """Audit any committee from plain arrays, e.g. four MACE models on a labelled test set.
+
+    Args:
+        energies: Total energies of the M members in eV, shape (M, n).
+        reference: Total energies of the reference in eV, shape (n,).
+        n_atoms: Atoms of each configuration, shape (n,), N in all.
+        forces: Forces of the members, shape (M, N, 3), and of the reference, shape (N, 3), in
+            eV/Å; atoms of one configuration in a row. Without them only energies are judged.
+        domains: What each configuration is, shape (n,): verdicts are by domain.
+        blocks: Which configurations are relatives, shape (n,): frames of one trajectory, copies of
+            one structure, volumes of one curve share a number. Each is its own by default, and
+            then looks like more evidence than it may be.
+        **options: Choices by name, see `AuditOptions`; `training_domains` names what the members
+            were trained on.
+
+    Returns:
+        The audit: `verdicts`, `gates`, `domains` (scalars by name). `print(as_table(found))` shows
+        the verdicts, `save_figures(found, folder)` draws.
+
+    Raises:
+        ValueError: If shapes disagree, there are fewer than two members, or a value is not finite.
+    """
+    members, truth = (np.asarray(one, dtype=np.float64) for one in (energies, reference))
+    counts = np.asarray(n_atoms, dtype=np.int64)
+    n, total = len(truth), int(counts.sum())
+    if members.ndim != 2 or members.shape[1] != n or counts.shape != (n,):
+        raise ValueError(
+            f'`energies` must have the shape (M, {n}) and `n_atoms` ({n},) for {n} reference '
+            f'energies, got {members.shape} and {counts.shape}'
+        )
+    predicted, labels = np.zeros((len(members), total, 3)), np.zeros((total, 3))
+    if forces is not None:
+        predicted, labels = (np.asarray(one, dtype=np.float64) for one in forces)
+    names = ['all'] * n if domains is None else [str(name) for name in domains]
+    configurations = Configurations(
+        n_atoms=counts,
+        numbers=np.zeros(total, dtype=np.int64),
+        positions=np.zeros((total, 3)),
+        cells=np.zeros((n, 3, 3)),
+        pbc=np.zeros((n, 3), dtype=bool),
+        domains=np.array(names),
+        blocks=np.arange(n) if blocks is None else np.asarray(blocks, dtype=np.int64),
+        energies=truth,
+        forces=labels,
+        # names are free text here, whatever they look like
+        roles=imported_roles(names, {}),
+    )
+    return audit(configurations, members, predicted, options=AuditOptions.from_dict(options))
+
+
+def as_table(found: Audit) -> str:
+    """Return gates, verdicts and their reasons as text."""
+    from aiida_enne.science.uncertainty.table import as_text, gate_lines, reasons
+
+    sentences = [f'- {line}' for line in reasons(found.verdicts)]
+    return '\n'.join([*gate_lines(found.gates), '', as_text(found.verdicts), '', *sentences])
+
+
+def save_figures(found: Audit, folder: Path | str, palette: Palette | None = None) -> list[Path]:
+    """Draw error beside spread, and coverage, of each quantity; return the files.
+
+    Args:
+        found: An audit.
+        folder: Where to write; it is made.
+        palette: How domains look; those trained on first by default.
+    """
+    from aiida_enne.science.figures import (
+        Palette,
+        draw_coverage,
+        draw_error_and_spread,
+        new_axes,
+        save,
+    )
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    looks = palette or Palette.of(set(found.domains), set(found.parameters['training_domains']))
+    kinds = [kind for kind in ('energy', 'force') if found.pooled.get(f'{kind}_rmse') is not None]
+    written = []
+    for kind in kinds:
+        axes = new_axes(6.4, 1.6 + 0.3 * len(found.domains))
+        draw_error_and_spread(axes=axes, audit=found, prefix=kind, palette=looks)
+        written.append(folder / f'error_and_spread_{kind}.png')
+        save(axes, written[-1], 'png')
+    axes = new_axes(6.4, 1.6 + 0.3 * len(found.domains))
+    draw_coverage(axes=axes, audit=found, prefixes=kinds, palette=looks)
+    written.append(folder / 'coverage.png')
+    save(axes, written[-1], 'png')
+    return written

@@ -1,0 +1,120 @@
+"""`aiida-enne verdict`: may σ be believed, domain by domain, as a table or as JSON."""
+
+import json
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_enne.cli.common import load_profile, table
+
+#: Exit status: every verdict is "believe"; some cannot be said; some are "do not believe".
+ALL_BELIEVED, OPEN, WRONG = 0, 3, 4
+
+
+@click.command()
+@click.argument('process', required=False)
+@click.option(
+    '--archive',
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help='Read this archive file; nothing is imported.',
+)
+@click.option(
+    '--energy-tolerance',
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.01,
+    show_default=True,
+    help='Error of an energy that you tolerate, eV/atom.',
+)
+@click.option(
+    '--force-tolerance',
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.1,
+    show_default=True,
+    help='Error of a force component that you tolerate, eV/Å.',
+)
+@click.option(
+    '--quantity',
+    type=click.Choice(['energy', 'aligned', 'force']),
+    multiple=True,
+    help='Only this quantity (`aligned`: energies with own zeros); may be repeated.',
+)
+@click.option('--domain', 'domains', multiple=True, help='Only this domain; may be repeated.')
+@click.option('--json', 'as_json', is_flag=True, help='Print gates and verdicts as JSON.')
+@click.pass_context
+def verdict(
+    ctx: click.Context,
+    *,
+    process: str | None,
+    archive: Path | None,
+    energy_tolerance: float,
+    force_tolerance: float,
+    quantity: tuple[str, ...],
+    domains: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say where the σ of PROCESS may be believed: a study or an audit, by default the latest one.
+
+    The exit status is 0 where every verdict is "believe", 4 where one is "do not believe", and 3
+    where one cannot be said or has no labels.
+    """
+    from aiida_enne import provenance
+    from aiida_enne.cli.report import open_archive
+    from aiida_enne.science.uncertainty.options import AuditOptions
+
+    options = AuditOptions(energy_tolerance=energy_tolerance, force_tolerance=force_tolerance)
+    if archive is None:
+        load_profile(ctx)
+    with nullcontext() if archive is None else open_archive(archive):
+        material = provenance.Material.of(process or provenance.latest_audited())
+        try:
+            found = provenance.joint_audit(material, options)
+        except provenance.Missing as exception:
+            raise click.ClickException(f'there is nothing to judge: {exception}') from None
+        rows = choose(found.verdicts, quantity, domains)
+    if as_json:
+        gates = {name: [gate.as_dict() for gate in some] for name, some in found.gates.items()}
+        said = {'gates': gates, 'verdicts': [row.as_dict() for row in rows]}
+        click.echo(json.dumps(said, ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        show(rows, found.gates)
+    ctx.exit(exit_status(rows))
+
+
+def choose(rows: list[Any], quantities: tuple[str, ...], domains: tuple[str, ...]) -> list[Any]:
+    """Return the rows of some quantities and domains, all where none is named.
+
+    Raises:
+        click.BadParameter: If there is no such domain.
+    """
+    known = list(dict.fromkeys(row.domain for row in rows))
+    if unknown := [name for name in domains if name not in known]:
+        there = ', '.join(map(repr, known))
+        raise click.BadParameter(f'no domain {unknown[0]!r}; there are {there}')
+    return [
+        row
+        for row in rows
+        if (not quantities or row.quantity in quantities) and (not domains or row.domain in domains)
+    ]
+
+
+def show(rows: list[Any], gates: dict[str, list[Any]]) -> None:
+    """Print the gates, the table, and a sentence per verdict."""
+    from aiida_enne.science.uncertainty.table import HEADERS, cells, gate_lines, reasons
+
+    for line in gate_lines(gates):
+        click.echo(line)
+    click.echo()
+    click.echo(table([cells(row) for row in rows], HEADERS))
+    click.echo()
+    for sentence in reasons(rows):
+        click.echo(f'- {sentence}')
+
+
+def exit_status(rows: list[Any]) -> int:
+    """Return what a script may act on."""
+    words = {row.verdict for row in rows}
+    if 'do not believe' in words:
+        return WRONG
+    return ALL_BELIEVED if words == {'believe'} else OPEN

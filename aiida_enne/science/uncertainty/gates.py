@@ -1,0 +1,211 @@
+"""Gates before any verdict: is the ensemble trained, and is it one ensemble at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from aiida_enne.science.fields import Floats, Integers, Strings
+from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.features import mean_by
+from aiida_enne.science.uncertainty.scores.accuracy import rms
+from aiida_enne.science.uncertainty.scores.calibration import expected_rmse_over_spread
+
+State = Literal['passed', 'failed', 'unknown']
+
+#: A member whose rms distance from the others' mean is this many times the median one's is an
+#: outlier. For one sample of 30 normal members chance alone does it in 2 % of cases.
+OUTLIER = 6.0
+#: RMSE/σ on the domains trained on, over its expectation, in which σ needs no recalibration.
+ALPHA = (0.5, 2.0)
+#: A closed-form refit of the last layer that leaves less than this share of the training error
+#: says that the training has not ended.
+REFIT = 0.5
+
+
+#: Share of the epochs that are the last ones, as one in so many.
+LAST = 10
+#: Gain in these from which a training had not ended.
+STILL = 0.05
+#: With fewer epochs nothing has been trained.
+MIN_EPOCHS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition without which no verdict on σ means anything.
+
+    Attributes:
+        name: 'training', 'refit', 'epochs', 'outliers' or 'alpha'.
+        state: 'failed' caps every verdict at "cannot say" and every claim at "undecided".
+        reason: What was found, with numbers; what is missing where it is unknown.
+        remedy: What to do about it; empty where it is passed.
+    """
+
+    name: str
+    state: State
+    reason: str
+    remedy: str = ''
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, fit for JSON."""
+        return {
+            'name': self.name,
+            'state': self.state,
+            'reason': self.reason,
+            'remedy': self.remedy,
+        }
+
+
+def failed(gates: Sequence[Gate]) -> list[Gate]:
+    """Return the gates that cap all verdicts."""
+    return [gate for gate in gates if gate.state == 'failed']
+
+
+def training_gate(errors: Floats | None, domains: Strings | None, tolerance: float) -> Gate:
+    """Return whether the mean of the members fits the frames that it was trained on.
+
+    It fails where the RMSE of any domain trained on is larger than what the user tolerates: there
+    the error that all members share is one of the training, and σ cannot see it.
+
+    Args:
+        errors: Errors of the members in energy per atom on training frames, shape (M, n), eV/atom;
+            None where nobody predicted them.
+        domains: Domain of each of these frames, shape (n,).
+        tolerance: τ in eV/atom.
+    """
+    if errors is None or domains is None or not errors.shape[1]:
+        return Gate(
+            'training',
+            'unknown',
+            'no predictions of training frames',
+            'let the members predict the frames that they were trained on',
+        )
+    found = {str(d): rms(ensemble.mean(errors[:, domains == d])) for d in np.unique(domains)}
+    worst = max(found, key=lambda name: found[name])
+    text = f'RMSE {1000 * found[worst]:.3g} meV/atom on training frames of {worst}'
+    members = [rms(one) for one in errors[:, domains == worst]]
+    text += f' (members {1000 * min(members):.3g} to {1000 * max(members):.3g}), '
+    text += f'tolerated {1000 * tolerance:.3g}'
+    if found[worst] <= tolerance:
+        return Gate('training', 'passed', text)
+    return Gate('training', 'failed', text, 'train longer, or a larger model')
+
+
+def refit_gate(features: Floats, counts: Integers, errors: Floats, ridge: float = 1e-6) -> Gate:
+    """Return whether a closed-form refit of the last layer fits training energies far better.
+
+    Args:
+        features: Of the atoms of the training frames, shape (M, K, f).
+        counts: Atoms of each of these frames, shape (n,).
+        errors: Errors of the members in energy per atom there, shape (M, n), eV/atom.
+        ridge: In units of the mean of the diagonal of the normal matrix.
+    """
+    before = [rms(one) for one in errors]
+    after = []
+    for own, error in zip(mean_by(features, counts), errors, strict=True):
+        design = np.column_stack([own, np.ones(len(own))])
+        scale = np.sqrt(np.mean(design**2, axis=0))
+        design = design / np.where(scale > 0, scale, 1.0)
+        normal = design.T @ design
+        normal += ridge * np.trace(normal) / len(normal) * np.eye(len(normal))
+        after.append(rms(error - design @ np.linalg.solve(normal, design.T @ error)))
+    text = f'a refit of the last layer takes the training RMSE from {1000 * np.median(before):.3g} '
+    text += f'to {1000 * np.median(after):.3g} meV/atom (medians of {len(errors)} members)'
+    enough = len(counts) >= 3 * (features.shape[2] + 1)
+    if not enough:
+        few = f'{len(counts)} training frames are too few to refit {features.shape[2] + 1} weights'
+        return Gate('refit', 'unknown', few, 'predict more of the training frames')
+    if np.median(after) < REFIT * np.median(before):
+        return Gate('refit', 'failed', text, 'train longer: the last layer alone can still learn')
+    return Gate('refit', 'passed', text)
+
+
+def epochs_gate(histories: Sequence[Floats]) -> Gate:
+    """Return whether the members' trainings had ended: in the last epochs nothing was won.
+
+    Args:
+        histories: Validation error of each member by epoch, one array of any length a member.
+    """
+    known = [one for one in histories if len(one)]
+    if not known:
+        missing = 'the histories of the trainings are not here'
+        return Gate(
+            'epochs', 'unknown', missing, 'audit models whose trainings are in this profile'
+        )
+    short = min(map(len, known))
+    if short < MIN_EPOCHS:
+        text = f'a training of {short} epochs'
+        return Gate('epochs', 'failed', text, f'train {MIN_EPOCHS} epochs or more')
+    gains = []
+    for one in known:
+        before = float(np.min(one[: len(one) - max(1, len(one) // LAST)]))
+        gains.append(1 - float(np.min(one)) / before if before > 0 else 0.0)
+    gain = float(np.median(gains))
+    text = f'the last 1/{LAST} of the epochs took {gain:.0%} off the best validation error (median '
+    text += f'of {len(known)} members)'
+    if gain > STILL:
+        return Gate('epochs', 'failed', text, 'train longer: the error was still falling')
+    return Gate('epochs', 'passed', text)
+
+
+def outlier_gate(errors: Floats) -> Gate:
+    """Return whether a single member makes σ.
+
+    Args:
+        errors: Errors (or predictions) of the members, shape (M, n).
+    """
+    m = len(errors)
+    if m < 4 or not errors.shape[1]:
+        return Gate('outliers', 'unknown', f'{m} members cannot show an outlier', 'train 4 or more')
+    # distance from the mean of the others, M/(M - 1) times that from the mean of all
+    apart = np.sqrt(np.mean((errors - errors.mean(axis=0)) ** 2, axis=1)) * m / (m - 1)
+    worst, usual = int(apart.argmax()), float(np.median(apart))
+    rest = np.delete(errors, worst, axis=0)
+    share = rms(ensemble.spread(rest)) / max(rms(ensemble.spread(errors)), 1e-300)
+    if not usual > 0:
+        return Gate(
+            'outliers', 'failed', 'most members are copies of each other', 'check the seeds'
+        )
+    text = f'member {worst} lies {apart[worst] / usual:.2g} × as far from the others as the median '
+    text += f'member; without it σ is {share:.2f} of what it is'
+    if apart[worst] > OUTLIER * usual:
+        return Gate('outliers', 'failed', text, f'leave out or train anew member {worst}')
+    return Gate('outliers', 'passed', text)
+
+
+def alpha_gate(errors: Floats | None, where: str) -> Gate:
+    """Return whether σ has the right size where the ensemble was trained, on held-out frames.
+
+    α is RMSE/σ over the expectation for a truth that is one more member.
+
+    Args:
+        errors: Errors of the members on held-out frames of the domains trained on, shape (M, n);
+            None where there are none.
+        where: What these frames are, for the reason.
+    """
+    if errors is None or not errors.shape[1]:
+        return Gate(
+            'alpha',
+            'unknown',
+            'no labelled held-out frames of a domain trained on',
+            'name the training domains and audit held-out frames of theirs',
+        )
+    spread = rms(ensemble.spread(errors))
+    if not spread > 0:
+        return Gate('alpha', 'failed', f'all members agree in {where}', 'check the seeds')
+    alpha = rms(ensemble.mean(errors)) / spread / expected_rmse_over_spread(len(errors))
+    text = f'RMSE/σ is {alpha:.2g} × that of an honest ensemble in {where}'
+    if alpha > ALPHA[1]:
+        return Gate(
+            'alpha',
+            'failed',
+            text,
+            'train longer, or let members differ more: they share an error where they were trained',
+        )
+    if alpha < ALPHA[0]:
+        return Gate('alpha', 'failed', text, 'σ is too wide there: check for members that failed')
+    return Gate('alpha', 'passed', text)

@@ -1,0 +1,120 @@
+"""The verdicts of an audit: its gates, its cases, and what the rule says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.uncertainty.estimators import Asked
+from aiida_enne.science.uncertainty.estimators.features import leverage
+from aiida_enne.science.uncertainty.features import Features
+from aiida_enne.science.uncertainty.gates import Gate, alpha_gate, outlier_gate
+from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.rule import Row
+from aiida_enne.science.uncertainty.samples import Samples
+from aiida_enne.science.uncertainty.verdict import Case, judge_cases
+
+#: Quantile of the leverage of what was trained on that is the edge of the training features.
+EDGE = 0.99
+
+
+def judge_samples(
+    quantities: Mapping[str, Samples],
+    names: Sequence[str],
+    options: AuditOptions,
+    given: Sequence[Gate] = (),
+    novelty: Mapping[str, float] | None = None,
+) -> tuple[dict[str, list[Gate]], list[Row]]:
+    """Return the gates by quantity, and a verdict on every quantity of every domain.
+
+    Verdicts are on the σ of the members, whichever estimator an audit judges.
+
+    Args:
+        quantities: Samples by quantity: 'energy', perhaps 'aligned', 'force'.
+        names: Domains in the order of their numbers.
+        options: Choices of the audit.
+        given: Gates that samples cannot show: training, epochs.
+        novelty: By domain, see `find_novelty`.
+    """
+    trained = [name for name in names if name in options.training_domains]
+    gates: dict[str, list[Gate]] = {}
+    cases: list[Case] = []
+    for quantity, samples in quantities.items():
+        asked = {
+            name: by
+            for number, name in enumerate(names)
+            if len(by := _asked(samples, (samples.domain == number) & samples.counts, options))
+        }
+        known = [_errors(asked[name]) for name in trained if name in asked]
+        every = [_errors(one) for one in asked.values()]
+        held_out = np.concatenate(known, axis=1) if known else None
+        gates[quantity] = [
+            *given,
+            outlier_gate(np.concatenate(known or every, axis=1)) if every else _nothing(),
+            alpha_gate(held_out, ', '.join(trained)),
+        ]
+        edges = novelty or {}
+        cases += [
+            Case(name, quantity, one, name in trained, edges.get(name))
+            for name, one in asked.items()
+        ]
+    tolerances = {quantity: options.tolerance(quantity) for quantity in quantities}
+    return gates, judge_cases(cases, tolerances, gates)
+
+
+def find_novelty(
+    features: Features,
+    counts: Integers,
+    domain: Integers,
+    names: Sequence[str],
+    known: Sequence[str],
+) -> dict[str, float]:
+    """Return how far outside the training features each domain lies: 1 at their edge.
+
+    The median leverage of its configurations over the `EDGE` quantile of the held-out ones of the
+    domains trained on, or of the training frames themselves where there are none.
+
+    Args:
+        features: Last-layer features.
+        counts: Atoms of each configuration, shape (n,).
+        domain: Number of the domain of each configuration, shape (n,).
+        names: Domains in the order of their numbers.
+        known: Domains trained on.
+    """
+    own, trained = features.frames(counts)
+    size = _leverage(own, trained)
+    held_out = np.isin(domain, [names.index(name) for name in known if name in names])
+    inside = size[held_out] if held_out.any() else _leverage(trained, trained)
+    edge = float(np.quantile(inside, EDGE))
+    return {
+        name: float(np.median(size[domain == number])) / edge
+        for number, name in enumerate(names)
+        if edge > 0
+    }
+
+
+def _leverage(own: Floats, trained: Floats) -> Floats:
+    n = own.shape[1]
+    nothing = np.zeros((len(own), n))
+    return leverage(Asked(nothing, np.arange(n, dtype=np.int64), None, own, trained))
+
+
+def _asked(samples: Samples, chosen: NDArray[np.bool_], options: AuditOptions) -> Asked:
+    """Return at most `n_force_samples` of the chosen samples."""
+    at = np.flatnonzero(chosen)
+    if len(at) > options.n_force_samples:
+        rng = np.random.default_rng(options.seed)
+        at = np.sort(rng.choice(at, options.n_force_samples, replace=False))
+    return Asked(samples.members[:, at], samples.block[at], samples.reference[at])
+
+
+def _errors(asked: Asked) -> Floats:
+    errors: Floats = asked.members - np.asarray(asked.reference)
+    return errors
+
+
+def _nothing() -> Gate:
+    return Gate('outliers', 'unknown', 'there are no samples', 'audit some')

@@ -1,0 +1,85 @@
+"""The table of verdicts as text: one line a quantity of a domain, one look an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aiida_enne.science.uncertainty.findings import QUANTITIES, number
+from aiida_enne.science.uncertainty.gates import Gate
+from aiida_enne.science.uncertainty.rule import NOMINAL, Row
+
+#: A shape for every verdict: words and colours are not all that tells them apart.
+SHAPES = {'believe': '●', 'do not believe': '✕', 'cannot say': '?', 'unlabelled': '○'}
+
+HEADERS = (
+    'domain',
+    'quantity',
+    'n',
+    'blocks',
+    'RMSE',
+    'σ',
+    'unit',
+    'RMSE/σ ÷ honest',
+    f'inside {NOMINAL:.0%}',
+    'width',
+    'verdict',
+)
+#: Said of a domain that the ensemble was trained on.
+TRAINED = ' (trained on)'
+
+
+def cells(row: Row) -> list[str]:
+    """Return one line of the table, a dash for what is not defined."""
+    unit, factor, noun = QUANTITIES[row.quantity]
+
+    def shown(value: float | None, scale: float = 1.0) -> str:
+        return '–' if value is None else number(scale * value)
+
+    return [
+        row.domain + TRAINED * row.trained,
+        noun,
+        str(row.n),
+        str(row.n_blocks),
+        shown(row.rmse, factor),
+        shown(row.spread, factor),
+        unit,
+        shown(row.alpha),
+        '–' if row.coverage is None else f'{row.coverage:.0%}',
+        shown(row.width, factor),
+        f'{SHAPES[row.verdict]} {row.verdict}',
+    ]
+
+
+def reasons(rows: Sequence[Row]) -> list[str]:
+    """Return one sentence per verdict: why, and what would decide it or help."""
+    return [
+        f'{row.domain}, {QUANTITIES[row.quantity][2]}: {row.verdict}; {row.reason}'
+        + (f'. To do: {row.remedy}.' if row.remedy else '.')
+        for row in rows
+    ]
+
+
+def gate_lines(gates: Mapping[str, Sequence[Gate]]) -> list[str]:
+    """Return one sentence per gate, those of several quantities once."""
+    found: dict[Gate, list[str]] = {}
+    for quantity, several in gates.items():
+        for gate in several:
+            found.setdefault(gate, []).append(QUANTITIES[quantity][2])
+    lines = []
+    for gate, nouns in found.items():
+        of = '' if len(nouns) == len(gates) else f' ({", ".join(nouns)})'
+        remedy = f' → {gate.remedy}' if gate.remedy else ''
+        lines.append(f'{gate.state}: {gate.name}{of}: {gate.reason}{remedy}')
+    return lines
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """Return the table with columns as wide as their longest entry."""
+    lines = [list(HEADERS), *map(cells, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADERS))]
+    padded = [
+        '  '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    rule = '  '.join('-' * width for width in widths)
+    return '\n'.join([padded[0], rule, *padded[1:]])

@@ -1,0 +1,83 @@
+"""Each gate is passed by a sound ensemble, failed by the fault that it is for, and says numbers."""
+
+import re
+
+import numpy as np
+import pytest
+
+from aiida_enne.science.uncertainty.gates import (
+    alpha_gate,
+    epochs_gate,
+    failed,
+    outlier_gate,
+    refit_gate,
+    training_gate,
+)
+
+
+def test_a_model_that_does_not_fit_its_training_frames_fails(rng):
+    domains = np.repeat(['cold', 'hot'], 40)
+    errors = 0.002 * rng.normal(size=(6, 80))
+    assert training_gate(errors, domains, 0.01).state == 'passed'
+    # a bias of one domain that the other hides in the mean
+    gate = training_gate(errors + np.where(domains == 'hot', 0.035, 0.0), domains, 0.01)
+    assert gate.state == 'failed'
+    assert 'training frames of hot' in gate.reason
+    assert re.search(r'RMSE 3[45][.\d]* meV/atom', gate.reason)
+    assert 'train longer' in gate.remedy
+    assert training_gate(None, None, 0.01).state == 'unknown'
+
+
+def test_a_last_layer_that_can_still_learn_fails(rng):
+    features, counts = rng.normal(size=(4, 400, 3)), np.full(100, 4)
+    mean = features.reshape(4, 100, 4, 3).mean(axis=2)
+    noise = 0.001 * rng.normal(size=(4, 100))
+    learnable = np.einsum('mnf,mf->mn', mean, rng.normal(size=(4, 3))) + 0.1
+    assert refit_gate(features, counts, learnable + noise).state == 'failed'
+    assert refit_gate(features, counts, noise).state == 'passed'
+    assert refit_gate(features[:, :16], counts[:4], noise[:, :4]).state == 'unknown'
+
+
+def test_a_training_that_was_still_falling_fails():
+    falling = [np.geomspace(1, 0.01, 60) for _ in range(5)]
+    still = [np.concatenate([np.geomspace(1, 0.1, 40), np.full(20, 0.1)]) for _ in range(5)]
+    assert epochs_gate(falling).state == 'failed'
+    assert epochs_gate(still).state == 'passed'
+    three = epochs_gate([np.array([1.0, 0.9, 0.8])] * 2)
+    assert (three.state, three.reason) == ('failed', 'a training of 3 epochs')
+    assert epochs_gate([]).state == 'unknown'
+
+
+def test_one_member_that_makes_sigma_fails(rng):
+    errors = rng.normal(size=(30, 50))
+    assert outlier_gate(errors).state == 'passed'
+    errors[7] *= 12
+    gate = outlier_gate(errors)
+    assert gate.state == 'failed'
+    assert 'member 7' in gate.reason
+    assert 'member 7' in gate.remedy
+    assert outlier_gate(errors[:3]).state == 'unknown'
+    assert outlier_gate(np.zeros((5, 9))).state == 'failed'
+
+
+def test_outliers_are_seldom_found_by_chance(rng):
+    """Even where one sample is all there is."""
+    found = sum(outlier_gate(rng.normal(size=(30, 1))).state == 'failed' for _ in range(500))
+    assert found / 500 < 0.04
+
+
+@pytest.mark.parametrize(
+    ('scale', 'state'), [(1.0, 'passed'), (1.6, 'passed'), (4.0, 'failed'), (0.2, 'failed')]
+)
+def test_sigma_must_have_its_size_where_the_ensemble_was_trained(rng, scale, state):
+    own = rng.normal(size=(8, 400))
+    own -= own.mean(axis=0)
+    errors = own + scale * rng.normal(size=400) * np.sqrt(9 / 8)
+    assert alpha_gate(errors, 'liquid').state == state
+    assert alpha_gate(None, 'liquid').state == 'unknown'
+
+
+def test_only_a_failed_gate_caps():
+    gates = [epochs_gate([]), training_gate(None, None, 0.01)]
+    assert failed(gates) == []
+    assert [gate.name for gate in failed([*gates, outlier_gate(np.zeros((5, 9)))])] == ['outliers']

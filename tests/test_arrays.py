@@ -1,0 +1,73 @@
+"""The front door for plain arrays: what it says is what an audit of configurations says."""
+
+import numpy as np
+import pytest
+
+import aiida_enne
+
+N_ATOMS = np.tile([4, 8], 40)
+
+
+@pytest.fixture
+def committee(rng):
+    """Eight members that share an error in the solid: energies, reference, forces and labels."""
+    total = int(N_ATOMS.sum())
+    reference = -5.0 * N_ATOMS + rng.normal(size=80)
+    own = N_ATOMS * 0.02 * rng.normal(size=(9, 80))
+    energies = reference + own[1:] - own[0]
+    energies[:, 40:] += 0.2 * N_ATOMS[40:]
+    labels = rng.normal(size=(total, 3))
+    return energies, reference, labels + 0.1 * rng.normal(size=(8, total, 3)), labels
+
+
+DOMAINS = 40 * ['liquid'] + 40 * ['diamond']
+
+
+def test_a_committee_is_judged_without_a_database(committee, tmp_path):
+    energies, reference, forces, labels = committee
+    found = aiida_enne.audit_arrays(
+        energies,
+        reference,
+        N_ATOMS,
+        forces=(forces, labels),
+        domains=DOMAINS,
+        training_domains=['liquid'],
+        n_bootstrap=50,
+    )
+    words = {(row.domain, row.quantity): row.verdict for row in found.verdicts}
+    assert words['liquid', 'energy'] == 'believe'
+    assert words['diamond', 'energy'] == 'do not believe'
+    assert ('diamond', 'force') in words
+    per_atom = (energies - reference) / N_ATOMS
+    rmse = np.sqrt(np.mean(per_atom[:, 40:].mean(axis=0) ** 2))
+    assert found.domains['diamond']['energy_rmse'] == pytest.approx(rmse, rel=1e-12)
+    # a name is a name here: this is no curve of one crystal
+    assert found.domains['diamond']['n_blocks'] == 40
+    text = aiida_enne.as_table(found)
+    assert '✕ do not believe' in text
+    assert 'unknown: training' not in text
+    files = aiida_enne.save_figures(found, tmp_path / 'figures')
+    assert [path.name for path in files] == [
+        'error_and_spread_energy.png',
+        'error_and_spread_force.png',
+        'coverage.png',
+    ]
+    assert all(path.stat().st_size > 1000 for path in files)
+
+
+def test_energies_alone_are_enough_and_relatives_count_once(committee, tmp_path):
+    energies, reference, *_ = committee
+    found = aiida_enne.audit_arrays(
+        energies, reference, N_ATOMS, domains=DOMAINS, blocks=np.arange(80) // 20, n_bootstrap=0
+    )
+    assert {row.quantity for row in found.verdicts} == {'energy'}
+    assert found.domains['diamond']['n_trajectories'] == 2
+    assert len(aiida_enne.save_figures(found, tmp_path)) == 2
+
+
+def test_wrong_shapes_and_choices_are_named(committee):
+    energies, reference, *_ = committee
+    with pytest.raises(ValueError, match=r'must have the shape \(M, 80\)'):
+        aiida_enne.audit_arrays(energies.T, reference, N_ATOMS)
+    with pytest.raises(ValueError, match="did you mean 'force_tolerance'"):
+        aiida_enne.audit_arrays(energies, reference, N_ATOMS, forces_tolerance=1.0)
