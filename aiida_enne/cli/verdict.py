@@ -60,7 +60,7 @@ def verdict(
     where one cannot be said or has no labels.
     """
     from aiida_enne import provenance
-    from aiida_enne.cli.report import open_archive
+    from aiida_enne.provenance.archives import open_archive
     from aiida_enne.science.uncertainty.options import AuditOptions
 
     options = AuditOptions(energy_tolerance=energy_tolerance, force_tolerance=force_tolerance)
