@@ -4,6 +4,8 @@ The titles, the order of the parts and the form of the numbers are those of the 
 between them, and nobody reads, is left out. Nothing here was computed by FHI-aims.
 """
 
+from ase.data import atomic_numbers
+
 from aiida_enne.codes.aims.control import render_control
 from aiida_enne.codes.aims.geometry import render_geometry
 from aiida_enne.codes.aims.keywords import FUNCTIONALS
@@ -11,6 +13,7 @@ from aiida_enne.codes.aims.results import Energies
 from aiida_enne.codes.aims.settings import ControlSettings
 
 VERSION = '260101'
+HARTREE = 27.2113845
 RULE = '-' * 60
 WIDE = '  ' + '-' * 71
 PREDICT = '  Geometry optimization: Attempting to predict improved coordinates.'
@@ -88,6 +91,7 @@ def header(atoms, control):
     yield from demanded(control)
     for element in texts:
         yield f'  Reading configuration options for species {element:<20}.'
+        yield f'  | Found nuclear charge : {atomic_numbers[element]:8.4f}'
     yield from ("  Finished reading input file 'control.in'.", RULE)
     yield from ('          Reading geometry description geometry.in.', RULE)
     electrons = f'{float(atoms.numbers.sum()):.3f}'
@@ -148,7 +152,10 @@ def cycle(frame, is_first, light):
             continue
         yield from (RULE, f'          Begin self-consistency iteration #{number:5d}', '')
         yield from ('  Self-consistency convergence accuracy:', *changed(changes), '')
-    yield from ('  Total energy components:', '', '  Self-consistency cycle converged.', '')
+    free = frame.energies.free
+    yield '  Total energy components:'
+    yield f'  | Electronic free energy        :{free / HARTREE:20.8f} Ha {free:20.8f} eV'
+    yield from ('', '  Self-consistency cycle converged.', '')
 
 
 def changed(changes):

@@ -3,8 +3,9 @@
 import errno
 import functools
 import importlib
+import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -139,6 +140,12 @@ def table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
 def printable(value: Any) -> str:
     """Return a text that leaves the terminal alone: labels of others may hold anything."""
     return ''.join(c if c.isprintable() else '\N{REPLACEMENT CHARACTER}' for c in str(value))
+
+
+def with_flags(message: Any, names: Iterable[str]) -> str:
+    """Write the names of choices in a message as the options that they are in a terminal."""
+    known = '|'.join(map(re.escape, names))
+    return re.sub(rf'`({known})`', lambda match: f'--{match[1].replace("_", "-")}', str(message))
 
 
 def _is_number(value: Any) -> bool:

@@ -1,6 +1,5 @@
 """`aiida-enne dataset import`: files of others become a dataset, or nothing does."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import with_profile
+from aiida_enne.cli.common import with_flags, with_profile
 from aiida_enne.cli.domains import domain_table
 
 #: What a keyboard has, for what a physicist writes.
@@ -180,9 +179,8 @@ def _flags(message: Any) -> str:
     """Write the names of choices in a message as the options that they are here."""
     from aiida_enne.science.importing.choices import ImportChoices
 
-    names = '|'.join(item.name for item in fields(ImportChoices))
-    flags = re.sub(rf'`({names})`', lambda match: f'--{match[1].replace("_", "-")}', str(message))
-    return flags.replace('--domain-keys', '--domain-key')
+    text = with_flags(message, [item.name for item in fields(ImportChoices)])
+    return text.replace('--domain-keys', '--domain-key')
 
 
 @with_profile

@@ -4,19 +4,27 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import NodeParam, with_profile
+from aiida_enne.cli.common import NodeParam, with_flags, with_profile
 
 METHODS = ('blocks', 'domain', 'per_domain', 'random')
 
 
 @click.command('split')
 @click.argument('node', type=NodeParam('enne.dataset'))
-@click.option('--method', type=click.Choice(METHODS), required=True)
+@click.option(
+    '--method',
+    type=click.Choice(METHODS),
+    required=True,
+    help='blocks: whole trajectories, or stretches of each with --shared-blocks; domain: whole '
+    'domains; random, per_domain: configurations at random.',
+)
 @click.option('--within', multiple=True, help='Split only this domain; may be given again.')
 @click.option('--rest-to-test', is_flag=True, help='Test on all other domains.')
 @click.option('--fractions', nargs=3, type=float, help='Train, validation, test (blocks).')
 @click.option(
-    '--gap', type=click.IntRange(min=0), help='Configurations left out at a cut (blocks).'
+    '--gap',
+    type=click.IntRange(min=0),
+    help='Configurations left out at a cut (blocks with --shared-blocks).',
 )
 @click.option('--sizes', nargs=3, type=int, help='Train, validation, test (random, per_domain).')
 @click.option('--seed', type=int, help='Seed of the draw (random, per_domain).')
@@ -42,8 +50,12 @@ def split(node: Any, label: str, dry_run: bool, **options: Any) -> None:
     parameters = chosen(options)
     shared = parameters['shared_blocks']
     configurations = node.get_configurations()
-    found = draw(configurations, **{k: v for k, v in parameters.items() if k != 'shared_blocks'})
-    check_leakage(found, configurations, shared=shared)
+    others = {k: v for k, v in parameters.items() if k != 'shared_blocks'}
+    try:
+        found = draw(configurations, **others)
+        check_leakage(found, configurations, shared=shared)
+    except ValueError as exception:
+        raise click.ClickException(with_flags(exception, options)) from exception
     sizes = ', '.join(f'{part} {len(index)}' for part, index in found.as_arrays().items())
     if dry_run:
         click.echo(f'{sizes}; nothing was stored')
@@ -67,8 +79,12 @@ def chosen(options: dict[str, Any]) -> dict[str, Any]:
         parameters['parts'] = parts
     elif any(parts.values()):
         raise click.ClickException('--train, --validation and --test go with --method domain')
-    if options['method'] == 'blocks':
+    if options['method'] == 'blocks' and options['shared_blocks']:
         parameters['gap'] = options['gap'] or 0
+    elif options['method'] == 'blocks':
+        parameters['whole'] = True
+    if options['gap'] and 'gap' not in parameters:
+        raise click.ClickException('--gap goes with --method blocks and --shared-blocks')
     parameters |= {k: list(options[k]) for k in ('fractions', 'sizes') if options[k]}
     if options['method'] in ('random', 'per_domain') and options['seed'] is None:
         raise click.ClickException(f'--method {options["method"]} needs --seed')

@@ -96,5 +96,5 @@ def check_leakage(split: Split, configurations: Configurations, *, shared: bool)
     if common and not shared:
         raise ValueError(
             f'the trajectory blocks {common[:5]} have configurations in more than one part; '
-            'split by blocks, or allow shared blocks explicitly'
+            'deal out whole trajectories (`method` blocks), or allow it (`shared_blocks`)'
         )

@@ -40,6 +40,15 @@ def test_split_stores_indices_with_their_parent(invoke, dataset):
     assert node.creator.inputs.dataset.uuid == dataset.uuid
 
 
+def test_split_by_blocks_deals_out_whole_trajectories(invoke, dataset):
+    words = ('--method', 'blocks', '--fractions', 0.6, 0.2, 0.2, '--within', 'cold')
+    result = invoke('dataset', 'split', dataset.pk, *words, '--label', 'whole')
+    assert result.exit_code == 0, result.output
+    node = orm.load_node(label='whole')
+    assert node.base.attributes.get('n_shared_blocks') == 0
+    assert [len(part) for part in node.get_split().as_arrays().values()] == [4, 2, 2]
+
+
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
@@ -47,6 +56,15 @@ def test_split_stores_indices_with_their_parent(invoke, dataset):
         (('--method', 'random', '--sizes', '99', '2', '1', '--seed', '1'), 'cannot draw'),
         (('--method', 'domain', '--train', 'warm', '--validation', 'hot'), "['warm']"),
         (('--method', 'random', '--sizes', '4', '2', '1', '--seed', '1'), 'trajectory blocks'),
+        (
+            ('--method', 'random', '--sizes', '4', '2', '1', '--seed', '1'),
+            'deal out whole trajectories (--method blocks), or allow it (--shared-blocks)',
+        ),
+        (
+            ('--method', 'blocks', '--fractions', '.6', '.2', '.2', '--within', 'hot'),
+            '(--fractions), or cut within trajectories (--shared-blocks, with a --gap)',
+        ),
+        (('--method', 'blocks', '--fractions', '1', '0', '0', '--gap', '1'), '--gap goes with'),
         (('--method', 'random', '--train', 'hot', '--seed', '1'), 'go with --method domain'),
     ],
 )

@@ -49,7 +49,7 @@ def read_frames(path: Path, choices: ImportChoices) -> OwnFile:
         raise BrokenFileError(f'as {FORMAT} the file holds no whole step: {reasons}')
     return OwnFile(
         [_atoms(frame, step) for step, frame in enumerate(output.frames)],
-        doubts=tuple(_doubts(output)),
+        doubts=tuple(_doubts(output)) if ended else (),
         questions=output.disagreements,
     )
 
@@ -58,6 +58,8 @@ def _doubts(output: AimsOutput) -> list[str]:
     doubts = []
     if output.verdict is Verdict.SCF_NOT_CONVERGED:
         doubts.append(f'the step after the last whole one: {output.reason}')
+    elif output.verdict is Verdict.TRUNCATED or (output.unfinished and output.unfinished.scf):
+        doubts.append('the last step is not whole')
     if output.left_out:
         doubts.append(f'{output.left_out} steps that are not whole, with whole ones after them')
     return doubts

@@ -35,6 +35,7 @@ class Header:
         self.n_atoms: int | None = None
         self.geometry: Geometry | None = None
         self.needs_forces = False
+        self.needs_stress = False
         self.is_relaxation = False
         self.is_md = False
         self.is_socket = False
@@ -119,6 +120,8 @@ class Header:
                     self._label = name
                 case ['nucleus' | 'nucleus_charge', charge]:
                     self._store_charge(number(charge))
+                case ['compute_analytical_stress' | 'compute_numerical_stress', '.true.']:
+                    self.needs_stress = True
                 case ['use_pimd_wrapper', *_]:
                     self.is_socket = True
 

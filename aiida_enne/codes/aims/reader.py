@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiida_enne.codes.aims import sections
 from aiida_enne.codes.aims.errors import Ending, find_error, judge
 from aiida_enne.codes.aims.header import Header, Opened
-from aiida_enne.codes.aims.results import AimsOutput, Verdict
+from aiida_enne.codes.aims.results import AimsOutput, Frame, Verdict
 from aiida_enne.codes.aims.steps import Steps
 
 LEAVE = 'Have a nice day.'
@@ -91,7 +91,7 @@ class OutputReader:
             )
         )
         warnings = [*self.warnings, *filter(None, [' '.join(self._paragraph)])]
-        disagreements = (*header.disagreements, *steps.disagreements)
+        disagreements = (*header.disagreements, *steps.disagreements, *self._lost(frames))
         warnings += disagreements
         if steps.left_out:
             warnings.append(f'{steps.left_out} steps are left out: they are not whole')
@@ -108,6 +108,13 @@ class OutputReader:
             left_out=steps.left_out,
             disagreements=tuple(dict.fromkeys(disagreements)),
         )
+
+    def _lost(self, frames: Sequence[Frame]) -> list[str]:
+        """Say which steps have no stress although it was asked for or others have one."""
+        lack = [step for step, frame in enumerate(frames) if frame.stress is None]
+        if not lack or (len(lack) == len(frames) and not self.header.needs_stress):
+            return []
+        return [f'a stress is asked for, but none is read of the steps {lack[:8]}']
 
     def _read_stars(self, text: str) -> None:
         """Gather paragraphs marked with stars; boxes of stars are titles, not warnings."""

@@ -6,7 +6,7 @@ cut off in the middle is therefore never returned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,15 @@ from aiida_enne.science.fields import Floats
 Section = Generator[None, str, Any]
 
 RULE = '-----'
+#: Numbers of a row of a table: with more or fewer, the row is broken.
+AXES = 3
 #: A stress tensor is printed within so many lines of its title.
 STRESS_LINES = 10
+
+
+def triple(words: Sequence[str]) -> tuple[float, ...] | None:
+    """Return the numbers of a row of exactly three, or None."""
+    return numbers(words, AXES) if len(words) == AXES else None
 
 
 def echo() -> Generator[None, str, str]:
@@ -40,7 +47,7 @@ def input_geometry(n_atoms: int | None) -> Generator[None, str, Geometry | None]
     if (yield).strip() == '| Unit cell:':
         rows = []
         for _ in range(3):
-            rows.append(numbers((yield).replace('|', ' ').split(), 3))
+            rows.append(triple((yield).replace('|', ' ').split()))
         vectors = [row for row in rows if row is not None]
         if len(vectors) != 3:
             return None
@@ -52,7 +59,7 @@ def input_geometry(n_atoms: int | None) -> Generator[None, str, Geometry | None]
     while n_atoms is not None and len(symbols) < n_atoms:
         match (yield).replace(':', ' ').split():
             case ['|', index, 'Species', symbol, *words] if index == str(len(symbols) + 1):
-                row = numbers(words, 3)
+                row = triple(words)
             case _:
                 return None
         if row is None:
@@ -90,7 +97,7 @@ def structure(
                 target = velocities
             case _:
                 return None
-        row = numbers(words, 3)
+        row = triple(words)
         if row is None:
             return None
         target.append(row)
@@ -124,7 +131,7 @@ def forces(n_atoms: int) -> Generator[None, str, Floats | None]:
     rows: list[tuple[float, ...]] = []
     while len(rows) < n_atoms:
         index, *words = (yield).replace('|', ' ').split() or ['']
-        row = numbers(words, 3)
+        row = triple(words)
         if index != str(len(rows) + 1) or row is None:
             return None
         rows.append(row)
@@ -137,7 +144,7 @@ def stress() -> Generator[None, str, Floats | None]:
     for _ in range(STRESS_LINES):
         words = (yield).replace('|', ' ').split()
         if len(words) == 4 and words[0] == 'xyz'[len(rows)]:
-            row = numbers(words[1:], 3)
+            row = triple(words[1:])
             if row is None:
                 return None
             rows.append(row)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from aiida_enne.codes.aims import sections
 from aiida_enne.codes.aims.geometry import Geometry
 from aiida_enne.codes.aims.header import Header, Opened
-from aiida_enne.codes.aims.results import Energies, Frame, ScfIteration, Unfinished
+from aiida_enne.codes.aims.results import Energies, Frame, Unfinished
+from aiida_enne.codes.aims.step import Numerical, Step
 from aiida_enne.codes.aims.values import number, numbers
 from aiida_enne.science.fields import Floats
 
@@ -26,66 +26,6 @@ ROWS = {
 }
 #: Two printed energies of one step are the same within this, in eV.
 SAME = 1e-3
-
-
-@dataclass
-class Step:
-    """A step while it is being read; `lost` if its end was not noticed."""
-
-    geometry: Geometry | None
-    scf: list[dict[str, float]] = field(default_factory=list)
-    converged: bool = False
-    restarted: bool = False
-    lost: bool = False
-    moved: bool = False
-    energies: Energies | None = None
-    forces: Floats | None = None
-    stress: Floats | None = None
-    time: float | None = None
-    temperature: float | None = None
-    fixed: NDArray[np.bool_] | None = None
-
-    @property
-    def iterations(self) -> tuple[ScfIteration, ...]:
-        """The iterations of the cycle so far."""
-        return tuple(ScfIteration(**changes) for changes in self.scf)
-
-    def frame(self, header: Header) -> Frame | None:
-        """Return the step if it is whole: converged, with everything that was asked for."""
-        if self.lost or not self.converged or self.geometry is None or self.energies is None:
-            return None
-        if header.needs_forces and self.forces is None:
-            return None
-        if (header.is_md or header.is_socket) and not self.moved:
-            return None
-        return Frame(
-            symbols=self.geometry.symbols,
-            positions=self.geometry.positions,
-            cell=self.geometry.cell,
-            energies=self.energies,
-            forces=self.forces,
-            stress=self.stress,
-            velocities=self.geometry.velocities if self.moved else None,
-            time=self.time,
-            temperature=self.temperature,
-            scf=self.iterations,
-            fixed=self.fixed,
-        )
-
-
-@dataclass
-class Numerical:
-    """What a numerical stress leaves for the cycle after it, of the geometry before it.
-
-    `geometry` is that of the last step that had one, `frames` and `left_out` what was there when
-    it began. The stress is printed first, then the program computes that geometry once more.
-    """
-
-    geometry: Geometry | None = None
-    frames: int = 0
-    left_out: int = 0
-    stress: Floats | None = None
-    again: bool = False
 
 
 class Steps:
@@ -156,19 +96,22 @@ class Steps:
         numerical = self._numerical
         if numerical.again:
             del self.frames[numerical.frames :]
+            del self.disagreements[numerical.disagreements :]
             self.left_out, numerical.again = numerical.left_out, False
             self.step, self._next = Step(numerical.geometry, stress=numerical.stress), None
             return
         before, geometry = self.step, self._next
         if before is not None and before.restarted:
             geometry = before.geometry
-        elif 'Re-initialization' not in line:
+        elif before is None and 'loop: Initialization' in line:
             geometry = self.header.geometry
         if before is not None and not before.restarted:
             self._close(before)
         self.step, self._next = Step(geometry), None
         if geometry is not None:
-            self._numerical = Numerical(geometry, len(self.frames), self.left_out)
+            self._numerical = Numerical(
+                geometry, len(self.frames), self.left_out, len(self.disagreements)
+            )
 
     def _close(self, step: Step) -> None:
         frame = step.frame(self.header)
@@ -205,6 +148,8 @@ class Steps:
             self.step.scf.append({name: row[0] for name, row in pairs if name and row})
 
     def _open_energies(self, line: str) -> Opened:
+        if self.step is None and not self._displaced:
+            self.left_out += 1  # the line that begins the first step was lost
         return (sections.energies(), self._store_energies) if self._is_open() else None
 
     def _store_energies(self, energies: Energies) -> None:

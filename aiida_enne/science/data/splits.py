@@ -81,7 +81,12 @@ def split_random(n: int, sizes: Sequence[int], *, seed: int) -> Split:
 
 
 def split_by_blocks(
-    domains: Strings, blocks: Integers, fractions: Sequence[float], *, gap: int
+    domains: Strings,
+    blocks: Integers,
+    fractions: Sequence[float],
+    *,
+    gap: int = 0,
+    whole: bool = False,
 ) -> Split:
     """Cut every trajectory into three contiguous stretches, `gap` configurations left out between.
 
@@ -93,11 +98,16 @@ def split_by_blocks(
         blocks: Trajectory block per configuration, shape (n,); frames in order of time.
         fractions: Shares of training, validation and test, summing to at most 1.
         gap: Configurations dropped at each of the two cuts.
+        whole: Deal out whole trajectories instead, see `split_whole_blocks`.
 
     Raises:
         ValueError: If a trajectory is too short for three stretches and two gaps.
     """
     shares = _check_fractions(fractions)
+    if whole:
+        if gap:
+            raise ValueError(f'whole trajectories have no cut for a `gap`, got {gap}')
+        return split_whole_blocks(domains, blocks, fractions)
     if gap < 0:
         raise ValueError(f'`gap` must not be negative, got {gap}')
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
@@ -114,6 +124,61 @@ def split_by_blocks(
             part.append(frames[start : start + count])
             start += count + gap * bool(count)
     return Split(*(np.concatenate(part) for part in parts))
+
+
+def split_whole_blocks(domains: Strings, blocks: Integers, fractions: Sequence[float]) -> Split:
+    """Deal out whole trajectories, so that no part knows a relative of another part's frames.
+
+    The longest comes first, each goes where most configurations are still missing, and every part
+    with a share gets one. Each domain is dealt out by itself if all have enough trajectories of
+    their own, else all together.
+
+    Args:
+        domains: Domain per configuration, shape (n,).
+        blocks: Trajectory block per configuration, shape (n,).
+        fractions: Shares of training, validation and test, summing to at most 1; what is left of
+            1 is left out.
+
+    Raises:
+        ValueError: If there are fewer trajectories than parts with a share.
+    """
+    shares = np.array([*(found := _check_fractions(fractions)), max(1 - sum(found), 0)])
+    wanted = int(sum(share > 0 for share in fractions))
+    groups: dict[str, dict[int, list[int]]] = {}
+    homes: dict[int, set[str]] = {}
+    for index, (domain, block) in enumerate(zip(domains.tolist(), blocks.tolist(), strict=True)):
+        groups.setdefault(domain, {}).setdefault(block, []).append(index)
+        homes.setdefault(block, set()).add(domain)
+    apart = all(len(home) == 1 for home in homes.values())
+    if not apart or min(len(group) for group in groups.values()) < wanted:
+        every = {block: np.flatnonzero(blocks == block).tolist() for block in homes}
+        groups = {'all': every}
+    parts: list[list[int]] = [[] for _ in shares]
+    for group in groups.values():
+        if len(group) < wanted:
+            raise ValueError(
+                f'{len(group)} trajectories cannot fill {wanted} parts as a whole: give a part the '
+                'share 0 (`fractions`), or cut within trajectories (`shared_blocks`, with a `gap`)'
+            )
+        dealt = _deal(list(group.values()), shares, wanted)
+        parts = [part + members for part, members in zip(parts, dealt, strict=True)]
+    return Split(*(np.array(part, dtype=np.int64) for part in parts[: len(PARTS)]))
+
+
+def _deal(
+    trajectories: list[list[int]], shares: NDArray[np.float64], wanted: int
+) -> list[list[int]]:
+    """Deal trajectories out to three parts and to what is left out."""
+    total = sum(map(len, trajectories))
+    parts: list[list[int]] = [[] for _ in shares]
+    order = sorted(trajectories, key=lambda members: (-len(members), members[0]))
+    for number, members in enumerate(order):
+        missing = shares * total - np.array([len(part) for part in parts])
+        empty = [p for p in range(len(PARTS)) if shares[p] > 0 and not parts[p]]
+        if len(order) - number <= len(empty):
+            missing[[p for p in range(len(parts)) if p not in empty]] = -np.inf
+        parts[int(np.argmax(missing))] += members
+    return parts
 
 
 def split_per_domain(domains: Strings, sizes: Sequence[int], *, seed: int) -> Split:
@@ -147,8 +212,8 @@ def draw(configurations: Configurations, *, method: str, **options: Any) -> Spli
     Args:
         configurations: What is split.
         method: Which of the functions of this module draws.
-        **options: Its `seed`, `sizes`, `fractions`, `gap` or `parts`; `within` restricts every
-            method to the domains that it lists, and `rest_to_test` tests on all others.
+        **options: Its `seed`, `sizes`, `fractions`, `gap`, `whole` or `parts`; `within` restricts
+            every method to the domains that it lists, `rest_to_test` tests on all others.
 
     Raises:
         ValueError: If the method or an option is unknown, or the method refuses.

@@ -113,6 +113,38 @@ def test_blocks_are_cut_in_time_with_a_gap(gap):
             assert later[0] - earlier[-1] == gap + 1
 
 
+@pytest.mark.parametrize('fractions', [(0.5, 0.25, 0.25), (0.6, 0.2, 0.2), (0.4, 0.3, 0.3)])
+def test_whole_trajectories_are_dealt_out(fractions):
+    rng = np.random.default_rng(2)
+    blocks = np.repeat(np.arange(20), rng.integers(5, 25, size=20))
+    domains = np.array(['solid', 'melt'])[blocks % 2]
+    split = split_by_blocks(domains, blocks, fractions, whole=True)
+    assert shared_blocks(split, blocks) == []
+    sizes = np.array([len(part) for part in parts(split)])
+    assert sizes.sum() == len(blocks)
+    assert np.abs(sizes / len(blocks) - fractions).max() < 0.1
+    for part in PARTS:
+        assert set(domains[getattr(split, part)].tolist()) == {'solid', 'melt'}
+
+
+def test_every_part_gets_a_trajectory_and_what_has_no_share_is_left_out():
+    domains, blocks = np.full(30, 'melt'), np.repeat(np.arange(3), 10)
+    split = split_by_blocks(domains, blocks, (0.8, 0.1, 0.1), whole=True)
+    assert [len(part) for part in parts(split)] == [10, 10, 10]
+    split = split_by_blocks(domains, blocks, (0.5, 0.5, 0.0), whole=True)
+    assert sorted(len(part) for part in parts(split)) == [0, 10, 20]
+    some = split_by_blocks(DOMAINS, BLOCKS, (0.2, 0.2, 0.0), whole=True)
+    assert [len(part) for part in parts(some)][2] == 0
+    few = split_by_blocks(np.full(300, 'x'), BLOCKS, (0.2, 0.2, 0.2), whole=True)
+    assert [len(part) for part in parts(few)] == [50, 50, 50]
+
+
+def test_domains_with_one_trajectory_each_are_dealt_out_together():
+    domains, blocks = np.repeat(['a', 'b', 'c'], 10), np.repeat(np.arange(3), 10)
+    split = split_by_blocks(domains, blocks, (0.6, 0.2, 0.2), whole=True)
+    assert sorted(domains[part[0]] for part in parts(split)) == ['a', 'b', 'c']
+
+
 def test_a_block_number_of_two_domains_is_two_blocks():
     domains, blocks = np.repeat(['a', 'b'], 20), np.zeros(40, dtype=int)
     split = split_by_blocks(domains, blocks, (0.5, 0.25, 0.25), gap=0)
@@ -156,6 +188,11 @@ def test_a_split_that_leaks_or_is_empty_is_refused(train, validation, test, mess
         (lambda: split_by_blocks(DOMAINS, BLOCKS, (0.9, 0.1, 0.1), gap=0), 'at most 1'),
         (lambda: split_by_blocks(DOMAINS, BLOCKS, (0.8, 0.1, 0.1), gap=24), 'cannot be cut'),
         (lambda: split_by_blocks(DOMAINS, BLOCKS, (0.8, 0.1, 0.1), gap=-1), 'got -1'),
+        (
+            lambda: split_by_blocks(DOMAINS[:100], BLOCKS[:100], (0.6, 0.2, 0.2), whole=True),
+            '2 trajectories cannot fill 3 parts',
+        ),
+        (lambda: split_by_blocks(DOMAINS, BLOCKS, (0.8, 0.2, 0), gap=1, whole=True), 'no cut'),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(refused, message):
