@@ -7,7 +7,7 @@ from aiida_enne.provenance.ensembles import (
     find_histories,
     load_histories,
 )
-from aiida_enne.provenance.joint import find_gates, joint_audit, zero_domain
+from aiida_enne.provenance.joint import find_gates, joint_audit, joint_samples, zero_domain
 from aiida_enne.provenance.material import Material, Missing
 from aiida_enne.provenance.predictions import find_predictions, prediction_scalars
 from aiida_enne.provenance.rows import (
@@ -60,6 +60,7 @@ __all__ = [
     'gather_rows',
     'join_rows',
     'joint_audit',
+    'joint_samples',
     'latest_audited',
     'load_histories',
     'predicted_datasets',

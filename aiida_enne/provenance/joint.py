@@ -8,15 +8,18 @@ import numpy as np
 from aiida import orm
 
 from aiida_enne.provenance.ensembles import find_histories, load_histories
-from aiida_enne.provenance.material import Material
-from aiida_enne.provenance.rows import N_FRAMES, gather_forces, join_rows, thin
+from aiida_enne.provenance.material import Material, missing
+from aiida_enne.provenance.rows import N_FRAMES, Rows, gather_forces, join_rows, thin
 from aiida_enne.provenance.trainings import find_trainings
 from aiida_enne.science.fields import Floats, Strings
 from aiida_enne.science.structures.domains import Domain
-from aiida_enne.science.uncertainty.alignment import reference_offset
+from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.gates import Gate, epochs_gate, training_gate
+from aiida_enne.science.uncertainty.judging import by_domain
 from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.samples import gather
 
 #: The phase whose lowest energy is a zero of one's own: cubic diamond, as in the paper.
 ZERO = 'diamond'
@@ -39,20 +42,52 @@ def joint_audit(
     Raises:
         Missing: If nothing was predicted that was not trained on.
     """
-    options = AuditOptions() if options is None else options
-    rows = thin(material.rows, n_frames)
+    rows, offsets = _rows(material, n_frames)
     names = set(rows.configurations.domains.tolist())
     trained = [name for name in material.training_domains if name in names]
-    options = AuditOptions.from_dict(options.as_dict() | {'training_domains': trained})
+    given = AuditOptions() if options is None else options
+    chosen = AuditOptions.from_dict(given.as_dict() | {'training_domains': trained})
 
     def make() -> Audit:
-        frames, domain = rows.configurations, zero_domain(material)
-        offsets = None if domain is None else reference_offset(frames, rows.energies, domain)
         forces = gather_forces(material.record.ensemble, rows)
-        gates = find_gates(material, options.energy_tolerance)
-        return audit(frames, rows.energies, forces, options=options, offsets=offsets, gates=gates)
+        gates = find_gates(material, chosen.energy_tolerance)
+        table = rows.configurations, rows.energies, forces
+        return audit(*table, options=chosen, offsets=offsets, gates=gates)
 
-    return material.once(('joint', repr(options), n_frames), make)
+    return material.once(('joint', repr(chosen), n_frames), make)
+
+
+def joint_samples(material: Material, of: str, n_frames: int = N_FRAMES) -> dict[str, Asked]:
+    """Return samples of one quantity of all rows by domain, those without any left out.
+
+    Args:
+        material: Of a study.
+        of: 'energy', 'aligned' (own zeros) or 'force'.
+        n_frames: Frames of each domain at most.
+
+    Raises:
+        Missing: If there is no domain to take own zeros from.
+    """
+    rows, offsets = _rows(material, n_frames)
+    if of == 'aligned' and offsets is None:
+        raise missing(f'E(V) of {ZERO}, to take own zeros from', 'enne.eos')
+
+    def make() -> dict[str, dict[str, Asked]]:
+        forces = gather_forces(material.record.ensemble, rows)
+        options = AuditOptions()
+        found = gather(rows.configurations, rows.energies, forces, offsets, options)
+        names = np.unique(rows.configurations.domains).tolist()
+        return {quantity: by_domain(one, names, options) for quantity, one in found.items()}
+
+    return material.once(('joint samples', n_frames), make)[of]
+
+
+def _rows(material: Material, n_frames: int) -> tuple[Rows, Offsets | None]:
+    """Return the rows of an audit of everything, and each one's own zeros if there are any."""
+    rows, domain = thin(material.rows, n_frames), zero_domain(material)
+    if domain is None:
+        return rows, None
+    return rows, reference_offset(rows.configurations, rows.energies, domain)
 
 
 def zero_domain(material: Material) -> str | None:

@@ -15,6 +15,7 @@ from aiida_enne.provenance.labels import Labelling, find_labellings
 from aiida_enne.report import interactive
 from aiida_enne.report.figures import Figure, Result, all_figures
 from aiida_enne.report.interactive import Map
+from aiida_enne.report.judged import verdict_numbers
 from aiida_enne.report.tables import Table
 from aiida_enne.science.plugins import registered
 from aiida_enne.science.uncertainty.audit import Audit
@@ -89,6 +90,7 @@ class Report:
         tables: Numbers of the analyses.
         map: The interactive map; None where nothing can be shown on one.
         no_map: Why there is none.
+        judged: An audit of everything together, with verdicts; None where nothing can be judged.
     """
 
     material: Material
@@ -99,6 +101,7 @@ class Report:
     tables: list[Table]
     map: Map | None
     no_map: str
+    judged: Audit | None = None
 
     @property
     def findings(self) -> list[str]:
@@ -142,8 +145,11 @@ def collect(
         progress(name)
         tables += attempt(partial(_tables, entry, material), name, absences) or []
     sections = [_section(material, label) for label in material.audits()]
+    progress('verdicts')
+    judged = attempt(partial(provenance.joint_audit, material), 'verdicts', absences)
     created = provenance.created(record.process)
-    return Report(material, created, sections, forms, absences, tables, *_map(material, map_limit))
+    shown = _map(material, map_limit)
+    return Report(material, created, sections, forms, absences, tables, *shown, judged)
 
 
 def build_forms(
@@ -208,6 +214,8 @@ def figure_numbers(report: Report) -> dict[str, Any]:
         'absent': [[absence.name, absence.reason] for absence in report.absences],
         'tables': {},
     }
+    if report.judged is not None:
+        numbers |= verdict_numbers(report.judged)
     for table in report.tables:
         if table.numbers:
             numbers |= table.numbers

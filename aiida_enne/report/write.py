@@ -23,9 +23,19 @@ from aiida_enne.report.collect import (
     scalars,
 )
 from aiida_enne.report.interactive import LIMIT
+from aiida_enne.report.judged import of_verdicts
 from aiida_enne.report.pictures import Picture, write_picture
 from aiida_enne.science.figures import Palette
 from aiida_enne.science.figures.palette import MARKERS, TRAINED
+from aiida_enne.science.uncertainty.table import gate_lines, reasons
+
+#: Background of a verdict; each has a shape of its own, too.
+WORDS = {
+    'believe': '#d5ecdf',
+    'do not believe': '#f6d4c2',
+    'cannot say': '#f3ecc8',
+    'unlabelled': '#e6e6e6',
+}
 
 
 def report_on(
@@ -88,9 +98,13 @@ def write_report(
             sections=sections,
             pictures=_pictures(drawn, _is_of_all),
             training=_pictures(drawn, lambda form: form.figure.needs == 'histories'),
+            verdicts=None if report.judged is None else of_verdicts(report.judged),
+            gates=[] if report.judged is None else gate_lines(report.judged.gates),
+            reasons=[] if report.judged is None else reasons(report.judged.verdicts),
             members=tables.of_members(report.material.record.ensemble),
             absences=absences,
             swatches=_swatches(report.material.palette),
+            words=WORDS,
             version=__version__,
         )
     )

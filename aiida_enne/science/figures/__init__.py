@@ -14,6 +14,7 @@ from aiida_enne.science.figures.scans import draw_comparisons
 from aiida_enne.science.figures.scatter import draw_flags, draw_scatter, draw_scatter_panels
 from aiida_enne.science.figures.style import new_axes, save
 from aiida_enne.science.figures.training import draw_training
+from aiida_enne.science.figures.transfer import draw_transfer
 from aiida_enne.science.figures.transition import draw_transition
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     'draw_size_series',
     'draw_spread_growth',
     'draw_training',
+    'draw_transfer',
     'draw_transition',
     'draw_volume_path',
     'new_axes',

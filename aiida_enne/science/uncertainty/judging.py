@@ -43,11 +43,7 @@ def judge_samples(
     gates: dict[str, list[Gate]] = {}
     cases: list[Case] = []
     for quantity, samples in quantities.items():
-        asked = {
-            name: by
-            for number, name in enumerate(names)
-            if len(by := _asked(samples, (samples.domain == number) & samples.counts, options))
-        }
+        asked = by_domain(samples, names, options)
         known = [_errors(asked[name]) for name in trained if name in asked]
         every = [_errors(one) for one in asked.values()]
         held_out = np.concatenate(known, axis=1) if known else None
@@ -63,6 +59,21 @@ def judge_samples(
         ]
     tolerances = {quantity: options.tolerance(quantity) for quantity in quantities}
     return gates, judge_cases(cases, tolerances, gates)
+
+
+def by_domain(samples: Samples, names: Sequence[str], options: AuditOptions) -> dict[str, Asked]:
+    """Return samples by domain, at most `n_force_samples` of each; those without any left out.
+
+    Args:
+        samples: One quantity.
+        names: Domains in the order of their numbers.
+        options: Choices of the audit.
+    """
+    return {
+        name: by
+        for number, name in enumerate(names)
+        if len(by := _asked(samples, (samples.domain == number) & samples.counts, options))
+    }
 
 
 def find_novelty(

@@ -1,0 +1,87 @@
+"""What all data of a study say together: the table of verdicts, and the transfer of widths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from aiida_enne.provenance import Material, Missing, joint_samples, zero_domain
+from aiida_enne.report.figures import Figure, Result
+from aiida_enne.report.tables import Table
+from aiida_enne.science import figures
+from aiida_enne.science.uncertainty.audit import Audit
+from aiida_enne.science.uncertainty.estimators.conformal import Score
+from aiida_enne.science.uncertainty.table import HEADERS, cells
+from aiida_enne.science.uncertainty.transfer import ALL_OTHERS, Transfer, transfer
+
+#: Quantities of which widths can be carried over.
+KINDS = ('energy', 'aligned', 'force')
+
+
+def of_verdicts(found: Audit) -> Table:
+    """Return one row per quantity of a domain: may σ be believed there?"""
+    words = [row.verdict for row in found.verdicts]
+    title = f'σ is believed in {words.count("believe")} of {len(words)} rows, not believed in '
+    title += f'{words.count("do not believe")}, and cannot be judged in the others'
+    return Table(title, list(HEADERS), [cells(row) for row in found.verdicts])
+
+
+def verdict_numbers(found: Audit) -> dict[str, Any]:
+    """Return verdicts and gates, fit for JSON."""
+    return {
+        'verdicts': [row.as_dict() for row in found.verdicts],
+        'gates': {name: [gate.as_dict() for gate in some] for name, some in found.gates.items()},
+    }
+
+
+def build_transfer(material: Material, *, of: str, level: float, score: Score) -> Result:
+    """Return the transfer matrix of one quantity over all domains with labels.
+
+    Raises:
+        Missing: If there is one domain only, or no domain to take own zeros from.
+    """
+    if of not in KINDS:
+        raise ValueError(f'`of` must be one of {list(KINDS)}, got {of!r}')
+    samples = joint_samples(material, of)
+    if len(samples) < 2:
+        raise Missing('this study has labels of one domain only: nothing is carried over')
+    found = transfer(samples, level=level, score=score)
+    content = {'transfer': found, 'palette': material.palette}
+    sources = material.sources(material.rows)
+    return Result(content, measured(found), sources, figures.style.NOUNS[of])
+
+
+def measured(found: Transfer) -> str:
+    """Return how far coverage falls where every other domain calibrates."""
+    others = found.coverage[found.calibrated.index(ALL_OTHERS)]
+    known = np.flatnonzero(np.isfinite(others))
+    if not known.size:
+        return 'no domain has blocks enough to calibrate on the others'
+    least = int(known[others[known].argmin()])
+    text = f'calibrated on all other domains, {found.judged[least]} is covered to '
+    return text + f'{others[least]:.0%} where {found.level:.0%} is promised'
+
+
+def transfer_forms(material: Material) -> list[dict[str, str]]:
+    """Return energies, own zeros if there are any, and forces."""
+    own = [{'of': 'aligned'}] if zero_domain(material) is not None else []
+    return [{'of': 'energy'}, *own, {'of': 'force'}]
+
+
+FIGURES = (
+    Figure(
+        'transfer',
+        'Does a calibration carry over?',
+        'Share of samples inside a conformal width that is calibrated on the domain of the row and '
+        'judged on that of the column; × is the factor by which a scaled σ would still be too '
+        'narrow. On the diagonal one half of the blocks calibrates, the other is judged; the last '
+        'row leaves one domain out.',
+        build_transfer,
+        figures.draw_transfer,
+        options={'of': 'energy', 'level': 0.9, 'score': 'spread'},
+        forms=transfer_forms,
+        paper='a calibration on the liquid does not carry over',
+        size=(8.6, 6.4),
+    ),
+)

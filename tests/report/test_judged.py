@@ -1,0 +1,62 @@
+"""The verdicts come first on the page, and the transfer matrix is drawn from stored predictions."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from aiida_enne.provenance import Material, Missing, joint_audit, joint_samples
+from aiida_enne.report.collect import collect
+from aiida_enne.report.figures import find_figure
+from aiida_enne.report.judged import measured
+from aiida_enne.report.write import write_report
+from aiida_enne.science.figures import new_axes, save
+from aiida_enne.science.uncertainty.transfer import transfer
+
+
+@pytest.fixture(scope='module')
+def material(silicon):
+    return Material.of(silicon[0].uuid)
+
+
+def test_the_transfer_matrix_is_that_of_the_stored_predictions(material):
+    figure = find_figure('transfer')
+    assert figure.forms(material) == [{'of': 'energy'}, {'of': 'aligned'}, {'of': 'force'}]
+    result = figure.build(material, **figure.choose({'level': 0.5}))
+    found = result.content['transfer']
+    assert set(found.judged) == set(np.unique(material.rows.configurations.domains).tolist())
+    expected = transfer(joint_samples(material, 'energy'), level=0.5)
+    np.testing.assert_array_equal(found.factor, expected.factor)
+    stream = io.BytesIO()
+    save(figure.draw(axes=new_axes(*figure.size), **result.content), stream, 'svg')
+    drawn = stream.getvalue().decode()
+    assert 'calibrated on' in drawn
+    assert 'all other domains' in drawn
+    with pytest.raises(ValueError, match='`of` must be one of'):
+        figure.build(material, **figure.choose({'of': 'stress'}))
+
+
+def test_what_is_measured_is_the_worst_domain_left_out(rng):
+    from tests.science.uncertainty.test_transfer import make
+
+    found = transfer({'liquid': make(rng, 1.0), 'hot': make(rng, 1.0), 'solid': make(rng, 10.0)})
+    assert measured(found).startswith('calibrated on all other domains, solid is covered to ')
+
+
+def test_own_zeros_without_a_reference_domain_are_missing(audited):
+    with pytest.raises(Missing, match='to take own zeros from'):
+        joint_samples(Material.of(audited[0].uuid), 'aligned')
+
+
+def test_verdicts_are_the_first_table_of_the_page(audited, tmp_path):
+    report = collect(audited[0].uuid, map_limit=0)
+    page = write_report(report, tmp_path).read_text()
+    assert page.index('<h2>Verdicts</h2>') < page.index('<h2>Findings</h2>')
+    assert page.index('<h2>Verdicts</h2>') < page.index('<figure')
+    numbers = json.loads((tmp_path / 'paper.json').read_text())
+    rows = joint_audit(report.material).verdicts
+    assert numbers['verdicts'] == [row.as_dict() for row in rows]
+    for row in rows:
+        assert row.verdict in page
+    assert 'class="word"' in page
