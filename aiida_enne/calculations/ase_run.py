@@ -69,6 +69,8 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     task = ase.complete_task(inputs['task'].get_dict())
     if task['kind'] == 'md' and 'seed' not in inputs:
         return 'molecular dynamics needs a `seed`'
+    if task.get('sigma') and not ase.is_ensemble(inputs['calculator'].get_dict()):
+        return f'`sigma` of a task needs the calculator {ase.ENSEMBLE}: no other one has a σ'
     if 'seed' in inputs and inputs['seed'].value < 0:
         return f'`seed` must not be negative, got {inputs["seed"].value}'
     if fixed := task.get('fixed'):

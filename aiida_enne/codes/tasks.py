@@ -21,7 +21,10 @@ def complete_task(task: Mapping[str, Any]) -> dict[str, Any]:
             `{domain}` stands for the configuration's own), `friction` in 1/ps (langevin, npt),
             `damping` in fs (nose_hoover_chain), `pressure` in GPa, `pressure_damping` in fs and
             `compressibility` in 1/GPa (npt); `max_temperature` in K, above which a trajectory is
-            ended; `fixed`.
+            ended; `fixed`; `sigma`, where the calculator is an ensemble: `every` so many steps (1)
+            σ of the energy per atom and the largest σ of a force component are looked at, frames
+            with one above `energy` (eV/atom) or `force` (eV/Å) are recorded, and `then` the
+            trajectory goes on (keep) or ends (stop). Recorded frames hold both.
 
             relax: `cell` (fixed, shape at constant volume, or free), `symmetry` (kept or not),
             `symprec` in Å, `fmax` in eV/Å, `max_steps`, `optimizer` of ASE; `fixed`.
@@ -75,12 +78,45 @@ def _md(options: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f'stage {index} must be a mapping, got {stage!r}')
         done.append(_stage(f'stage {index}', stage, done[-1] if done else None))
     hottest = max(max(stage['temperature']) for stage in done)
-    checks = {'stages': _as_given, 'max_temperature': _positive, 'fixed': _lists}
-    defaults = {'max_temperature': 10 * max(hottest, 1000.0), 'fixed': []}
+    checks = {
+        'stages': _as_given,
+        'max_temperature': _positive,
+        'fixed': _lists,
+        'sigma': _sigma,
+    }
+    defaults = {'max_temperature': 10 * max(hottest, 1000.0), 'fixed': [], 'sigma': None}
     task = _complete('task', options, checks, defaults)
+    if task['sigma'] is None:  # a task of any other calculator is what it always was
+        del task['sigma']
     if task['fixed'] and any(stage['thermostat'] == 'npt' for stage in done):
         raise ValueError('`fixed` atoms do not go with the thermostat npt')
     return task | {'stages': done}
+
+
+def _sigma(name: str, given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise ValueError(f'`{name}` must be a mapping, got {given!r}')
+    checks = {
+        'every': _count(1),
+        'energy': _threshold,
+        'force': _threshold,
+        'then': _one_of('keep', 'stop'),
+    }
+    defaults = {'every': 1, 'energy': 0.0, 'force': 0.0, 'then': 'keep'}
+    sigma = _complete(name, given, checks, defaults)
+    if sigma['then'] == 'stop' and not (sigma['energy'] or sigma['force']):
+        raise ValueError(
+            f'`{name}`: a trajectory that stops needs a threshold: `energy` or `force`'
+        )
+    return sigma
+
+
+def _threshold(name: str, value: Any) -> float:
+    if _finite(name, value) < 0:
+        raise ValueError(f'`{name}` must be above zero, or 0 for no threshold; got {value!r}')
+    return float(value)
 
 
 def _stage(name: str, stage: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 from nequip.integrations.ase import NequIPCalculator
 
+import aiida_enne
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import ensemble_sha256
 from tests.members import alloys
@@ -82,4 +83,62 @@ def test_elements_that_a_member_does_not_know(prepare, inputs):
     atoms[0].numbers[0] = 14
     change = {'configurations': ConfigurationsData.from_atoms(atoms)}
     with pytest.raises(ValueError, match=r"knows only \['Al', 'Cu'\], not \['Si'\]"):
+        prepare('enne.ase.run', inputs | change)
+
+
+MOVE = {
+    'kind': 'md',
+    'stages': [
+        {'thermostat': 'langevin', 'temperature': 600, 'steps': 12, 'record_every': 4},
+    ],
+}
+
+
+def sigma_of(models, dataset):
+    """Return σ of the energy per atom and the largest of a force of each frame, anew."""
+    calculator = aiida_enne.Ensemble.from_nodes(*(node.pk for node in models.values()))
+    found = []
+    for atoms in dataset.get_atoms():
+        energy = calculator.get_property('energy_sigma', atoms) / len(atoms)
+        found.append((energy, calculator.get_property('forces_sigma', atoms).max()))
+    return np.array(found).T
+
+
+@pytest.mark.nequip
+def test_sigma_along_a_trajectory_is_that_of_its_frames(inputs, models):
+    task = MOVE | {'sigma': {'every': 2}}
+    node = run_get_node(
+        WorkflowFactory('enne.ase.base'), ase=inputs | {'task': task, 'seed': 1}
+    ).node
+    assert node.is_finished_ok, node.exit_message
+    info = node.outputs.dataset.get_configurations().info
+    assert len(info['sigma_force']) == 3
+    energy, force = sigma_of(models, node.outputs.dataset)
+    np.testing.assert_allclose(info['sigma_energy'], energy, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(info['sigma_force'], force, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.nequip
+@pytest.mark.parametrize('then', ['keep', 'stop'])
+def test_frames_above_the_threshold_are_kept_and_may_end_the_trajectory(inputs, models, then):
+    """Of a threshold below all σ, every step that is looked at is above it."""
+    task = MOVE | {'sigma': {'every': 3, 'force': 1e-9, 'then': then}}
+    node = run_get_node(
+        WorkflowFactory('enne.ase.base'), ase=inputs | {'task': task, 'seed': 1}
+    ).node
+    assert node.is_finished_ok, node.exit_message
+    (unit,) = node.outputs.results['units']
+    n = len(node.outputs.dataset.get_configurations())
+    if then == 'stop':
+        assert (unit['done'], n) == (3, 1)
+        assert unit['message'].startswith('stopped at step 3: σ of the force is ')
+    else:
+        assert (unit['done'], n) == (12, 6)  # steps 3, 4, 6, 8, 9 and 12
+
+
+@pytest.mark.nequip
+def test_only_an_ensemble_has_a_sigma(prepare, inputs):
+    task = orm.Dict(MOVE | {'sigma': {'force': 1}})
+    change = {'calculator': {'preset': 'emt'}, 'models': {}, 'task': task, 'seed': 1}
+    with pytest.raises(ValueError, match='`sigma` of a task needs the calculator nequip-ensemble'):
         prepare('enne.ase.run', inputs | change)

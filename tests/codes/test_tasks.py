@@ -76,3 +76,26 @@ def test_a_thermostat_has_its_own_options():
 def test_anything_else_is_refused_by_name(task, message):
     with pytest.raises(ValueError, match=message):
         complete_task(task)
+
+
+def test_sigma_is_an_option_with_defaults_that_leaves_other_tasks_as_they_were():
+    stage = {'thermostat': 'nve', 'temperature': 300, 'steps': 5}
+    assert 'sigma' not in complete_task(md(stage))
+    found = complete_task(md(stage, sigma={'force': 0.5}))['sigma']
+    assert found == {'every': 1, 'energy': 0.0, 'force': 0.5, 'then': 'keep'}
+
+
+@pytest.mark.parametrize(
+    ('sigma', 'message'),
+    [
+        ({'then': 'stop'}, 'a trajectory that stops needs a threshold'),
+        ({'force': -1}, 'must be above zero, or 0 for no threshold'),
+        ({'every': 0}, 'must be a whole number from 1'),
+        ({'forces': 1}, 'unknown forces'),
+        (3, 'must be a mapping'),
+    ],
+)
+def test_thresholds_of_no_use_are_refused(sigma, message):
+    stage = {'thermostat': 'nve', 'temperature': 300, 'steps': 5}
+    with pytest.raises(ValueError, match=message):
+        complete_task(md(stage, sigma=sigma))

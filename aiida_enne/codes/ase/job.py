@@ -13,7 +13,14 @@ from aiida_enne.remote import read_script
 JOB, CONFIGURATIONS, RESULTS, UNITS = 'job.json', 'configurations.npz', 'results.json', 'units'
 
 #: The first one is run, the others are its modules.
-SCRIPTS = ('ase_run.py', 'ase_calculators.py', 'ase_dynamics.py', 'ase_tasks.py', 'ase_units.py')
+SCRIPTS = (
+    'ase_run.py',
+    'ase_calculators.py',
+    'ase_dynamics.py',
+    'ase_tasks.py',
+    'ase_units.py',
+    'ase_watch.py',
+)
 
 #: Added where the calculator is an ensemble; checkpoints are `members/<label>.ckpt`.
 ENSEMBLE_SCRIPTS = (

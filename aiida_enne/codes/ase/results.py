@@ -15,12 +15,19 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
 
 #: Numbers at the head of each recorded frame; stress, cell, positions, forces follow.
-HEAD = ('configuration', 'stage', 'step', 'time', 'temperature', 'converged', 'energy')
-#: Places in a frame of what a kind of task or a calculator may lack: stage to converged, stress.
-_MAY_BE_NAN = (1, 2, 3, 4, 5, *range(7, 16))
+HEAD = (
+    'configuration', 'stage', 'step', 'time', 'temperature', 'converged',
+    'sigma_energy', 'sigma_force', 'energy',
+)  # fmt: skip
+#: Where in a frame its stress, its cell and the rest begin.
+_STRESS, _CELL, _REST = len(HEAD), len(HEAD) + 9, len(HEAD) + 18
+#: Places in a frame of what a kind of task or a calculator may lack: stage to σ, stress.
+_MAY_BE_NAN = (*range(1, _STRESS - 1), *range(_STRESS, _CELL))
 #: What is told of each unit: `attempts` are the first and last step, or label, of each start.
 REPORTED = ('configurations', 'status', 'message', 'attempts', 'done', 'frames', 'seconds')
 #: Further numbers that frames of each kind of task carry.
+#: And where σ of an ensemble is looked at: eV/atom, and eV/Å of the largest of a force component.
+SIGMA = ('sigma_energy', 'sigma_force')
 INFO = {'label': (), 'md': ('stage', 'time', 'temperature'), 'relax': ('step', 'converged')}
 
 
@@ -143,7 +150,7 @@ def _rows(data: bytes, size: int, n_atoms: Integers) -> list[Floats]:
         configuration = stream[first]
         if not (0 <= configuration < len(n_atoms) and configuration == int(configuration)):
             raise ValueError(f'frame {len(rows)} belongs to configuration {configuration}')
-        last = first + len(HEAD) + 18 + 6 * int(n_atoms[int(configuration)])
+        last = first + _REST + 6 * int(n_atoms[int(configuration)])
         if last > len(stream):
             raise ValueError(f'frame {len(rows)} is not complete')
         if not np.isfinite(np.delete(stream[first:last], _MAY_BE_NAN)).all():
@@ -157,14 +164,15 @@ def _frames(rows: list[Floats], inputs: Configurations, task: Mapping[str, Any])
     head = np.array([row[: len(HEAD)] for row in rows])
     values = dict(zip(HEAD, head.T, strict=True))
     origin = values['configuration'].astype(np.int64)
-    stresses = np.array([row[7:16] for row in rows]).reshape(-1, 3, 3)
-    halves = [np.split(row[25:], 2) for row in rows]
+    stresses = np.array([row[_STRESS:_CELL] for row in rows]).reshape(-1, 3, 3)
+    halves = [np.split(row[_REST:], 2) for row in rows]
     kind = task['kind']
+    more = SIGMA if task.get('sigma') else ()
     return Configurations(
         n_atoms=inputs.n_atoms[origin],
         numbers=inputs.numbers[inputs.atom_index(origin)],
         positions=np.concatenate([half[0] for half in halves]).reshape(-1, 3),
-        cells=np.array([row[16:25] for row in rows]).reshape(-1, 3, 3),
+        cells=np.array([row[_CELL:_REST] for row in rows]).reshape(-1, 3, 3),
         pbc=inputs.pbc[origin],
         domains=_domains(inputs.domains[origin], values['stage'], task),
         blocks=inputs.blocks[origin] if kind == 'label' else origin,
@@ -172,7 +180,7 @@ def _frames(rows: list[Floats], inputs: Configurations, task: Mapping[str, Any])
         forces=np.concatenate([half[1] for half in halves]).reshape(-1, 3),
         stresses=stresses if np.isfinite(stresses).any() else None,
         info={name: value[origin] for name, value in inputs.info.items()}
-        | {name: values[name].copy() for name in ('configuration', *INFO[kind])},
+        | {name: values[name].copy() for name in ('configuration', *INFO[kind], *more)},
     )
 
 

@@ -12,6 +12,7 @@ from ase.filters import FrechetCellFilter
 from ase_calculators import CalculatorError, Calculators
 from ase_dynamics import STEPS, ExplodedError, Walker
 from ase_units import Clock, StoppedError, Unit
+from ase_watch import Watch
 
 
 class Job:
@@ -90,6 +91,7 @@ def move(
     calculators.attach(atoms)
     walker = Walker(atoms, [job.seed, configuration], job.fixed(configuration))
     stages, limit = job.task['stages'], job.task['max_temperature']
+    watch = Watch(job.task.get('sigma'))
     state = unit.report['state']
     if state is None:
         walker.heat(stages[0]['temperature'][0])
@@ -115,11 +117,21 @@ def move(
             walker.check(limit)
             unit.report['done'] += 1
             place['time'] += stage['timestep'] / 1000
-            if stage['record_every'] and (step + 1) % stage['record_every'] == 0:
-                now = {'time': place['time'], 'temperature': walker.temperature}
-                unit.record(configuration, atoms, stage=index, step=unit.report['done'], **now)
+            recorded = is_recorded(stage, step)
+            sigma = watch.look(atoms, unit.report['done'], recorded)
+            if recorded or watch.above:
+                sigma |= {'time': place['time'], 'temperature': walker.temperature}
+                unit.record(configuration, atoms, stage=index, step=unit.report['done'], **sigma)
+            if watch.stops:
+                return 'finished', f'stopped at step {unit.report["done"]}: {watch.above}'
         place['step'] = 0
     return 'finished', ''
+
+
+def is_recorded(stage: dict[str, Any], step: int) -> bool:
+    """Return whether the frame after a step of a stage, counted from 0, is recorded."""
+    every = stage['record_every']
+    return bool(every) and (step + 1) % every == 0
 
 
 def relax(

@@ -16,6 +16,11 @@ from ase.calculators.calculator import PropertyNotImplementedError
 
 FOLDER = 'units'
 
+#: Numbers of a frame between its configuration and its energy; NaN where there is none.
+HEAD = (
+    'stage', 'step', 'time', 'temperature', 'converged', 'sigma_energy', 'sigma_force',
+)  # fmt: skip
+
 
 class StoppedError(Exception):
     """The job ends before the work does: written down cleanly, it can be continued."""
@@ -54,7 +59,8 @@ class Unit:
     """A few configurations with one file of frames and one of progress.
 
     Frames are appended as plain float64: configuration, stage, step, time (ps), temperature (K),
-    converged, energy, stress (9), cell (9), positions (3n), forces (3n). What the progress file
+    converged, σ of the energy (eV/atom) and the largest of a force (eV/Å), energy, stress (9), cell
+    (9), positions (3n), forces (3n). What the progress file
     does not count, because the process was killed in between, is cut off on the next start.
 
     Attributes:
@@ -123,8 +129,7 @@ class Unit:
         energy, forces = atoms.get_potential_energy(), atoms.get_forces(apply_constraint=False)
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
             raise ValueError(f'energy or forces are not finite, the energy is {energy}')
-        names = ('stage', 'step', 'time', 'temperature', 'converged')
-        head = [configuration, *(values.get(name, np.nan) for name in names), energy]
+        head = [configuration, *(values.get(name, np.nan) for name in HEAD), energy]
         parts = (head, stress(atoms), atoms.cell.array, atoms.positions, forces)
         self.buffer.append(np.concatenate([np.ravel(part) for part in parts]).tobytes())
 
