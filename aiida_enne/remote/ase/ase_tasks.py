@@ -90,8 +90,7 @@ def move(
     atoms = job.frames[configuration].copy()
     calculators.attach(atoms)
     walker = Walker(atoms, [job.seed, configuration], job.fixed(configuration))
-    stages, limit = job.task['stages'], job.task['max_temperature']
-    watch = Watch(job.task.get('sigma'))
+    stages, watch = job.task['stages'], Watch(job.task.get('sigma'))
     state = unit.report['state']
     if state is None:
         walker.heat(stages[0]['temperature'][0])
@@ -114,7 +113,7 @@ def move(
                 unit.report['state'] = place | walker.dump()
                 raise
             advance(walker, stage, first + (last - first) * (step + 1) / stage['steps'])
-            walker.check(limit)
+            walker.check(job.task['max_temperature'])
             unit.report['done'] += 1
             place['time'] += stage['timestep'] / 1000
             recorded = is_recorded(stage, step)
