@@ -12,6 +12,7 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.data import splits
 from aiida_enne.science.data.configurations import concatenate
+from aiida_enne.science.plans.samples import select_starts
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.options import AuditOptions
@@ -21,6 +22,13 @@ from aiida_enne.science.uncertainty.options import AuditOptions
 def build_configurations(recipe: orm.List) -> ConfigurationsData:
     """Build the configurations that a recipe lists; see `science.structures.recipes`."""
     return ConfigurationsData.from_configurations(build(recipe.get_list()))
+
+
+@calcfunction
+def take_starts(pool: ConfigurationsData, parameters: orm.Dict) -> ConfigurationsData:
+    """Return configurations to begin with; see `science.plans.samples.select_starts`."""
+    starts = select_starts(pool.get_configurations(), **parameters.get_dict())
+    return ConfigurationsData.from_configurations(starts)
 
 
 @calcfunction

@@ -1,4 +1,4 @@
-"""Samples: what is built by a recipe, and what the reference does with it."""
+"""Samples: what is built by a recipe or taken from data, and what an engine does with it."""
 
 from __future__ import annotations
 
@@ -7,52 +7,62 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from ase.data import atomic_masses
 
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.data.splits import draw
 from aiida_enne.science.plans.costs import Assumptions, Frames, Part, engine_part, total
+from aiida_enne.science.structures.liquids import AMU_PER_CUBIC_ANGSTROM
 from aiida_enne.science.structures.recipes import build
 
 #: What a sample may hold.
-KEYS = ('recipe', 'task', 'seed')
+KEYS = ('recipe', 'start', 'task', 'seed')
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Structures of a recipe and their task.
+    """Structures and their task.
 
     Attributes:
-        recipe: See `science.structures.recipes.build`.
+        origin: `recipe`, see `science.structures.recipes.build`, or `start`, see `select_starts`.
         task: See `codes.tasks.complete_task`.
         seed: Of dynamics.
-        structures: What the recipe builds.
+        structures: What it begins with.
     """
 
-    recipe: Sequence[Mapping[str, Any]]
+    origin: Mapping[str, Any]
     task: Mapping[str, Any]
     seed: int | None
     structures: Configurations
 
     @classmethod
-    def of(cls, label: str, given: Mapping[str, Any]) -> Self:
-        """Return the sample of plain values, its structures built.
+    def of(cls, label: str, given: Mapping[str, Any], pool: Configurations | None = None) -> Self:
+        """Return the sample of plain values, with its structures.
 
         Args:
             label: Its name, for messages.
-            given: `recipe`, `task` and, for dynamics, `seed`.
+            given: `task`, `recipe` or `start` and, for dynamics, `seed`.
+            pool: What `start` chooses from.
 
         Raises:
-            ValueError: If a key is missing or unknown, or the recipe cannot be built.
+            ValueError: If a key is missing or unknown, or there are no such structures.
         """
-        if set(given) - set(KEYS) or not {'recipe', 'task'} <= set(given):
+        origin = {name: given[name] for name in ('recipe', 'start') if name in given}
+        if set(given) - set(KEYS) or 'task' not in given or len(origin) != 1:
             raise ValueError(
-                f'sample {label}: expected `recipe`, `task` and perhaps `seed`, got {sorted(given)}'
+                f'sample {label}: expected `task`, `recipe` or `start`, and perhaps `seed`, got '
+                f'{sorted(given)}'
             )
         try:
-            structures = build(given['recipe'])
-        except ValueError as exception:
+            if 'recipe' in given:
+                structures = build(given['recipe'])
+            elif pool is None:
+                raise ValueError('`start` chooses from `pool`, which is not given')
+            else:
+                structures = select_starts(pool, **given['start'])
+        except (TypeError, ValueError) as exception:
             raise ValueError(f'sample {label}: {exception}') from None
-        return cls(given['recipe'], given['task'], given.get('seed'), structures)
+        return cls(origin, given['task'], given.get('seed'), structures)
 
     @property
     def stages(self) -> Sequence[Mapping[str, Any]]:
@@ -93,6 +103,53 @@ class Sample:
         if self._moves:
             return sum(stage['steps'] for stage in self.stages)
         return 1 if self.task['kind'] == 'label' else assumptions.relax_steps
+
+
+def select_starts(
+    pool: Configurations,
+    count: int = 1,
+    domains: Sequence[str] = (),
+    densities: Sequence[float] = (),
+) -> Configurations:
+    """Return configurations to begin with, without labels, each in a block of its own.
+
+    Args:
+        pool: What is chosen from.
+        count: Configurations of each domain, evenly spread over those that there are.
+        domains: Of which; of all by default.
+        densities: In g/cm³: every one of them is scaled to each. As it is by default.
+
+    Raises:
+        ValueError: If a domain is not there, a number is not positive, or a cell has no volume.
+    """
+    known = list(dict.fromkeys(pool.domains.tolist()))
+    wanted = list(domains or known)
+    if missing := sorted(set(wanted) - set(known)):
+        raise ValueError(f'there are no configurations of {missing}; there are {known}')
+    if count < 1 or any(density <= 0 for density in densities):
+        raise ValueError(f'`count` and `densities` must be positive, got {count}, {densities}')
+    chosen: list[int] = []
+    for name in wanted:
+        own = np.flatnonzero(pool.domains == name)
+        at = np.linspace(0, len(own) - 1, min(count, len(own)))
+        chosen += own[np.round(at).astype(int)].tolist()
+    starts = pool.select(chosen).unlabelled()
+    if densities:
+        starts = concatenate([_scale(starts, density) for density in densities])
+    return replace(starts, blocks=np.arange(len(starts)), info={})
+
+
+def _scale(starts: Configurations, density: float) -> Configurations:
+    """Return configurations stretched alike in all directions, to a density in g/cm³."""
+    if not starts.volumes.all():
+        raise ValueError('a configuration whose cell has no volume has no density')
+    masses = np.add.reduceat(atomic_masses[starts.numbers], starts.offsets[:-1])
+    factors = np.cbrt(masses * AMU_PER_CUBIC_ANGSTROM / density / starts.volumes)
+    return replace(
+        starts,
+        cells=starts.cells * factors[:, None, None],
+        positions=starts.positions * np.repeat(factors, starts.n_atoms)[:, None],
+    )
 
 
 def split_expected(samples: Sequence[Sample], parameters: Mapping[str, Any]) -> tuple[int, Frames]:

@@ -12,6 +12,8 @@ PAPER_DENSITIES = (1.89, 2.21, 2.57, 2.94, 3.36)
 
 _GRAMS_PER_AMU = 1000 * _amu
 _CUBIC_ANGSTROMS_PER_CUBIC_CM = 1e24
+#: One atomic mass unit per Å³ in g/cm³.
+AMU_PER_CUBIC_ANGSTROM = _GRAMS_PER_AMU * _CUBIC_ANGSTROMS_PER_CUBIC_CM
 
 
 def cubic_cell_length(density: float, n_atoms: int, symbol: str = 'Si') -> float:

@@ -1,4 +1,4 @@
-"""Structures built by recipes and labelled, moved or relaxed by any engine: data of your choice."""
+"""Structures of recipes or of your own, labelled, moved or relaxed by any engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
-from aiida_enne.calculations.functions import build_configurations, merge_datasets
+from aiida_enne.calculations.functions import build_configurations, merge_datasets, take_starts
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.samples import Sample
@@ -29,10 +29,11 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     if not {'samples', 'engine', 'inputs'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
     if not inputs['samples']:
-        return '`samples` is empty: give at least one `recipe` with its `task`'
+        return '`samples` is empty: give at least one `recipe` or `start` with its `task`'
+    pool = inputs['pool'].get_configurations() if 'pool' in inputs else None
     for label, node in inputs['samples'].items():
         try:
-            sample = Sample.of(label, node.get_dict())
+            sample = Sample.of(label, node.get_dict(), pool)
         except ValueError as exception:
             return str(exception)
         owned = {'configurations': ConfigurationsData.from_configurations(sample.structures)}
@@ -61,7 +62,14 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
             'samples',
             valid_type=orm.Dict,
             dynamic=True,
-            help='By label: `recipe` of structures, `task` of the reference, `seed` of dynamics.',
+            help='By label: `recipe` or `start` of structures, `task`, `seed` of dynamics; see '
+            '`science.plans.samples.Sample`.',
+        )
+        spec.input(
+            'pool',
+            valid_type=ConfigurationsData,
+            required=False,
+            help='What the `start` of a sample chooses from.',
         )
         spec.inputs.validator = validate_inputs
         spec.outline(cls.begin, while_(cls.has_work)(cls.work), cls.conclude)
@@ -74,6 +82,7 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         code: orm.AbstractCode,
         engine: str = 'ase',
         *,
+        pool: ConfigurationsData | None = None,
         protocol: str | None = None,
         overrides: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
@@ -82,6 +91,7 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         Args:
             code: Code of the engine.
             engine: Name of the engine.
+            pool: What the `start` of a sample chooses from.
             protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; a sample that is None is left out,
                 `inputs` are overrides of the engine's.
@@ -92,7 +102,8 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         """
         chosen = load_protocol('sample', engine, protocol, overrides)
         given = {name: one for name, one in chosen['samples'].items() if one is not None}
-        samples = {label: Sample.of(label, one) for label, one in given.items()}
+        frames = None if pool is None else pool.get_configurations()
+        samples = {label: Sample.of(label, one, frames) for label, one in given.items()}
         if not samples:
             raise ValueError('no sample is left: give at least one `recipe` with its `task`')
         first = next(iter(samples.values()))
@@ -106,6 +117,7 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         )
         chosen['samples'] = {label: orm.Dict(one) for label, one in given.items()}
         chosen |= {'engine': engine, 'inputs': engine_inputs(inner)}
+        chosen |= {} if pool is None else {'pool': pool}
         return protocols.fill(cls, chosen, code)
 
     def begin(self) -> None:
@@ -116,9 +128,14 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
 
     def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
         """Return the calculation of a sample."""
-        sample = Sample.of(label, self.inputs.samples[label].get_dict())
+        pool = self.inputs.get('pool')
+        frames = None if pool is None else pool.get_configurations()
+        sample = Sample.of(label, self.inputs.samples[label].get_dict(), frames)
         inputs = thaw(self.inputs.get('inputs', {})) | _calculated(sample)
-        inputs['configurations'] = build_configurations(orm.List(list(sample.recipe)))
+        if 'recipe' in sample.origin:
+            inputs['configurations'] = build_configurations(orm.List(sample.origin['recipe']))
+        else:
+            inputs['configurations'] = take_starts(pool, orm.Dict(sample.origin['start']))
         inputs['metadata'] = {'call_link_label': label}
         return load_engine(self.inputs.engine.value), inputs
 

@@ -4,14 +4,17 @@ import re
 
 import numpy as np
 import pytest
+from ase import units
 
 from aiida_enne.science.plans.costs import Assumptions
 from aiida_enne.science.plans.samples import (
     Sample,
     count_expected,
+    select_starts,
     split_expected,
     training_domains,
 )
+from aiida_enne.science.structures.recipes import build
 from aiida_enne.workflows import protocols
 
 LIQUIDS = [
@@ -82,8 +85,9 @@ def test_what_is_trained_on_is_what_the_split_is_restricted_to():
 @pytest.mark.parametrize(
     ('given', 'message'),
     [
-        ({'recipe': CRYSTAL}, 'sample x: expected `recipe`, `task`'),
+        ({'recipe': CRYSTAL}, 'sample x: expected `task`, `recipe` or `start`'),
         ({'recipe': CRYSTAL, 'task': {}, 'sead': 1}, "got ['recipe', 'sead', 'task']"),
+        ({'start': {}, 'task': {}}, 'sample x: `start` chooses from `pool`'),
         ({'recipe': [], 'task': {}}, 'sample x: the recipe is empty'),
         ({'recipe': [{'kind': 'gas'}], 'task': {}}, 'sample x: item 0 of the recipe'),
     ],
@@ -100,3 +104,38 @@ def test_the_samples_of_every_protocol_can_be_split_as_the_demo_does(protocol):
     size, tested = split_expected(samples, protocols.load('study', 'demo')['split'])
     assert size > 0
     assert tested.n > size
+
+
+@pytest.fixture
+def pool():
+    return build([*LIQUIDS, {'kind': 'phase', 'phase': 'diamond', 'volumes': [18.0, 19.0, 20.0]}])
+
+
+def test_starts_are_spread_evenly_over_each_domain(pool):
+    starts = select_starts(pool, count=2)
+    assert starts.domains.tolist() == ['warm', 'warm', 'diamond', 'diamond']
+    np.testing.assert_allclose(starts.volumes[2:] / starts.n_atoms[2:], [18.0, 20.0])
+    assert starts.blocks.tolist() == [0, 1, 2, 3]
+    assert not starts.is_labelled
+
+
+def test_starts_are_scaled_to_each_density(pool):
+    starts = select_starts(pool, domains=['diamond'], densities=[2.0, 2.5])
+    mass = 28.085 * units._amu * 1e27  # of an atom, in g/cm³ Å³
+    np.testing.assert_allclose(starts.n_atoms * mass / starts.volumes, [2.0, 2.5], rtol=1e-5)
+    fractional = np.linalg.solve(starts.cells[0].T, starts.positions[: starts.n_atoms[0]].T)
+    again = np.linalg.solve(starts.cells[1].T, starts.positions[starts.n_atoms[0] :].T)
+    np.testing.assert_allclose(fractional, again, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'domains': ['gas']}, r"there are no configurations of \['gas'\]"),
+        ({'count': 0}, 'must be positive'),
+        ({'densities': [-1.0]}, 'must be positive'),
+    ],
+)
+def test_starts_that_are_not_there_are_named(pool, options, message):
+    with pytest.raises(ValueError, match=message):
+        select_starts(pool, **options)

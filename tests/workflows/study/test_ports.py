@@ -132,7 +132,7 @@ def test_a_sample_is_replaced_left_out_or_refused_by_name(build):
     }
     builder = build('demo-test', sample={'samples': {'solids': None, 'own': own}})
     assert set(builder.sample.samples) == {'trained', 'colder', 'hotter', 'own'}
-    with pytest.raises(ValueError, match='sample own: expected `recipe`'):
+    with pytest.raises(ValueError, match='sample own: expected `task`, `recipe`'):
         build('demo-test', sample={'samples': {'own': {'task': {}}}})
     bad = own | {'task': {'kind': 'dream'}}
     assert 'own: the engine `ase` refuses' in refused(

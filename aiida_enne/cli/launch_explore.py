@@ -1,0 +1,121 @@
+"""`aiida-enne launch explore`: dynamics on the mean of an ensemble, with σ along the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from aiida_enne.cli.common import NodeParam
+from aiida_enne.cli.launch import common_options, read_overrides, start
+
+
+@click.command()
+@click.option('--ensemble', 'training', required=True, help='PK or UUID of a training or a study.')
+@click.option(
+    '--start',
+    'pool',
+    type=NodeParam('enne.dataset', 'enne.configurations'),
+    required=True,
+    help='What trajectories start from.',
+)
+@click.option('--domain', 'domains', multiple=True, help='Start from these; default: from all.')
+@click.option('--count', type=int, default=1, show_default=True, help='Starts of each domain.')
+@click.option(
+    '--density', 'densities', type=float, multiple=True, help='Scale starts to it, in g/cm³.'
+)
+@click.option('--temperature', 'temperatures', type=float, multiple=True, required=True, help='K.')
+@click.option('--steps', type=int, default=1000, show_default=True)
+@click.option('--timestep', type=float, default=1.0, show_default=True, help='fs.')
+@click.option(
+    '--thermostat',
+    type=click.Choice(['langevin', 'nose_hoover_chain', 'npt', 'nve']),
+    default='langevin',
+    show_default=True,
+)
+@click.option('--record-every', type=int, default=100, show_default=True, help='Steps.')
+@click.option('--look-every', type=int, default=10, show_default=True, help='Steps between looks.')
+@click.option('--energy-sigma', type=float, help='Threshold in eV/atom.')
+@click.option('--force-sigma', type=float, help='Threshold in eV/Å, of a component.')
+@click.option(
+    '--factor',
+    type=float,
+    default=1.0,
+    show_default=True,
+    help='Where no threshold is given: times the largest σ of the training domains.',
+)
+@click.option(
+    '--then',
+    type=click.Choice(['keep', 'stop']),
+    default='keep',
+    show_default=True,
+    help='Above a threshold: keep the frame and go on, or keep it and stop.',
+)
+@click.option('--seed', type=int, default=1, show_default=True)
+@common_options
+def explore(training: str, pool: Any, **options: Any) -> None:
+    """Run dynamics on the mean of an ensemble, and keep the frames whose σ is large.
+
+    Every temperature is a job, every start a trajectory in it. Recorded frames hold σ of the energy
+    per atom and the largest σ of a force component. Frames above a threshold are recorded, too.
+    """
+    from aiida_enne.deploy.calculator import find_models
+    from aiida_enne.workflows import exploration
+
+    sigma = {'every': options['look_every'], 'then': options['then']}
+    limits = thresholds(training, options)
+    units = {'energy': 'eV/atom', 'force': 'eV/Å'}
+    named = ', '.join(f'{name} {value:.3g} {units[name]}' for name, value in limits.items())
+    click.echo(f'σ is looked at every {options["look_every"]} steps; thresholds: {named}')
+    samples = exploration.plan_samples(
+        options['temperatures'],
+        start={
+            'count': options['count'],
+            'domains': list(options['domains']),
+            'densities': list(options['densities']),
+        },
+        stage={name: options[name] for name in ('thermostat', 'steps', 'timestep', 'record_every')},
+        sigma=sigma | limits,
+        seed=options['seed'],
+    )
+    builder = exploration.get_builder(
+        options['code'],
+        find_models(training),
+        pool,
+        samples,
+        protocol=options['protocol'],
+        overrides=read_overrides(options['overrides']),
+    )
+    start(builder, options)
+
+
+def thresholds(training: str, options: dict[str, Any]) -> dict[str, float]:
+    """Return the thresholds of σ that are given or, if none is, those of the training domains.
+
+    Raises:
+        click.ClickException: If none is given and the ensemble was not audited with training
+            domains.
+    """
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_enne import provenance
+
+    given = {name: options[f'{name}_sigma'] for name in ('energy', 'force')}
+    if any(value is not None for value in given.values()):
+        return {name: value for name, value in given.items() if value is not None}
+    found: dict[str, float] = {}
+    try:
+        audits = provenance.find_statistics(training)
+    except NotExistent:
+        audits = []
+    for audit in audits:
+        for scalars in audit.domains.values():
+            for name in given:
+                if (value := scalars.get(f'{name}_spread_threshold')) is not None:
+                    found[name] = max(found.get(name, 0.0), options['factor'] * value)
+    if not found:
+        raise click.ClickException(
+            f'<{training}> has no audit that knows its training domains, so that there is no '
+            'threshold: give `--energy-sigma` or `--force-sigma`'
+        )
+    return found
