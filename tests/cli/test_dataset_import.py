@@ -1,5 +1,7 @@
 """Import by the command: real data, and every refusal stores nothing."""
 
+import re
+
 import ase.io
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from aiida_enne.cli.dataset_import import (
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.fields import ENERGY_UNITS, LENGTH_UNITS
 from aiida_enne.science.importing.choices import FORCE_UNITS, STRESS_UNITS
+from tests.aims_runs import run_of
 from tests.foreign import write_foreign
+from tests.science.importing.damage import check_taken, damage, write_text
 
 
 def count_nodes():
@@ -280,3 +284,78 @@ def test_damaged_files_never_show_a_traceback(invoke, frames, tmp_path, seed):
         assert 'unexpected' not in result.output
         assert 'Traceback' not in result.output
     assert count_nodes() == 0
+
+
+@pytest.mark.slow
+def test_damaged_files_are_stored_as_they_say_or_not_at_all(invoke, tmp_path):
+    """One byte of a file is changed, lost or added: no traceback, and what is stored is right."""
+    text, rng, path, stored = write_text(), np.random.default_rng(3), tmp_path / 'a.extxyz', 0
+    for _ in range(80):
+        damaged = damage(text, rng)
+        path.write_text(damaged)
+        result = invoke('dataset', 'import', path, '--domain-key', 'group')
+        assert 'unexpected' not in result.output
+        assert 'Traceback' not in result.output
+        if result.exit_code:
+            assert result.exit_code == 1
+            assert f'nothing was stored:\n{path}' in result.output
+        else:
+            stored += 1
+            node = orm.load_node(int(re.search(r'DatasetData<(\d+)>', result.output)[1]))
+            check_taken(node.get_configurations(), damaged)
+        assert count_nodes() == stored
+    assert 15 < stored < 65
+
+
+def test_messages_name_the_options(invoke, frames, tmp_path):
+    ase.io.write(tmp_path / 'a.traj', [*frames, frames[0]])
+    result = invoke('dataset', 'import', tmp_path / 'a.traj')
+    assert '(--drop-duplicates keeps the first, --allow-duplicates all)' in result.output
+    result = invoke('dataset', 'import', tmp_path / 'a.traj', '--drop-duplicates')
+    assert result.exit_code == 0, result.output
+    assert 'note: ' in result.output
+    assert 'left out, a copy of frame 0' in result.output
+    result = invoke('dataset', 'import', tmp_path / 'a.traj', '--stress-key', 'virial')
+    assert result.exit_code == 1
+    assert 'use --virial-key, or --allow-implausible' in result.output
+
+
+def test_the_table_shows_the_stress_and_how_many_have_one(invoke, frames, tmp_path):
+    frames[1].calc.results['stress'] = np.full(6, 0.01)
+    ase.io.write(tmp_path / 'a.traj', frames)
+    result = invoke('dataset', 'import', tmp_path / 'a.traj', '--dry-run')
+    assert 'stress RMS' in result.output
+    assert '1.602 GPa (1 frames)' in result.output
+
+
+def test_the_level_of_theory_says_which_energy(invoke, frames, tmp_path):
+    for atoms in frames:
+        atoms.calc.results['free_energy'] = atoms.calc.results['energy'] - 0.1
+    ase.io.write(tmp_path / 'a.traj', frames)
+    result = invoke('dataset', 'import', tmp_path / 'a.traj', '--level-of-theory', 'PBE')
+    assert 'energies are free energies' in result.output
+    node = orm.QueryBuilder().append(DatasetData).one()[0]
+    assert node.level_of_theory == 'PBE, free energies'
+    assert node.get_configurations().energies[0] == pytest.approx(-40.1)
+
+
+def test_a_key_that_only_some_frames_have_is_named(invoke, frames, tmp_path):
+    for atoms in frames[:3]:
+        atoms.info['domain'] = 'melt'
+    ase.io.write(tmp_path / 'a.extxyz', frames)
+    result = invoke('dataset', 'import', tmp_path / 'a.extxyz')
+    assert result.exit_code == 1
+    assert "frame 3: lacks the key 'domain'" in result.output
+    words = ('--domain-key', 'domain', '--domain-key', 'T', '--dry-run')
+    result = invoke('dataset', 'import', tmp_path / 'a.extxyz', *words)
+    assert 'note: ' in result.output
+    assert "1 of 4 frames lack the key 'domain'" in result.output
+
+
+def test_an_output_of_fhi_aims_is_read_by_the_own_reader(invoke, tmp_path):
+    (tmp_path / 'run.log').write_text(run_of('h2o_md').text)
+    result = invoke('dataset', 'import', tmp_path / 'run.log', '--elements', 'H,O')
+    assert result.exit_code == 0, result.output
+    node = orm.QueryBuilder().append(DatasetData).one()[0]
+    assert node.n_frames == 5
+    assert node.base.attributes.get('source')['files'][0]['format'] == 'aims-output'

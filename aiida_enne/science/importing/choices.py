@@ -147,6 +147,12 @@ class ImportChoices:
                 )
 
     @property
+    def number_keys(self) -> tuple[str, ...]:
+        """Keys whose values are numbers."""
+        keys = (self.energy_key, self.stress_key, self.virial_key)
+        return tuple(filter(None, keys)) + self.info
+
+    @property
     def energy_scale(self) -> float:
         """Factor to eV."""
         return ENERGY_UNITS[self.energy_unit]

@@ -217,12 +217,12 @@ def _check_domains(found: _Found) -> None:
             if any(item.frame.domain_of for item in lack):
                 domains = ', '.join(sorted({item.frame.domain for item in lack}))
                 found.notes.append(
-                    f'{path}: {len(lack)} of {len(items)} frames lack the key `{key}`; their '
+                    f'{path}: {len(lack)} of {len(items)} frames lack the key {key!r}; their '
                     f'domains are named without it: {domains}'
                 )
                 continue
             text = (
-                f'lacks the key `{key}`, the domain of other frames of the file: name all, or '
+                f'lacks the key {key!r}, the domain of other frames of the file: name all, or '
                 'give one label (`domain`)'
             )
             found.problems += [Problem(str(path), item.index, text) for item in lack]

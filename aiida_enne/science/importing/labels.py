@@ -9,12 +9,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 from ase.io.formats import open_with_compression
-from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
 from aiida_enne.science.importing.formats import UNREADABLE
 from aiida_enne.science.importing.frame import Frame
-from aiida_enne.science.importing.plausibility import as_atoms
+from aiida_enne.science.importing.plausibility import neighbours
 
 #: Surroundings of an atom that decide whether symmetry explains that its force is zero, in Å.
 SURROUNDINGS, WIDTHS = 6.0, (1.5, 3.0)
@@ -135,7 +134,7 @@ def zeroed_forces(frame: Frame) -> str | None:
 
 def _asymmetric(frame: Frame) -> NDArray[np.bool_]:
     """Return the components along which no symmetry forbids a force, shape (N, 3)."""
-    first, second, vectors = neighbor_list('ijD', as_atoms(frame), SURROUNDINGS)
+    first, second, vectors = neighbours('ijD', frame, SURROUNDINGS)
     lengths = np.linalg.norm(vectors, axis=1)
     found = np.zeros((len(frame.numbers), 3), dtype=bool)
     if not len(lengths) or not lengths.min() > 0:

@@ -1,13 +1,15 @@
 """Could it be real? The bounds outside which a number is questioned, all in this one place."""
 
 import math
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 from ase.geometry import complete_cell
-from ase.neighborlist import neighbor_list
+from matscipy.neighbours import neighbour_list
 
 from aiida_enne.science.fields import GPA_PER_EV_PER_CUBIC_ANGSTROM
 from aiida_enne.science.importing.frame import Frame
@@ -74,14 +76,17 @@ def energy_outliers(frames: Sequence[Frame]) -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
-def as_atoms(frame: Frame) -> Atoms:
-    """Return the structure of a frame, with a cell of full rank even where it does not repeat."""
-    return Atoms(
+def neighbours(quantities: str, frame: Frame, cutoff: float) -> Any:
+    """Return pairs of atoms within a cutoff in Å, as `matscipy.neighbours` does."""
+    atoms = Atoms(
         frame.numbers,
         positions=frame.positions,
-        cell=complete_cell(frame.cell),
+        cell=complete_cell(frame.cell),  # of full rank even where it does not repeat
         pbc=frame.pbc,
     )
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', RuntimeWarning)  # much vacuum is slow, but right
+        return neighbour_list(quantities, atoms, cutoff)
 
 
 def _geometry(frame: Frame) -> list[str]:
@@ -112,9 +117,7 @@ def _volume(frame: Frame) -> str | None:
 
 def _nearest(frame: Frame) -> list[str]:
     radii = covalent_radii[frame.numbers]
-    first, second, distances = neighbor_list(
-        'ijd', as_atoms(frame), float(2 * NEAREST * radii.max())
-    )
+    first, second, distances = neighbours('ijd', frame, float(2 * NEAREST * radii.max()))
     excess = distances - NEAREST * (radii[first] + radii[second])
     if not (excess < 0).any():
         return []

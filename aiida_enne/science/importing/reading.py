@@ -63,7 +63,9 @@ def check_complete(path: Path, name: str, choices: ImportChoices) -> int | None:
     try:
         if name in {'extxyz', 'xyz'}:
             with open_with_compression(os.fspath(path.resolve()), 'r') as lines:
-                return scan_xyz(lines, allow_incomplete=choices.allow_incomplete)
+                return scan_xyz(
+                    lines, allow_incomplete=choices.allow_incomplete, keys=choices.number_keys
+                )
         if name == 'npz' and not zipfile.is_zipfile(path):
             raise BrokenFileError('not a complete .npz file')
         if name in END_MARKS and not choices.allow_incomplete:
