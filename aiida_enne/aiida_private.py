@@ -1,17 +1,26 @@
 """All that the package uses of AiiDA without a promise of AiiDA's own, and the versions it fits."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from aiida import orm
 from aiida.cmdline.utils.daemon import validate_daemon_env
-from aiida.engine import ProcessBuilderNamespace, WorkChain
+from aiida.common.hashing import make_hash
+from aiida.engine import Process, ProcessBuilder, ProcessBuilderNamespace, WorkChain
 from aiida.engine.daemon.client import DaemonException
+from aiida.engine.daemon.execmanager import kill_calculation
 from aiida.engine.processes.calcjobs.tasks import UPDATE_COMMAND
 from aiida.engine.processes.workchains.awaitable import Awaitable
+from aiida.engine.runners import Runner
+from aiida.manage import get_manager
+from aiida.manage.configuration import get_config
 from aiida.schedulers.datastructures import JobTemplateCodeInfo
 from aiida.tools.graph.graph_traversers import get_nodes_export
 from plumpy import ProcessState, Wait
+from plumpy.persistence import LoadSaveContext
 
 __all__ = [
     'PROVEN',
@@ -19,8 +28,18 @@ __all__ = [
     'DaemonException',
     'JobTemplateCodeInfo',
     'fill_builder',
+    'fingerprint',
+    'foreground_runner',
+    'get_config',
     'get_nodes_export',
+    'give_up',
     'inputs_of',
+    'kill_calculation',
+    'reread',
+    'revive',
+    'run_until',
+    'schedule',
+    'tasks_of_daemon',
     'validate_daemon_env',
     'waiting',
 ]
@@ -38,6 +57,115 @@ def inputs_of(builder: ProcessBuilderNamespace) -> dict[str, Any]:
     """Return what was set in a builder, without empty namespaces."""
     inputs: dict[str, Any] = builder._inputs(prune=True)
     return inputs
+
+
+def fingerprint(builder: ProcessBuilder) -> str:
+    """Return what is the same for two builders of the same process with the same inputs."""
+    contents = (builder.process_class.__name__, _content(inputs_of(builder)))
+    return str(make_hash(contents))
+
+
+def _content(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _content(one) for name, one in value.items()}
+    if isinstance(value, orm.Node):
+        return value.base.caching.get_objects_to_hash()
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)
+
+
+def reread() -> None:
+    """End the open transaction, so that what others have written since is seen."""
+    storage = get_manager().get_profile_storage()
+    if hasattr(storage, 'get_session'):
+        storage.get_session().commit()
+        storage.get_session().expire_all()
+
+
+class _ForegroundRunner(Runner):
+    """The runner of this interpreter, which leaves signals to whoever drives it.
+
+    With AiiDA's own, a signal kills the process function that is at work, and the work chain that
+    called it ends by an exception.
+    """
+
+    @property
+    def is_daemon_runner(self) -> bool:
+        """Process functions of the daemon leave signals alone."""
+        return True
+
+
+@contextmanager
+def foreground_runner() -> Iterator[Runner]:
+    """Let the runner of this interpreter leave signals alone."""
+    runner = get_manager().get_runner()
+    kept = runner.__class__
+    runner.__class__ = _ForegroundRunner
+    try:
+        yield runner
+    finally:
+        runner.__class__ = kept
+
+
+def run_until(runner: Runner, *futures: asyncio.Future[Any]) -> None:
+    """Run all processes until one of the futures is done."""
+
+    async def first() -> None:
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+    runner.run_until_complete(asyncio.ensure_future(first(), loop=runner.loop))
+
+
+def schedule(runner: Runner, process: ProcessBuilder | Process) -> tuple[orm.ProcessNode, Any]:
+    """Make a process ready to run; return its node and the future of its end."""
+    made = process if isinstance(process, Process) else runner.instantiate_process(process)
+    if made.paused:
+        made.play()
+    return made.node, runner.loop.create_task(made.step_until_terminated())
+
+
+def revive(runner: Runner, node: orm.ProcessNode) -> list[Process]:
+    """Return a process that nobody runs any more and all that it waits for, as they were left.
+
+    Args:
+        runner: What is to run them.
+        node: The process, which has not ended.
+
+    Raises:
+        Exception: Whatever a checkpoint says that cannot be read, such as one of another version.
+    """
+    persister = runner.persister
+    assert persister is not None, 'the runner of a profile has a persister'
+    process = persister.load_checkpoint(node.pk).unbundle(LoadSaveContext(runner=runner))
+    awaited = {one.pk for one in getattr(process, '_awaitables', ())}
+    revived = [process]
+    for child in node.called:
+        if child.is_terminated:
+            continue
+        # a step that was cut short begins anew, and so does what it had only created
+        repeated = child.process_state == ProcessState.CREATED and child.pk not in awaited
+        if repeated or isinstance(child, orm.CalcFunctionNode | orm.WorkFunctionNode):
+            give_up([child], 'left by a step that was cut short')
+        else:
+            revived += revive(runner, child)
+    return revived
+
+
+def give_up(nodes: Iterable[orm.ProcessNode], why: str) -> None:
+    """Mark processes that nobody runs as killed."""
+    for node in nodes:
+        node.set_process_status(why)
+        node.set_process_state(ProcessState.KILLED)
+        node.delete_checkpoint()
+        if not node.is_sealed:
+            node.seal()
+
+
+def tasks_of_daemon() -> set[int]:
+    """Return the processes that the daemon has or will have; none where none can be asked."""
+    broker = get_manager().get_broker()
+    if broker is None or not get_manager().get_daemon_client().is_daemon_running:
+        return set()
+    return {task.body.get('args', {}).get('pid') for task in broker.iterate_tasks()}
 
 
 def waiting(message: str) -> Wait:

@@ -55,6 +55,8 @@ def explain(exception: Exception) -> str:
     """Say what failed; an error that nobody foresaw is called so."""
     from aiida.common.exceptions import AiidaException
 
+    if isinstance(exception, click.ClickException):
+        return exception.format_message()
     if isinstance(exception, ValueError | OSError | AiidaException) and str(exception):
         return str(exception)
     return (
@@ -121,6 +123,21 @@ class NodeParam(click.ParamType):
         if classes and not isinstance(node, classes):
             wanted = ' or '.join(c.__name__ for c in classes)
             self.fail(f'{value!r} is a {type(node).__name__}, expected a {wanted}', param, ctx)
+        return node
+
+
+class ProcessParam(click.ParamType):
+    """A process by its PK, UUID (or how it starts) or label."""
+
+    name = 'process'
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Load the process."""
+        from aiida import orm
+
+        node = NodeParam().convert(value, param, ctx)
+        if not isinstance(node, orm.ProcessNode):
+            self.fail(f'{value!r} is a {type(node).__name__}, expected a process', param, ctx)
         return node
 
 

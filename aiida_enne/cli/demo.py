@@ -1,15 +1,16 @@
 """`aiida-enne demo`: the main job, from nothing to a report, in a profile of its own."""
 
+import json
 import logging
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_enne.cli.progress import watch_code
+from aiida_enne.cli.locks import Lock
+from aiida_enne.cli.verdi import verdi
 
 PROFILE = 'enne-demo'
 #: Protocols of the study, by what they are called here.
@@ -32,12 +33,14 @@ PROTOCOLS = {'laptop': 'demo', 'test': 'demo-test'}
     show_default=True,
     help='Eight members in minutes, or two tiny ones in one; `demo` and `demo-test` of the study.',
 )
+@click.option('--keep-jobs', is_flag=True, help='Where Ctrl-C ends this, let its jobs run on.')
 @click.option('--dry-run', is_flag=True, help='Say what would be run, and run nothing.')
-def demo(output: Path, protocol: str, dry_run: bool) -> None:
+def demo(output: Path, protocol: str, keep_jobs: bool, dry_run: bool) -> None:
     """Train an ensemble on liquid silicon, audit it elsewhere, and write the report.
 
     The reference is the Stillinger-Weber potential, run by LAMMPS; everything else is what a study
-    on first-principles data does. A second run trains nothing: AiiDA's caching knows it all.
+    on first-principles data does. A second run trains nothing: AiiDA's caching knows it all. After
+    Ctrl-C the same command goes on from the last finished epoch.
     """
     output = output.resolve()
     make_profile(output)
@@ -49,7 +52,7 @@ def demo(output: Path, protocol: str, dry_run: bool) -> None:
     if dry_run:
         click.echo(describe(builder))
         return
-    process = run(builder, code)
+    process = run(builder, code, keep_jobs=keep_jobs)
     if not process.is_finished_ok:
         raise click.ClickException(
             f'the study <{process.pk}> ended with exit status {process.exit_status}: '
@@ -66,14 +69,16 @@ def demo(output: Path, protocol: str, dry_run: bool) -> None:
 
 def make_profile(folder: Path) -> None:
     """Load the demo's own profile, on SQLite and without a broker; make it if it is not there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / '.aiida').mkdir(parents=True, exist_ok=True)
     os.environ['AIIDA_PATH'] = str(folder)
-    if not (folder / '.aiida' / 'config.json').exists():
-        click.echo(f'Making the AiiDA profile {PROFILE} in {folder}')
-        _verdi('presto', '--non-interactive', '--profile-name', PROFILE, '--no-broker')
-        _verdi('config', 'set', 'caching.enabled_for', 'aiida.calculations:enne.*')
     from aiida import load_profile
 
+    with Lock('profile') as lock:  # two terminals may begin at once
+        lock.acquire(wait=True)
+        if PROFILE not in _profiles(folder / '.aiida' / 'config.json'):
+            click.echo(f'Making the AiiDA profile {PROFILE} in {folder}')
+            verdi('presto', '--non-interactive', '--profile-name', PROFILE, '--no-broker')
+            verdi('config', 'set', 'caching.enabled_for', 'aiida.calculations:enne.*')
     load_profile(PROFILE, allow_switch=True)
 
 
@@ -93,28 +98,21 @@ def python_code() -> Any:
         return code.store()
 
 
-def run(builder: Any, code: Any) -> Any:
+def run(builder: Any, code: Any, *, keep_jobs: bool) -> Any:
     """Run a process in this interpreter while its progress is shown, and return its node."""
-    from aiida.engine import run_get_node
+    from aiida_enne.cli import foreground
 
     # a line for every step would hide the progress; the database has them all
     for handler in logging.getLogger('aiida').handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.WARNING)
-    with watch_code(code, before='reference calculations', after='predicting'):
-        return run_get_node(builder)[1]
+    progress = {'before': 'reference calculations', 'after': 'predicting'}
+    return foreground.run(builder, code, keep_jobs=keep_jobs, **progress)
 
 
-def _verdi(*arguments: str) -> None:
-    """Run verdi, which knows best how a profile is made.
-
-    Raises:
-        click.ClickException: If it fails; its last words are in the message.
-    """
-    done = subprocess.run(
-        [sys.executable, '-m', 'aiida', *arguments], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise click.ClickException(
-            f'`verdi {" ".join(arguments)}` failed: {(done.stderr or done.stdout).strip()[-500:]}'
-        )
+def _profiles(path: Path) -> dict[str, Any]:
+    """Return the profiles of AiiDA's configuration; none where there is no such file."""
+    try:
+        return dict(json.loads(path.read_text()).get('profiles', {}))
+    except (OSError, ValueError):
+        return {}

@@ -1,6 +1,7 @@
 """`aiida-enne doctor`: one line for each thing that a study needs, and how to mend it."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -28,16 +29,19 @@ SAFE, POLL = 5.0, 5.0
     show_default=True,
     help='Hours in which something should happen to a process.',
 )
+@click.option('--fix', is_flag=True, help='Do what is advised, as far as a program may decide it.')
 @with_profile
-def doctor(remote: bool, codes: tuple[Any, ...], in_job: bool, wait: float, hours: float) -> None:
+def doctor(
+    remote: bool, codes: tuple[Any, ...], in_job: bool, wait: float, hours: float, fix: bool
+) -> None:
     """Check the profile, its computers and its codes; the exit status is 1 if something fails."""
     from aiida.manage import get_manager
 
-    from aiida_enne.cli import health
+    from aiida_enne.cli import health, stalled
     from aiida_enne.cli.verdicts import show
 
     profile = get_manager().get_profile()
-    if show(health.check_storage(profile)):
+    if show(health.check_storage(profile), fix=fix):
         raise click.exceptions.Exit(1)  # without the storage nothing else can be looked at
     failed = False
     for verdicts in (
@@ -45,10 +49,10 @@ def doctor(remote: bool, codes: tuple[Any, ...], in_job: bool, wait: float, hour
         health.check_daemon(profile),
         health.check_settings(),
         [health.check_disk()],
-        health.check_processes(hours),
+        stalled.check_processes(hours, remote=remote),
         check_codes(codes, remote=remote, in_job=in_job, wait=wait),
     ):
-        failed |= show(verdicts)
+        failed |= show(verdicts, fix=fix)
     raise click.exceptions.Exit(int(failed))
 
 
@@ -91,14 +95,22 @@ def check_intervals(computer: Any) -> Iterator[Verdict]:
     safe = configured.get('safe_interval') or 0.0
     if safe > SAFE:
         told = f'connections are {safe:g} s apart, paid several times by each job'
-        yield Verdict('WARN', name, told, f'{configure} --safe-interval 1`')
+        mend = partial(reconfigure, computer, safe_interval=1.0)
+        yield Verdict('WARN', name, told, f'{configure} --safe-interval 1`', mend)
     if configured.get('use_login_shell', True):
         told = 'every command waits for a login shell'
-        yield Verdict('WARN', name, told, f'{configure} --no-use-login-shell`')
+        mend = partial(reconfigure, computer, use_login_shell=False)
+        yield Verdict('WARN', name, told, f'{configure} --no-use-login-shell`', mend)
     poll = computer.get_minimum_job_poll_interval()
     if computer.transport_type != 'core.local' and poll < POLL:
         remedy = f'`set_minimum_job_poll_interval(10)` of `load_computer({computer.label!r})`'
-        yield Verdict('WARN', name, f'its queue is asked every {poll:g} s', remedy)
+        mend = partial(computer.set_minimum_job_poll_interval, 10)
+        yield Verdict('WARN', name, f'its queue is asked every {poll:g} s', remedy, mend)
+
+
+def reconfigure(computer: Any, **changes: Any) -> None:
+    """Change some settings of a computer and leave the others."""
+    computer.configure(**(computer.get_configuration() | changes))
 
 
 def is_python(code: Any) -> bool:

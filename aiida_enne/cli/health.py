@@ -1,14 +1,15 @@
-"""Looks at a profile: storage, broker, daemon, settings, disk, and processes that do not move."""
+"""Looks at a profile: storage, broker, daemon, settings and disk."""
 
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aiida_enne.cli import journal
+from aiida_enne.cli.verdi import verdi
 from aiida_enne.machines.probe import ENOUGH, LITTLE, Verdict
 
 #: Seconds between looks at finished processes: each step of a work chain may wait that long.
@@ -34,19 +35,25 @@ def check_storage(profile: Any) -> Iterator[Verdict]:
         yield Verdict('FAIL', name, str(exception), 'does its server run? `verdi status`')
         return
     yield Verdict('OK', name, f'{profile.storage_backend} opens')
-    folder = profile.storage_config.get('filepath')
-    path = Path(folder or '') / 'database.sqlite'
-    if folder is None or not path.exists():
+    path = journal.database_of(profile)
+    if path is None:
         return
-    with sqlite3.connect(f'file:{path}?mode=ro', uri=True) as connection:
-        (mode,) = connection.execute('PRAGMA journal_mode').fetchone()
-    connection.close()
-    remedy = f'once, with the daemon stopped: `sqlite3 {path} "PRAGMA journal_mode=WAL"`'
-    yield (
-        Verdict('OK', 'SQLite', 'write-ahead log')
-        if mode == 'wal'
-        else Verdict('WARN', 'SQLite', f'journal mode {mode}: workers lock each other out', remedy)
-    )
+    if (mode := journal.mode_of(path)) == 'wal':
+        yield Verdict('OK', 'SQLite', 'write-ahead log')
+        return
+    told = f'journal mode {mode}: two processes that write lock each other out'
+    remedy = '`aiida-enne doctor --fix`, once, while nothing else uses the profile'
+    yield Verdict('WARN', 'SQLite', told, remedy, partial(set_journal, path))
+
+
+def set_journal(path: Path) -> None:
+    """Let a database have a write-ahead log.
+
+    Raises:
+        OSError: If it cannot be set now.
+    """
+    if (mode := journal.use_wal(path)) != 'wal':
+        raise OSError(f'the journal mode stays {mode}: another process uses {path}')
 
 
 def check_broker(profile: Any) -> Iterator[Verdict]:
@@ -86,7 +93,8 @@ def check_daemon(profile: Any) -> Iterator[Verdict]:
         found = shutil.which('verdi') is not None
         remedy = '' if found else 'activate the environment that holds `verdi`, then '
         level = 'FAIL' if waiting else 'WARN'
-        yield Verdict(level, 'daemon', told, f'{remedy}`verdi daemon start`')
+        start = partial(verdi, '-p', profile.name, 'daemon', 'start') if found else None
+        yield Verdict(level, 'daemon', told, f'{remedy}`verdi daemon start`', start)
         return
     try:
         workers, cores = client.get_numprocesses()['numprocesses'], os.cpu_count() or 1
@@ -97,12 +105,14 @@ def check_daemon(profile: Any) -> Iterator[Verdict]:
     told = f'{workers} workers on {cores} cores'
     many = workers > cores
     remedy = f'`verdi daemon decr {workers - cores}`' if many else ''
-    yield Verdict('WARN' if many else 'OK', 'daemon', told, remedy)
+    fewer = partial(verdi, '-p', profile.name, 'daemon', 'decr', str(workers - cores))
+    yield Verdict('WARN' if many else 'OK', 'daemon', told, remedy, fewer if many else None)
+    restart = partial(verdi, '-p', profile.name, 'daemon', 'restart')
     if drift := validate_daemon_env(client):
-        yield Verdict('WARN', 'daemon', str(drift), '`verdi daemon restart`')
+        yield Verdict('WARN', 'daemon', str(drift), '`verdi daemon restart`', restart)
     if profile.process_control_backend == 'core.zeromq' and not broker_answers():
         told = 'the broker is not running; workers receive no tasks'
-        yield Verdict('FAIL', 'daemon', told, '`verdi daemon restart`')
+        yield Verdict('FAIL', 'daemon', told, '`verdi daemon restart`', restart)
 
 
 def broker_answers() -> bool:
@@ -131,14 +141,36 @@ def check_settings() -> Iterator[Verdict]:
         'runner.poll.interval',
         f'{seconds} s' + (', paid by every step of a work chain that runs here' if slow else ''),
         '`verdi config set runner.poll.interval 1`' if slow else '',
+        partial(set_option, 'runner.poll.interval', 1) if slow else None,
     )
     off = [name for name in CACHED if not get_use_cache(identifier=f'aiida.calculations:{name}')]
     yield Verdict(
         'WARN' if off else 'OK',
         'caching',
         f'off for {", ".join(off)}' if off else 'on for all jobs',
-        "`verdi config set caching.enabled_for 'aiida.calculations:enne.*'`" if off else '',
+        "`verdi config set -a caching.enabled_for 'aiida.calculations:enne.*'`" if off else '',
+        cache_all if off else None,
     )
+
+
+def set_option(name: str, value: Any) -> None:
+    """Set an option of the loaded profile for good."""
+    from aiida.manage import get_manager
+
+    from aiida_enne.aiida_private import get_config
+
+    profile = get_manager().get_profile()
+    config = get_config()
+    config.set_option(name, value, scope=None if profile is None else profile.name)
+    config.store()
+
+
+def cache_all() -> None:
+    """Let AiiDA cache the jobs of this package, beside what it caches already."""
+    from aiida.manage import get_manager
+
+    known = get_manager().get_option('caching.enabled_for') or []
+    set_option('caching.enabled_for', [*known, 'aiida.calculations:enne.*'])
 
 
 def check_disk() -> Verdict:
@@ -152,38 +184,6 @@ def check_disk() -> Verdict:
     return Verdict(level, 'disk', f'{free / 1e9:.1f} GB free in {folder}', remedy)
 
 
-def check_processes(hours: float) -> Iterator[Verdict]:
-    """Name processes that are paused, and those that nothing has happened to for so long."""
-    from aiida import orm
-
-    query = orm.QueryBuilder()
-    query.append(
-        orm.ProcessNode,
-        filters={'attributes.process_state': {'in': list(ACTIVE)}},
-        project=['id', 'attributes.process_label', 'attributes.paused', 'mtime',
-                 'attributes.scheduler_lastchecktime', 'attributes.process_status'],
-    )  # fmt: skip
-    rows = query.all()
-    waiting = parents_of_active()
-    stuck = 0
-    for pk, label, paused, mtime, checked, status in rows:
-        if paused:
-            stuck += 1
-            yield Verdict(
-                'WARN', f'{label} <{pk}>', f'paused: {status}', f'`verdi process play {pk}`'
-            )
-            continue
-        last = max(filter(None, [mtime, checked and datetime.fromisoformat(checked)]))
-        age = datetime.now(last.tzinfo) - last
-        if pk not in waiting and age > timedelta(hours=hours):
-            stuck += 1
-            told = f'nothing has happened for {age.total_seconds() / 3600:.1f} h; {status or ""}'
-            remedy = f'`verdi process report {pk}`; with the daemon stopped `verdi process repair`'
-            yield Verdict('WARN', f'{label} <{pk}>', told, remedy)
-    if not stuck:
-        yield Verdict('OK', 'processes', f'{len(rows)} active, none paused or stuck')
-
-
 def count_active() -> int:
     """Return how many processes have not ended."""
     from aiida import orm
@@ -191,14 +191,3 @@ def count_active() -> int:
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, filters={'attributes.process_state': {'in': list(ACTIVE)}})
     return int(query.count())
-
-
-def parents_of_active() -> set[int]:
-    """Return the processes that wait for one that they called."""
-    from aiida import orm
-
-    active = {'attributes.process_state': {'in': list(ACTIVE)}}
-    query = orm.QueryBuilder()
-    query.append(orm.ProcessNode, filters=active, project='id', tag='caller')
-    query.append(orm.ProcessNode, filters=active, with_incoming='caller')
-    return set(query.all(flat=True))

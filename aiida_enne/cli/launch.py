@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from aiida_enne.cli.common import LazyGroup, NodeParam, load_profile, with_profile
-from aiida_enne.cli.progress import watch_code
 
 
 class CodeParam(click.ParamType):
@@ -53,6 +52,9 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option('--dry-run', is_flag=True, help='Show all inputs; run nothing.'),
         click.option('--group', help='Add the process to this group; it is made if there is none.'),
         click.option('--label', default='', help='Label of the process.'),
+        click.option(
+            '--keep-jobs', is_flag=True, help='Where Ctrl-C ends this, let its jobs run on.'
+        ),
         click.option('--daemon', is_flag=True, help='Submit to the daemon instead of running.'),
         click.option(
             '--overrides',
@@ -176,6 +178,7 @@ def start(builder: Any, options: Mapping[str, Any]) -> None:
         click.ClickException: If an input cannot be used, the process fails, or there is no daemon
             to submit to.
     """
+    from aiida_enne.cli import foreground, journal
     from aiida_enne.cli.plan import describe
     from aiida_enne.cli.summary import summarise
     from aiida_enne.workflows import protocols
@@ -191,16 +194,14 @@ def start(builder: Any, options: Mapping[str, Any]) -> None:
         builder.metadata.label = options['label']
     if options['daemon']:
         check_daemon()
+        journal.is_shareable()
         from aiida.engine import submit
 
         node = submit(builder)
         add_to_group(node, options['group'])
         click.echo(f'Submitted <{node.pk}> {node.uuid}; `aiida-enne status {node.pk}` follows it')
         return
-    from aiida.engine import run_get_node
-
-    with watch_code(options['code']):
-        _, node = run_get_node(builder)
+    node = foreground.run(builder, options['code'], keep_jobs=options['keep_jobs'])
     add_to_group(node, options['group'])
     click.echo(f'{node.process_label} <{node.pk}> {node.uuid}')
     if not node.is_finished_ok:

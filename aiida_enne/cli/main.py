@@ -22,6 +22,7 @@ COMMANDS = {
     'share': ('aiida_enne.cli.share:share', 'Write an archive with all that a report needs.'),
     'species': ('aiida_enne.cli.species:species', 'Register species defaults of FHI-aims.'),
     'status': ('aiida_enne.cli.status:status', 'Show how far a study is.'),
+    'stop': ('aiida_enne.cli.stop:stop', 'End the jobs of an interrupted study, and give it up.'),
     'verdict': ('aiida_enne.cli.verdict:verdict', 'Say where σ may be believed, and where not.'),
 }
 

@@ -63,7 +63,7 @@ def check_python(code: Any, *, gpus: int, in_job: bool, wait: float) -> Iterator
         remedy = 'does the job script run there by hand? See modules, commands, partition'
         yield Verdict('FAIL', f'{code.full_label} {where}', message, remedy)
         return
-    for level, subject, message, remedy in probe.judge(report, here(), gpus=gpus, where=where):
+    for level, subject, message, remedy, _ in probe.judge(report, here(), gpus=gpus, where=where):
         yield Verdict(level, f'{code.full_label}, {subject}', message, remedy)
 
 

@@ -49,10 +49,12 @@ def setup(
         raise click.UsageError('give a FILE, or `--template` to begin one')
     machine = read(file)
     load_profile(ctx)
-    from aiida_enne.cli import machines
+    from aiida_enne.cli import journal, machines
     from aiida_enne.cli.verdicts import show
 
     check_plugins(machine)
+    if not dry_run:
+        journal.is_shareable()
     for line in machines.apply(machine, update=update, dry_run=dry_run):
         click.echo(line)
     if dry_run:

@@ -7,23 +7,30 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import table, with_profile
+from aiida_enne.cli.common import ProcessParam, table, with_profile
 
 
 @click.command()
-@click.argument('process', required=False)
+@click.argument('process', type=ProcessParam(), required=False)
 @with_profile
-def status(process: str | None) -> None:
+def status(process: Any) -> None:
     """Show the jobs of PROCESS, the epochs of its members and its errors so far.
 
     Default: the most recent study, training, prediction or audit.
     """
     from aiida import orm
 
-    node = orm.load_node(process) if process else _most_recent()
-    if not isinstance(node, orm.ProcessNode):
-        raise click.ClickException(f'{process} is a {type(node).__name__}, expected a process')
+    from aiida_enne.cli import foreground
+    from aiida_enne.cli.jobs import root_of
+
+    node = process or _most_recent()
     click.echo(f'{node.process_label} <{node.pk}> {_state(node)}')
+    root = root_of(node)
+    if foreground.is_interrupted(root):
+        click.echo(
+            'It was interrupted: nobody runs it. To go on:\n  '
+            + root.base.extras.get(foreground.MARK)['command']
+        )
     jobs = [child for child in node.called_descendants if isinstance(child, orm.CalcJobNode)]
     if jobs:
         click.echo(table([_row(job) for job in jobs], ['job', 'pk', 'state', 'exit']))

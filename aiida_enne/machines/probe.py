@@ -1,7 +1,7 @@
 """What the probe of a Python says, judged: what is missing there and how to mend it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 SCRIPT, RESULT = 'probe.py', 'probe.json'
@@ -10,12 +10,16 @@ ENOUGH, LITTLE = 20e9, 2e9
 
 
 class Verdict(NamedTuple):
-    """Level `OK`, `WARN` or `FAIL`, what was looked at, what was seen, and the remedy."""
+    """Level `OK`, `WARN` or `FAIL`, what was looked at, what was seen, and the remedy.
+
+    `mend` carries the remedy out, where a program may decide that.
+    """
 
     level: str
     subject: str
     message: str
     remedy: str = ''
+    mend: Callable[[], Any] | None = None
 
 
 def read_probe(text: str) -> dict[str, Any]:

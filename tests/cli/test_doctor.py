@@ -1,20 +1,24 @@
 """Tests for `aiida-enne doctor`: each ailment is real, and its line names the remedy."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from aiida import orm
+from aiida.common import CalcJobState
 from aiida.common.links import LinkType
 from aiida.engine.daemon import client
 from aiida.manage import get_manager
 from click.testing import CliRunner
 from plumpy import ProcessState
 
-from aiida_enne.cli import health
+from aiida_enne.cli import foreground, health, journal, stalled
+from aiida_enne.cli.locks import Lock
 from aiida_enne.cli.main import main
 
 
@@ -64,7 +68,9 @@ def test_a_profile_that_was_just_made(doctor):
     assert lines(result, 'broker:') == ['OK   broker: core.zeromq, runs with the daemon']
     assert lines(result, 'daemon:')[0].startswith('WARN daemon: does not run; 0 processes wait')
     assert lines(result, 'caching')[0].startswith('WARN caching: off for enne.aims')
-    assert lines(result, 'processes:') == ['OK   processes: 0 active, none paused or stuck']
+    assert lines(result, 'processes:') == [
+        'OK   processes: 0 active, none interrupted, paused or stuck'
+    ]
     assert lines(result, 'codes')[0].startswith('WARN codes: none')
 
 
@@ -114,6 +120,99 @@ def test_a_write_ahead_log_is_seen(doctor, profile):
         connection.execute(f'PRAGMA journal_mode={mode}')
         connection.close()
         assert lines(doctor('--no-remote'), 'SQLite')[0].startswith(line)
+
+
+def test_what_is_advised_is_done_if_asked_for(doctor, profile):
+    path = Path(profile.storage_config['filepath']) / 'database.sqlite'
+    get_manager().reset_profile_storage()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute('PRAGMA journal_mode=DELETE')
+    profile.set_option('runner.poll.interval', 60)
+    profile.set_option('caching.enabled_for', ['aiida.calculations:core.*'])
+    try:
+        first, second = doctor('--no-remote', '--fix'), doctor('--no-remote')
+        cached = profile.get_option('caching.enabled_for')
+    finally:
+        profile.set_option('runner.poll.interval', 1)
+        profile.set_option('caching.enabled_for', [])
+    for subject in ('SQLite', 'runner.poll.interval', 'caching'):
+        advised, done = lines(first, subject)
+        assert advised.startswith('WARN')
+        assert done.startswith(f'DONE {subject}: mended by')
+        assert lines(second, subject)[0].startswith('OK')
+    assert cached == ['aiida.calculations:core.*', 'aiida.calculations:enne.*']
+
+
+def test_a_journal_that_is_in_use_is_not_changed_and_that_is_said(doctor, profile):
+    path = Path(profile.storage_config['filepath']) / 'database.sqlite'
+    get_manager().reset_profile_storage()
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute('PRAGMA journal_mode=DELETE')
+        other.execute('BEGIN EXCLUSIVE')
+        with pytest.raises(OSError, match='the journal mode stays delete: another process uses'):
+            health.set_journal(path)
+        other.rollback()
+    health.set_journal(path)
+    assert journal.mode_of(path) == 'wal'
+
+
+def job(caller, tmp_path):
+    """Return the process of a job that waits for one that no longer exists."""
+    computer = orm.Computer(
+        label='here', hostname='localhost', transport_type='core.local',
+        scheduler_type='core.direct', workdir=str(tmp_path),
+    ).store()  # fmt: skip
+    computer.configure(safe_interval=0, use_login_shell=False)
+    with subprocess.Popen(['true']) as ended:
+        number = ended.pid
+    node = orm.CalcJobNode(computer=computer, process_type='aiida.calculations:enne.nequip.train')
+    node.set_process_label('NequipTrainCalculation')
+    node.set_process_state(ProcessState.WAITING)
+    node.set_state(CalcJobState.WITHSCHEDULER)
+    node.set_remote_workdir(str(tmp_path))
+    node.set_job_id(str(number))
+    node.base.links.add_incoming(caller, LinkType.CALL_CALC, 'called')
+    return node.store()
+
+
+def test_a_process_whose_job_is_gone(doctor, tmp_path, monkeypatch):
+    waiting = job(process(ProcessState.WAITING), tmp_path)
+    assert lines(doctor(), 'processes: 2 active, none interrupted')  # it may yet be noticed
+    monkeypatch.setattr(stalled, 'NOTICED', timedelta(0))
+    (line,) = lines(doctor(), 'NequipTrainCalculation')
+    assert f'<{waiting.pk}>: its job {waiting.get_job_id()} on here is gone' in line
+    assert 'with the daemon stopped `verdi process repair`' in line
+
+
+def test_what_was_interrupted_is_one_line_that_says_how_to_go_on(doctor, tmp_path):
+    root = process(ProcessState.WAITING)
+    root.base.extras.set(foreground.MARK, {'key': 'seven', 'command': 'aiida-enne launch study'})
+    job(root, tmp_path)
+    result = doctor('--stuck-after', '0')
+    (line,) = lines(result, 'EnsembleWorkChain')
+    assert f'<{root.pk}>: the terminal that ran it is gone; of 1 jobs' in line
+    assert 'that it waits for 0 still run → `aiida-enne launch study` goes on with it' in line
+    assert f'stop {root.pk}` gives it up' in line
+    assert not lines(result, 'NequipTrainCalculation')
+    with Lock('seven') as lock:
+        assert lock.acquire(wait=False)
+        assert 'the terminal that ran it is gone' not in doctor('--no-remote').output
+
+
+def test_what_was_interrupted_is_given_up_at_request(doctor, tmp_path):
+    root = process(ProcessState.WAITING)
+    child = job(root, tmp_path)
+    refused = CliRunner().invoke(main, ['stop', str(child.pk)])
+    assert f'was not launched in a terminal: `verdi process kill {root.pk}`' in refused.output
+    root.base.extras.set(foreground.MARK, {'key': 'seven', 'command': 'aiida-enne launch study'})
+    assert CliRunner().invoke(main, ['stop', '--jobs', str(child.pk)]).exit_code == 0
+    assert not root.is_terminated
+    result = CliRunner().invoke(main, ['stop', str(child.pk)])
+    assert result.exit_code == 0, result.output
+    assert f'Gave up EnsembleWorkChain <{root.pk}>' in result.output
+    assert root.is_killed
+    assert child.is_killed
+    assert 'has ended already' in CliRunner().invoke(main, ['stop', str(root.pk)]).output
 
 
 def test_codes_and_computers(doctor, tmp_path):
