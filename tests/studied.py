@@ -11,15 +11,8 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.data.frames import from_atoms
-from aiida_enne.science.plans.melts import name_domain
 from aiida_enne.science.structures.defects import point_defect
-from aiida_enne.science.structures.domains import (
-    bulk_domain,
-    defect_domain,
-    own_domain,
-    parse,
-    surface_domain,
-)
+from aiida_enne.science.structures.domains import Domain, parse
 from aiida_enne.science.structures.lattice import diamond_supercell
 from aiida_enne.science.structures.liquids import liquid_start
 from aiida_enne.science.structures.phases import find_phase, phase
@@ -48,7 +41,8 @@ def liquids(rng):
         for _ in range(12):
             atoms = liquid_start(density, 1)
             atoms.positions += rng.normal(scale=0.35, size=atoms.positions.shape)
-            atoms.info = {'domain': name_domain('production', density, temperature), 'block': block}
+            domain = Domain('liquid', 'liquid', density=density, temperature=temperature)
+            atoms.info = {'domain': domain.label, 'block': block}
             energy = len(atoms) * (COHESIVE + 0.45 + 1e-4 * (temperature - 2000))
             frames.append((atoms, energy + rng.normal(scale=0.2)))
     return frames
@@ -84,11 +78,11 @@ def path(start, domain, energy, rng):
 def defect(name, repeats, rng, own=False):
     """Return the relaxation path of a defect and its perfect crystal."""
     atoms = point_defect(name, LATTICE_CONSTANT, repeats)
-    domain = defect_domain(name, repeats)
+    domain = Domain('defect', name, repeats, own=own).label
     energy = len(atoms) * COHESIVE + FORMATION[name] + 0.1 / repeats
-    frames = path(atoms, own_domain(domain) if own else domain, energy, rng)
+    frames = path(atoms, domain, energy, rng)
     crystal = diamond_supercell(LATTICE_CONSTANT, repeats)
-    crystal.info = {'domain': bulk_domain(repeats), 'block': 1}
+    crystal.info = {'domain': Domain('bulk', 'bulk', repeats).label, 'block': 1}
     return [*frames, (crystal, len(crystal) * COHESIVE)]
 
 
@@ -96,10 +90,11 @@ def surface(layers, rng):
     """Return the relaxation path of a slab and its crystal."""
     slab = slab_100(layers, LATTICE_CONSTANT)
     per_face = len(slab) // layers
+    domain = Domain('surface', 'tilted', layers=layers, symbol='Si')
     energy = len(slab) * COHESIVE + 2 * per_face * 1.4
     crystal = diamond_supercell(LATTICE_CONSTANT, 1)
-    crystal.info = {'domain': bulk_domain(), 'block': 1}
-    frames = path(slab, surface_domain('tilted', layers), energy, rng)
+    crystal.info = {'domain': Domain('bulk', 'bulk').label, 'block': 1}
+    frames = path(slab, domain.label, energy, rng)
     return [*frames, (crystal, len(crystal) * COHESIVE)]
 
 

@@ -14,6 +14,7 @@ from aiida_enne.codes import ase
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import CHECKPOINT, ModelData
+from aiida_enne.science.plans.tasks import read_task
 
 
 def validate_calculator(node: orm.Dict, _: Any) -> str | None:
@@ -28,7 +29,7 @@ def validate_calculator(node: orm.Dict, _: Any) -> str | None:
 def validate_task(node: orm.Dict, _: Any) -> str | None:
     """Check every option of the task by name."""
     try:
-        ase.complete_task(node.get_dict())
+        read_task(node.get_dict())
     except ValueError as exception:
         return str(exception)
     return None
@@ -66,21 +67,14 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
         return reason
     if not {'configurations', 'task', 'seed'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
-    task = ase.complete_task(inputs['task'].get_dict())
-    if task['kind'] == 'md' and 'seed' not in inputs:
+    task = read_task(inputs['task'].get_dict())
+    if task.stages and 'seed' not in inputs:
         return 'molecular dynamics needs a `seed`'
-    if task.get('sigma') and not ase.is_ensemble(inputs['calculator'].get_dict()):
+    if task.sigma and not ase.is_ensemble(inputs['calculator'].get_dict()):
         return f'`sigma` of a task needs the calculator {ase.ENSEMBLE}: no other one has a σ'
     if 'seed' in inputs and inputs['seed'].value < 0:
         return f'`seed` must not be negative, got {inputs["seed"].value}'
-    if fixed := task.get('fixed'):
-        n_atoms = inputs['configurations'].get_configurations().n_atoms.tolist()
-        if len(fixed) != len(n_atoms):
-            return f'`fixed` must list atoms for {len(n_atoms)} configurations, got {len(fixed)}'
-        for index, (atoms, n) in enumerate(zip(fixed, n_atoms, strict=True)):
-            if atoms and max(atoms) >= n:
-                return f'`fixed` points to atom {max(atoms)} of configuration {index} with {n}'
-    return None
+    return task.misfit(inputs['configurations'].get_configurations().n_atoms.tolist())
 
 
 class AseRunCalculation(FollowingCalcJob):
@@ -106,7 +100,7 @@ class AseRunCalculation(FollowingCalcJob):
             'task',
             valid_type=orm.Dict,
             validator=validate_task,
-            help='`kind` (label, md, relax) and its options, see `codes.ase_run.complete_task`.',
+            help='`kind` (label, md, relax) and its options, see `science.plans.tasks`.',
             **as_node,
         )
         spec.input_namespace(
@@ -179,7 +173,7 @@ class AseRunCalculation(FollowingCalcJob):
         inputs = self.inputs
         files = ase.render(
             inputs.calculator.get_dict(),
-            inputs.task.get_dict(),
+            read_task(inputs.task.get_dict()),
             inputs.seed.value if 'seed' in inputs else None,
         )
         for name, text in files.items():

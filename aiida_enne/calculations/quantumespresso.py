@@ -12,6 +12,7 @@ from aiida.engine import calcfunction
 from aiida_enne.codes.qe import Path, gather
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.science.plans.tasks import read_task
 
 
 @calcfunction
@@ -44,7 +45,7 @@ def collect_pw(
     trajectories, ends = nodes.get('trajectories', {}), nodes.get('ends', {})
     paths = [read_path(one, trajectories, ends) for one in found['paths']]
     outputs: dict[str, orm.Data] = {'results': orm.Dict(found['results'])}
-    frames = gather(paths, configurations.get_configurations(), task.get_dict())
+    frames = gather(paths, configurations.get_configurations(), read_task(task.get_dict()))
     if frames is not None:
         outputs['dataset'] = DatasetData.from_configurations(
             frames, level_of_theory=found['level_of_theory']

@@ -55,5 +55,6 @@ def list_failures(parts: orm.Dict, **results: orm.Dict) -> orm.Dict:
             None where it ended well.
         **results: What the engine said of the configurations of a part, where it said anything.
     """
-    results_by_label = {label: node.get_dict() for label, node in results.items()}
-    return orm.Dict(relaxations.list_failures(parts.get_dict(), results_by_label))
+    ends = {label: relaxations.End(**one) for label, one in parts.get_dict().items()}
+    named = {label: node.get_dict().get('failures', []) for label, node in results.items()}
+    return orm.Dict(relaxations.list_failures(ends, named))

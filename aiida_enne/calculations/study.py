@@ -29,9 +29,8 @@ def map_split(liquid: DatasetData, domains: orm.List, split: SplitData) -> Split
 @calcfunction
 def thin_training(dataset: DatasetData, split: SplitData, parameters: orm.Dict) -> SplitData:
     """Draw one training set from the training part of a split; see `science.training_sets.thin`."""
-    drawn = training_sets.thin(
-        dataset.get_configurations().domains, split.get_split(), **parameters.get_dict()
-    )
+    draw = training_sets.Draw.from_dict(parameters.get_dict(), 'draw').to_dict()
+    drawn = training_sets.thin(dataset.get_configurations().domains, split.get_split(), **draw)
     return SplitData.from_split(drawn, dataset, method='thin', shared=is_shared(split))
 
 

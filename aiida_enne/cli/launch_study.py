@@ -38,9 +38,10 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
     """
     from aiida_enne import families
     from aiida_enne.aiida_private import inputs_of
-    from aiida_enne.cli.plan import cost_table, describe_costs, plain
+    from aiida_enne.cli.plan import cost_table, describe_costs
     from aiida_enne.science.plans.costs import Assumptions
     from aiida_enne.science.plans.study_costs import estimate
+    from aiida_enne.workflows.base import plain
     from aiida_enne.workflows.reference.engine import load_engine
     from aiida_enne.workflows.study.study import StudyWorkChain
 

@@ -64,16 +64,3 @@ def describe_costs(parts: Sequence[Any], assumptions: Any) -> str:
     lines += [f'  {name}: {value}' for name, value in asdict(assumptions).items()]
     lines.append('  epochs: as many as are allowed; nothing is known already, nothing fails')
     return '\n'.join(lines) + '\n'
-
-
-def plain(inputs: Any) -> Any:
-    """Return inputs as plain values; nodes of other kinds are left as they are."""
-    from aiida import orm
-
-    if isinstance(inputs, orm.Dict | orm.List):
-        return inputs.get_dict() if isinstance(inputs, orm.Dict) else inputs.get_list()
-    if isinstance(inputs, orm.BaseType):
-        return inputs.value
-    if isinstance(inputs, Mapping):
-        return {name: plain(value) for name, value in inputs.items()}
-    return inputs

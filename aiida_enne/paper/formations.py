@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.properties.formation import Formation, SizeSeries, formation, size_series
-from aiida_enne.science.structures.domains import OWN, Domain
+from aiida_enne.science.structures.domains import Domain
 
 MAKERS = 'enne.defect or enne.surface'
 #: What has such an energy.
@@ -72,7 +73,8 @@ def build_formation(material: Material, *, ddof: int, of: str | None) -> Result:
         known += refused_paths(material, domain)
         raise missing(f'relaxation path of {domain!r}{known}', MAKERS)
     role, one = found[domain]
-    own = found.get(OWN + domain)
+    relaxed = replace(one.kind, own=True)
+    own = next((pair for pair in found.values() if pair[1].kind == relaxed), None)
     sources = material.sources(material.dataset_rows(role))
     if own is not None:
         sources |= material.sources(material.dataset_rows(own[0]))

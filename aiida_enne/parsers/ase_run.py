@@ -12,6 +12,7 @@ from aiida.parsers import Parser
 from aiida_enne.codes import ase
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ensemble_sha256
+from aiida_enne.science.plans.tasks import read_task
 
 #: Verdict by how the job ended, and then by how some of its configurations did.
 _ENDED = {
@@ -41,7 +42,7 @@ class AseRunParser(Parser):
             summary,
             units,
             inputs.configurations.get_configurations(),
-            ase.complete_task(inputs.task.get_dict()),
+            read_task(inputs.task.get_dict()),
         )
         if summary is None and not units:
             return self._not_started()

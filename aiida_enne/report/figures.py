@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 
 from aiida_enne.provenance import Material
+from aiida_enne.science.options import nearest
 from aiida_enne.science.plugins import registered
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
@@ -108,8 +108,7 @@ def find_figure(name: str) -> Figure:
     known = all_figures()
     lower = {one.lower(): one for one in known}
     if name.lower() not in lower:
-        close = difflib.get_close_matches(name.lower(), lower, 1)
-        hint = f'; did you mean {lower[close[0]]!r}?' if close else ''
+        hint = nearest(name, known)
         raise ValueError(f'{name!r} is not a figure{hint}; there are {", ".join(known)}')
     return known[lower[name.lower()]]
 

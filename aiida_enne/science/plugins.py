@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib.metadata import entry_points
 from typing import Any
+
+from aiida_enne.science.options import nearest
 
 
 def registered(group: str) -> dict[str, Any]:
@@ -27,7 +28,5 @@ def load_registered(group: str, name: str, what: str) -> Any:
     """
     found = registered(group)
     if name not in found:
-        close = difflib.get_close_matches(name, list(found), 1)
-        hint = f'; did you mean {close[0]!r}?' if close else ''
-        raise ValueError(f'{name!r} is not {what}{hint}; registered: {list(found)}')
+        raise ValueError(f'{name!r} is not {what}{nearest(name, found)}; registered: {list(found)}')
     return found[name].load()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from aiida import orm
@@ -28,6 +29,17 @@ def why_failed(node: orm.ProcessNode) -> str:
 def process_of(pk: int) -> orm.ProcessNode:
     """Return the node of a process."""
     return cast('orm.ProcessNode', orm.load_node(pk))
+
+
+def plain(inputs: Any) -> Any:
+    """Return inputs as plain values; nodes that hold none are left as they are."""
+    if isinstance(inputs, orm.Dict | orm.List):
+        return inputs.get_dict() if isinstance(inputs, orm.Dict) else inputs.get_list()
+    if isinstance(inputs, orm.BaseType):
+        return inputs.value
+    if isinstance(inputs, Mapping):
+        return {name: plain(value) for name, value in inputs.items()}
+    return inputs
 
 
 class ProtocolMixin:

@@ -33,7 +33,7 @@ def plan_samples(
         temperatures: In K.
         start: See `science.plans.samples.select_starts`.
         stage: Of the task `md`, without `temperature` and `domain`.
-        sigma: What is looked at, and the thresholds; see `codes.tasks.complete_task`.
+        sigma: What is looked at, and the thresholds; see `science.plans.tasks.Sigma`.
         seed: Of the first temperature; each further one has the next.
 
     Raises:

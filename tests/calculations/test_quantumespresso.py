@@ -7,8 +7,8 @@ from ase import units
 from ase.build import bulk
 
 from aiida_enne.calculations.quantumespresso import collect_pw, extract_structures
-from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.science.plans.tasks import read_task
 
 RESULTS = {'kind': 'any', 'counts': {'finished': 1}}
 
@@ -49,7 +49,7 @@ def collect(cells, task, paths, trajectories, **nodes):
         for label, path in zip(trajectories, paths, strict=True)
     ]
     outcome = {'paths': told, 'level_of_theory': 'QE X', 'results': RESULTS}
-    task = orm.Dict(complete_task(task))
+    task = orm.Dict(read_task(task).complete())
     return collect_pw(cells, task, orm.Dict(outcome), trajectories=trajectories, **nodes)
 
 

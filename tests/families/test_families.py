@@ -68,7 +68,7 @@ def test_what_breaks_the_contract_is_named(added, monkeypatch):
 
 def test_unknown_families_and_models_are_named_with_the_nearest():
     with pytest.raises(
-        ValueError, match="'nequp' is not a family of models; did you mean 'nequip'"
+        ValueError, match=r"'nequp' is not a family of models \(did you mean `nequip`"
     ):
         families.load('nequp')
     with pytest.raises(ValueError, match="no family has the model 'mace"):

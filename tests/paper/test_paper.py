@@ -45,7 +45,7 @@ def test_the_paper_has_these_figures():
     assert find_figure('disc').name == 'Disc'
     with pytest.raises(ValueError, match=r"'F8' is not a figure; .* coverage, .* F1, F2"):
         find_figure('F8')
-    with pytest.raises(ValueError, match="'coverge' is not a figure; did you mean 'coverage'"):
+    with pytest.raises(ValueError, match=r"'coverge' is not a figure \(did you mean `coverage`"):
         find_figure('coverge')
 
 

@@ -15,6 +15,7 @@ from aiida_enne.codes import ase
 from aiida_enne.science import npz
 from aiida_enne.science.data import frames
 from aiida_enne.science.data.frames import from_atoms
+from aiida_enne.science.plans.tasks import read_task
 
 EMT_CHOICE = {'preset': 'emt'}
 MD = {
@@ -54,7 +55,7 @@ def script(tmp_path):
             for path in (folder / ase.UNITS).glob('*.json')
         }
         summary = (folder / ase.RESULTS).read_text()
-        return ase.read_outcome(summary, units, inputs, ase.complete_task(task))
+        return ase.read_outcome(summary, units, inputs, read_task(task))
 
     return run
 

@@ -7,7 +7,7 @@ from ase import Atoms
 
 from aiida_enne.science.data.frames import from_atoms
 from aiida_enne.science.properties.equations import EQUATIONS
-from aiida_enne.science.structures.domains import bulk_domain
+from aiida_enne.science.structures.domains import Domain
 
 #: Energies per atom (eV), equilibrium volumes (Å³/atom), bulk moduli (eV/Å³): those of the PBE
 #: of today's textbooks, roughly; only their order matters here.
@@ -42,7 +42,7 @@ def relaxation(domain, n_atoms, n_crystal, path, repeats=None, bulk=-4.0, own=''
     """Return a path of given energies above n e_bulk (eV), and the perfect crystal."""
     frames = [crystal(n_atoms) for _ in path] + [crystal(n_crystal)]
     energies = [n_atoms * bulk + extra for extra in path] + [n_crystal * bulk]
-    domains = len(path) * [own + domain] + [bulk_domain(repeats)]
+    domains = len(path) * [own + domain] + [Domain('bulk', 'bulk', repeats).label]
     return label(frames, domains, energies, step=[*range(len(path)), 0])
 
 

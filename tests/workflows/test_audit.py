@@ -34,7 +34,7 @@ def test_good_inputs_pass(build):
     ('options', 'message'),
     [
         ({'ddof': 2}, '`ddof` must be 0 or 1, got 2'),
-        ({'bins': 3}, "unknown options of the audit: \\['bins'\\]"),
+        ({'bins': 3}, 'options of the audit: unknown bins'),
         ({'alignment': {'domain': 'cold'}}, '`alignment` must hold'),
     ],
 )

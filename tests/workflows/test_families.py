@@ -81,7 +81,7 @@ def test_a_family_without_the_strategy_refuses_it_by_name(dataset, split, train_
 
 
 def test_a_misspelt_family_is_named(dataset, split, train_code):
-    with pytest.raises(ValueError, match="did you mean 'allegro'"):
+    with pytest.raises(ValueError, match='did you mean `allegro`'):
         EnsembleWorkChain.get_builder_from_protocol(
             train_code, dataset, split, protocol='test', overrides={'family': 'alegro'}
         )

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aiida_enne.codes.aims import checks
 from aiida_enne.codes.aims.keywords import ENSEMBLES, OWNED
 from aiida_enne.codes.aims.motion import MolecularDynamics, Relaxation
 from aiida_enne.codes.aims.settings import ControlSettings
 from aiida_enne.codes.aims.species import read_species
+from aiida_enne.science import checks
 
 RULER = '#' + '=' * 79
 #: A k-point count this close above a whole number is that number: cells carry rounding errors.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
-from aiida_enne.codes.aims import checks
 from aiida_enne.codes.aims import keywords as words
+from aiida_enne.science import checks
 
 
 class Settings:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from aiida_enne.codes.aims import checks, values
 from aiida_enne.codes.aims import keywords as words
+from aiida_enne.codes.aims import values
 from aiida_enne.codes.aims.motion import MolecularDynamics, Relaxation, Settings
+from aiida_enne.science import checks
 
 #: Parts of the settings that are settings themselves.
 PARTS: dict[str, type[Settings]] = {'relaxation': Relaxation, 'md': MolecularDynamics}

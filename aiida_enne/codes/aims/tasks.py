@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from aiida_enne.codes.aims import checks
 from aiida_enne.codes.aims.keywords import ENSEMBLES
 from aiida_enne.codes.aims.settings import ControlSettings
+from aiida_enne.science import checks
+from aiida_enne.science.plans.tasks import Relaxation, Stage, Task
 
 #: Ensemble in place of each thermostat of the common task; langevin has none of its own here.
 THERMOSTATS = {'nose_hoover_chain': 'NVT_nose-hoover', 'nve': 'NVE'}
@@ -50,7 +52,7 @@ class Run:
 
 
 def plan(
-    task: Mapping[str, Any],
+    task: Task,
     settings: Mapping[str, Any],
     thermostats: Mapping[str, str] | None = None,
     ramp_segments: int = 10,
@@ -62,7 +64,7 @@ def plan(
     geometry that it begins with as its first step.
 
     Args:
-        task: A complete task, see `codes.ase_run.complete_task`.
+        task: What is asked for.
         settings: Keys of `ControlSettings` for every run, without `relaxation` and `md`.
         thermostats: Ensemble of `MD_run` in place of `langevin` or `nose_hoover_chain`.
         ramp_segments: Runs that a ramp takes.
@@ -75,12 +77,12 @@ def plan(
         raise ValueError(f'`{taken[0]}` must not be among the parameters: the task says it')
     chosen = {**THERMOSTATS, **_checked(thermostats or {})}
     checks.count('ramp_segments', ramp_segments)
-    if task['kind'] == 'label':
-        runs = [Run(given)]
-    elif task['kind'] == 'relax':
+    if isinstance(task, Relaxation):
         runs = [Run(given | {'relaxation': _relaxation(task)})]
+    elif task.stages:
+        runs = _dynamics(task.stages, given, chosen, ramp_segments)
     else:
-        runs = _dynamics(task['stages'], given, chosen, ramp_segments)
+        runs = [Run(given)]
     for run in runs:
         ControlSettings.from_dict(run.settings)
     return runs
@@ -108,30 +110,30 @@ def _checked(thermostats: Mapping[str, str]) -> dict[str, str]:
     return dict(thermostats)
 
 
-def _relaxation(task: Mapping[str, Any]) -> dict[str, Any]:
-    if task['cell'] == 'shape':
+def _relaxation(task: Relaxation) -> dict[str, Any]:
+    if task.cell == 'shape':
         raise ValueError(
             'FHI-aims cannot relax the shape of a cell at constant volume: `cell` must be '
             'fixed or free'
         )
-    if task['symmetry']:
+    if task.symmetry:
         raise ValueError(
             'FHI-aims keeps a symmetry by parameters in geometry.in, which are not written: '
             '`symmetry` must be false'
         )
-    if task['optimizer'] not in OPTIMIZERS:
+    if task.optimizer not in OPTIMIZERS:
         names = ', '.join(OPTIMIZERS)
-        raise ValueError(f'FHI-aims has no {task["optimizer"]}: `optimizer` must be one of {names}')
+        raise ValueError(f'FHI-aims has no {task.optimizer}: `optimizer` must be one of {names}')
     return {
-        'method': OPTIMIZERS[task['optimizer']],
-        'max_force': task['fmax'],
-        'cell': 'full' if task['cell'] == 'free' else 'none',
-        'max_steps': task['max_steps'],
+        'method': OPTIMIZERS[task.optimizer],
+        'max_force': task.fmax,
+        'cell': 'full' if task.cell == 'free' else 'none',
+        'max_steps': task.max_steps,
     }
 
 
 def _dynamics(
-    stages: list[dict[str, Any]],
+    stages: Sequence[Stage],
     settings: dict[str, Any],
     ensembles: Mapping[str, str],
     ramp_segments: int,
@@ -139,8 +141,8 @@ def _dynamics(
     runs: list[Run] = []
     step, time = 0, 0.0
     for index, stage in enumerate(stages):
-        ensemble = _ensemble(index, stage['thermostat'], ensembles)
-        time_step, before = stage['timestep'] / FS_PER_PS, step
+        ensemble = _ensemble(index, stage.thermostat, ensembles)
+        time_step, before = stage.timestep / FS_PER_PS, step
         for temperature, steps in _pieces(stage, ramp_segments):
             md: dict[str, Any] = {
                 'ensemble': ensemble,
@@ -157,12 +159,12 @@ def _dynamics(
                 Run(
                     settings=settings | {'md': md},
                     stage=index,
-                    domain=stage['domain'],
+                    domain=stage.domain,
                     first_step=step,
                     stage_first_step=before,
                     first_time=time,
                     steps=steps,
-                    record_every=stage['record_every'],
+                    record_every=stage.record_every,
                 )
             )
             step, time = step + steps, round(time + steps * time_step, 12)
@@ -183,20 +185,20 @@ def _ensemble(index: int, thermostat: str, ensembles: Mapping[str, str]) -> str:
     return ensembles[thermostat]
 
 
-def _pieces(stage: Mapping[str, Any], ramp_segments: int) -> list[tuple[float, int]]:
+def _pieces(stage: Stage, ramp_segments: int) -> list[tuple[float, int]]:
     """Return temperature in K and steps of every run of a stage."""
-    first, last = stage['temperature']
+    first, last = stage.temperature
     if first == last:
-        return [(first, stage['steps'])]
-    n = min(ramp_segments, stage['steps'])
-    ends = [stage['steps'] * i // n for i in range(n + 1)]
+        return [(first, stage.steps)]
+    n = min(ramp_segments, stage.steps)
+    ends = [stage.steps * i // n for i in range(n + 1)]
     middles = [first + (last - first) * (i + 0.5) / n for i in range(n)]
     return [(middles[i], ends[i + 1] - ends[i]) for i in range(n)]
 
 
-def _parameter(ensemble: str, stage: Mapping[str, Any]) -> dict[str, Any]:
+def _parameter(ensemble: str, stage: Stage) -> dict[str, Any]:
     """Return the number of a thermostat, from `friction` in 1/ps or from `damping` in fs."""
-    damping = stage['damping'] if 'damping' in stage else FS_PER_PS / stage['friction']
+    damping = stage.damping or FS_PER_PS / (stage.friction or math.nan)
     if ensemble == 'NVT_nose-hoover':
         return {'parameter': 1 / (LIGHT * damping), 'thermostat_units': 'cm^-1'}
     if ensemble == 'NVT_andersen':

@@ -22,7 +22,6 @@ from aiida_enne.codes.ase.results import (
     missing_module,
     read_outcome,
 )
-from aiida_enne.codes.tasks import complete_task
 
 __all__ = [
     'CONFIGURATIONS',
@@ -36,7 +35,6 @@ __all__ = [
     'Outcome',
     'arguments',
     'complete_calculator',
-    'complete_task',
     'is_ensemble',
     'last_words',
     'missing_module',

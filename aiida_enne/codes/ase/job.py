@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida_enne.codes.ase.calculators import complete_calculator, is_ensemble
-from aiida_enne.codes.tasks import complete_task
 from aiida_enne.remote import read_script
+from aiida_enne.science.plans.tasks import Task
 
 JOB, CONFIGURATIONS, RESULTS, UNITS = 'job.json', 'configurations.npz', 'results.json', 'units'
 
@@ -32,21 +32,19 @@ ENSEMBLE_SCRIPTS = (
 MEMBERS = 'members'
 
 
-def render(
-    calculator: Mapping[str, Any], task: Mapping[str, Any], seed: int | None
-) -> dict[str, str]:
+def render(calculator: Mapping[str, Any], task: Task, seed: int | None) -> dict[str, str]:
     """Return the text of every file that the job needs, by name, but for the configurations.
 
     Args:
         calculator: See `complete_calculator`.
-        task: See `complete_task`.
+        task: What the job does.
         seed: Seed of velocities and thermostats; trajectory i draws from the stream (seed, i).
 
     Raises:
-        ValueError: If the calculator or the task is none, or dynamics lack their seed.
+        ValueError: If the calculator cannot be used, or dynamics lack their seed.
     """
-    chosen, complete = complete_calculator(calculator), complete_task(task)
-    if complete['kind'] == 'md' and seed is None:
+    chosen = complete_calculator(calculator)
+    if task.kind == 'md' and seed is None:
         raise ValueError('molecular dynamics needs a `seed`')
     if seed is not None and seed < 0:
         raise ValueError(f'`seed` must not be negative, got {seed}')
@@ -57,7 +55,7 @@ def render(
             'reuse': chosen.reuse,
         },
         'packages': list(chosen.packages),
-        'task': complete,
+        'task': task.complete(),
         'seed': seed,
     }
     names = SCRIPTS + ENSEMBLE_SCRIPTS * is_ensemble(calculator)

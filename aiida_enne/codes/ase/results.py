@@ -13,6 +13,7 @@ import numpy as np
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.plans.tasks import Task
 
 #: Numbers at the head of each recorded frame; stress, cell, positions, forces follow.
 HEAD = (
@@ -59,7 +60,7 @@ def read_outcome(
     summary: str | None,
     units: Mapping[str, tuple[str, bytes]],
     inputs: Configurations,
-    task: Mapping[str, Any],
+    task: Task,
 ) -> Outcome:
     """Read all that the job left.
 
@@ -67,10 +68,10 @@ def read_outcome(
         summary: Text of the results file; None if there is none, because the job was killed.
         units: Progress and frames of each unit, by name.
         inputs: Configurations that went in, of which domains, blocks and info are taken over.
-        task: The complete task.
+        task: What was asked for.
     """
     damages: list[str] = []
-    n_stages = len(task.get('stages', []))
+    n_stages = len(task.stages)
     job = {'status': 'interrupted', 'message': 'the job was killed'}
     if summary is not None:
         try:
@@ -94,11 +95,11 @@ def read_outcome(
             continue
         reports.append(report)
         rows += found
-    tally = _tally(reports, len(inputs), task['kind'])
+    tally = _tally(reports, len(inputs), task.kind)
     lost = sum(tally['counts'].get(name, 0) for name in ('waiting', 'unfinished'))
     if job['status'] == 'finished' and lost and not damages:
         damages.append(f'{lost} configurations have no result in a job that finished')
-    results = {'kind': task['kind'], **job, **tally}
+    results = {'kind': task.kind, **job, **tally}
     frames = _frames(rows, inputs, task) if rows else None
     name = str(job.get('name', ''))
     return Outcome(str(job['status']), str(job['message']), name, frames, results, damages)
@@ -160,14 +161,13 @@ def _rows(data: bytes, size: int, n_atoms: Integers) -> list[Floats]:
     return rows
 
 
-def _frames(rows: list[Floats], inputs: Configurations, task: Mapping[str, Any]) -> Configurations:
+def _frames(rows: list[Floats], inputs: Configurations, task: Task) -> Configurations:
     head = np.array([row[: len(HEAD)] for row in rows])
     values = dict(zip(HEAD, head.T, strict=True))
     origin = values['configuration'].astype(np.int64)
     stresses = np.array([row[_STRESS:_CELL] for row in rows]).reshape(-1, 3, 3)
     halves = [np.split(row[_REST:], 2) for row in rows]
-    kind = task['kind']
-    more = SIGMA if task.get('sigma') else ()
+    more = SIGMA if task.sigma else ()
     return Configurations(
         n_atoms=inputs.n_atoms[origin],
         numbers=inputs.numbers[inputs.atom_index(origin)],
@@ -175,21 +175,20 @@ def _frames(rows: list[Floats], inputs: Configurations, task: Mapping[str, Any])
         cells=np.array([row[_CELL:_REST] for row in rows]).reshape(-1, 3, 3),
         pbc=inputs.pbc[origin],
         domains=_domains(inputs.domains[origin], values['stage'], task),
-        blocks=inputs.blocks[origin] if kind == 'label' else origin,
+        blocks=inputs.blocks[origin] if task.kind == 'label' else origin,
         energies=values['energy'].copy(),
         forces=np.concatenate([half[1] for half in halves]).reshape(-1, 3),
         stresses=stresses if np.isfinite(stresses).any() else None,
         info={name: value[origin] for name, value in inputs.info.items()}
-        | {name: values[name].copy() for name in ('configuration', *INFO[kind], *more)},
+        | {name: values[name].copy() for name in ('configuration', *INFO[task.kind], *more)},
     )
 
 
-def _domains(own: Any, stages: Floats, task: Mapping[str, Any]) -> Any:
-    if task['kind'] != 'md':
+def _domains(own: Any, stages: Floats, task: Task) -> Any:
+    if not task.stages:
         return own
-    names = [stage['domain'] for stage in task['stages']]
     pairs = zip(own.tolist(), stages.astype(np.int64).tolist(), strict=True)
-    return np.array([names[stage].replace('{domain}', domain) for domain, stage in pairs])
+    return np.array([task.stages[stage].label(domain) for domain, stage in pairs])
 
 
 def _tally(reports: list[dict[str, Any]], n: int, kind: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from ase.data import atomic_masses
 from aiida_enne.codes.qe.dynamics import temperatures
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import GPA_PER_EV_PER_CUBIC_ANGSTROM, Floats
+from aiida_enne.science.plans.tasks import Task
 
 
 @dataclass
@@ -62,15 +63,13 @@ class Path:
         return -self.stresses / GPA_PER_EV_PER_CUBIC_ANGSTROM
 
 
-def gather(
-    paths: Sequence[Path], inputs: Configurations, task: Mapping[str, Any]
-) -> Configurations | None:
+def gather(paths: Sequence[Path], inputs: Configurations, task: Task) -> Configurations | None:
     """Join the frames that a task asks for; None if there are none.
 
     Args:
         paths: In the order in which they ran.
         inputs: Configurations that went in, of which domains, blocks and info are taken over.
-        task: The complete task.
+        task: What was asked for.
 
     Raises:
         ValueError: If arrays are not of one length.
@@ -78,13 +77,13 @@ def gather(
     kept: list[dict[str, Any]] = []
     for index in sorted({path.configuration for path in paths}):
         mine = [path for path in paths if path.configuration == index]
-        kept += _trajectory(mine, inputs, task) if task['kind'] == 'md' else _steps(mine)
+        kept += _trajectory(mine, inputs, task) if task.stages else _steps(mine)
     if not kept:
         return None
     origin = np.array([frame['configuration'] for frame in kept], dtype=np.int64)
     stresses = np.array([frame['stress'] for frame in kept])
     names = {'label': (), 'md': ('stage', 'time', 'temperature'), 'relax': ('step', 'converged')}
-    found = ('configuration', *names[task['kind']])
+    found = ('configuration', *names[task.kind])
     return Configurations(
         n_atoms=inputs.n_atoms[origin],
         numbers=inputs.numbers[inputs.atom_index(origin)],
@@ -92,7 +91,7 @@ def gather(
         cells=np.array([frame['cell'] for frame in kept]),
         pbc=inputs.pbc[origin],
         domains=_domains(inputs, origin, kept, task),
-        blocks=inputs.blocks[origin] if task['kind'] == 'label' else origin,
+        blocks=inputs.blocks[origin] if task.kind == 'label' else origin,
         energies=np.array([frame['energy'] for frame in kept]),
         forces=np.concatenate([frame['forces'] for frame in kept]),
         stresses=stresses if np.isfinite(stresses).any() else None,
@@ -122,21 +121,18 @@ def _steps(paths: Sequence[Path]) -> list[dict[str, Any]]:
     ]
 
 
-def _trajectory(
-    paths: Sequence[Path], inputs: Configurations, task: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def _trajectory(paths: Sequence[Path], inputs: Configurations, task: Task) -> list[dict[str, Any]]:
     """Return the frames that the stages record, with time (ps) and temperature (K)."""
     configuration = paths[0].configuration
-    stages, timestep = task['stages'], task['stages'][0]['timestep']
+    stages, timestep = task.stages, task.stages[0].timestep
     atoms = inputs.atom_index([configuration])
     masses = atomic_masses[inputs.numbers[atoms]]
-    fixed = task['fixed'][configuration] if task['fixed'] else []
     walk = np.concatenate([*(path.positions for path in paths), paths[-1].end[0][None]])
-    heat = temperatures(walk, timestep, masses, fixed)  # of frames 1, 2, …
+    heat = temperatures(walk, timestep, masses, task.fixed_of(configuration))  # of frames 1, 2, …
     frames, step = [], 0
     done = dict.fromkeys(range(-1, len(stages)), 0)
     for path in paths:
-        every = 0 if path.stage < 0 else stages[path.stage]['record_every']
+        every = 0 if path.stage < 0 else stages[path.stage].record_every
         for index in range(len(path.energies)):
             done[path.stage] += 1
             if every and done[path.stage] % every == 0:
@@ -146,12 +142,9 @@ def _trajectory(
     return frames
 
 
-def _domains(
-    inputs: Configurations, origin: Any, frames: list[dict[str, Any]], task: Mapping[str, Any]
-) -> Any:
+def _domains(inputs: Configurations, origin: Any, frames: list[dict[str, Any]], task: Task) -> Any:
     own = inputs.domains[origin]
-    if task['kind'] != 'md':
+    if not task.stages:
         return own
-    names = [task['stages'][frame['stage']]['domain'] for frame in frames]
-    pairs = zip(names, own.tolist(), strict=True)
-    return np.array([name.replace('{domain}', domain) for name, domain in pairs])
+    pairs = zip(frames, own.tolist(), strict=True)
+    return np.array([task.stages[frame['stage']].label(domain) for frame, domain in pairs])

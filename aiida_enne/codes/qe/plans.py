@@ -9,6 +9,7 @@ from typing import Any
 
 from aiida_enne.codes.qe.dynamics import FORCE, LOWEST_TEMPERATURE, TIME, VELOCITY
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.plans.tasks import Relaxation, Stage, Task
 
 #: What pw.x 6.7 has to control the temperature.
 THERMOSTATS = 'svr, andersen, berendsen, rescaling, rescale-v, rescale-T, reduce-T'
@@ -77,18 +78,16 @@ def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return done
 
 
-def check_task(task: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Check that pw.x can do a complete task.
+def check_task(task: Task, options: Mapping[str, Any]) -> None:
+    """Check that pw.x can do a task.
 
     Raises:
         ValueError: If it cannot, with what it has instead.
     """
-    if task['kind'] == 'relax' and task['optimizer'] != 'BFGS':
-        raise ValueError(f'pw.x relaxes by its own BFGS, got the optimizer {task["optimizer"]}')
-    if task['kind'] != 'md':
-        return
-    for index, stage in enumerate(task['stages']):
-        name = stage['thermostat']
+    if isinstance(task, Relaxation) and task.optimizer != 'BFGS':
+        raise ValueError(f'pw.x relaxes by its own BFGS, got the optimizer {task.optimizer}')
+    for index, stage in enumerate(task.stages):
+        name = stage.thermostat
         if name == 'npt':
             raise ValueError(
                 f'stage {index}: pw.x has no thermostat at constant pressure; use {THERMOSTATS} '
@@ -100,7 +99,7 @@ def check_task(task: Mapping[str, Any], options: Mapping[str, Any]) -> None:
                 f'overdamped); it has {THERMOSTATS}. The option `thermostats: {{{name}: svr}}` '
                 'takes stochastic velocity rescaling instead'
             )
-    steps = sorted({stage['timestep'] for stage in task['stages']})
+    steps = sorted({stage.timestep for stage in task.stages})
     if len(steps) > 1:
         raise ValueError(
             f'pw.x continues from the last two positions, so that all stages must have one '
@@ -109,7 +108,7 @@ def check_task(task: Mapping[str, Any], options: Mapping[str, Any]) -> None:
 
 
 def plan(
-    task: Mapping[str, Any],
+    task: Task,
     options: Mapping[str, Any],
     velocities: Floats | None,
     n_atoms: int,
@@ -122,7 +121,7 @@ def plan(
     the folder of the job before, so frames 1, 2, … of the task are what the further jobs compute.
 
     Args:
-        task: The complete task, one that `check_task` accepts.
+        task: One that `check_task` accepts.
         options: The complete options.
         velocities: Å/fs, shape (n_atoms, 3), for dynamics.
         n_atoms: Number of atoms.
@@ -131,17 +130,17 @@ def plan(
     settings: dict[str, Any] = {}
     if len(fixed):
         settings['FIXED_COORDS'] = [[atom in set(fixed)] * 3 for atom in range(n_atoms)]
-    if task['kind'] == 'label':
-        return [Job({'CONTROL': {'calculation': 'scf'}})]
-    if task['kind'] == 'relax':
+    if isinstance(task, Relaxation):
         return [Job(_relaxation(task), settings)]
+    if not task.stages:
+        return [Job({'CONTROL': {'calculation': 'scf'}})]
     if velocities is None:
         raise ValueError('dynamics needs velocities')
     given = {'ATOMIC_VELOCITIES': (velocities / VELOCITY).tolist()}
     first = {'ion_temperature': 'not_controlled', 'ion_velocities': 'from_input'}
-    timestep = task['stages'][0]['timestep']
+    timestep = task.stages[0].timestep
     jobs = [Job(_dynamics(1, timestep, first), settings | given, stage=-1, steps=1)]
-    for index, stage in enumerate(task['stages']):
+    for index, stage in enumerate(task.stages):
         jobs += _stage(index, stage, options, settings)
     return jobs
 
@@ -163,17 +162,17 @@ def halve(job: Job) -> list[Job]:
     ]
 
 
-def _relaxation(task: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    control = {
-        'calculation': 'relax' if task['cell'] == 'fixed' else 'vc-relax',
-        'nstep': task['max_steps'],
+def _relaxation(task: Relaxation) -> dict[str, dict[str, Any]]:
+    control: dict[str, Any] = {
+        'calculation': 'relax' if task.cell == 'fixed' else 'vc-relax',
+        'nstep': task.max_steps,
         # pw.x compares components, the task means norms; the energy is not to decide
-        'forc_conv_thr': task['fmax'] / math.sqrt(3) / FORCE,
+        'forc_conv_thr': task.fmax / math.sqrt(3) / FORCE,
         'etot_conv_thr': 1.0,
     }
     parameters = {'CONTROL': control, 'IONS': {'ion_dynamics': 'bfgs'}}
-    if task['cell'] != 'fixed':
-        free = {'shape': 'shape', 'free': 'all'}[task['cell']]
+    if task.cell != 'fixed':
+        free = {'shape': 'shape', 'free': 'all'}[task.cell]
         parameters['CELL'] = {'cell_dynamics': 'bfgs', 'cell_dofree': free}
     return parameters
 
@@ -190,10 +189,10 @@ def _dynamics(steps: int, timestep: float, ions: Mapping[str, Any]) -> dict[str,
 
 
 def _stage(
-    index: int, stage: Mapping[str, Any], options: Mapping[str, Any], settings: dict[str, Any]
+    index: int, stage: Stage, options: Mapping[str, Any], settings: dict[str, Any]
 ) -> list[Job]:
-    total = stage['steps']
-    first, last = stage['temperature']
+    total = stage.steps
+    first, last = stage.temperature
     longest = options['steps_per_job']
     if first != last:
         longest = min(longest, options['ramp_steps'])
@@ -201,23 +200,20 @@ def _stage(
     for begin in range(0, total, longest):
         steps = min(longest, total - begin)
         middle = first + (last - first) * (begin + steps / 2) / total
-        parameters = _dynamics(steps, stage['timestep'], _thermostat(stage, options, middle))
+        parameters = _dynamics(steps, stage.timestep, _thermostat(stage, options, middle))
         parameters['CONTROL']['restart_mode'] = 'restart'
         jobs.append(Job(parameters, settings, stage=index, steps=steps, continues=True))
     return jobs
 
 
-def _thermostat(
-    stage: Mapping[str, Any], options: Mapping[str, Any], temperature: float
-) -> dict[str, Any]:
+def _thermostat(stage: Stage, options: Mapping[str, Any], temperature: float) -> dict[str, Any]:
     """Return the namelist of a thermostat that couples as strongly as that of the task."""
-    name, timestep = stage['thermostat'], stage['timestep']
-    if name == 'nve':
+    if stage.thermostat == 'nve':
         return {'ion_temperature': 'not_controlled'}
     # the kinetic energy relaxes at twice the friction
-    time = 1000 / (2 * stage['friction']) if name == 'langevin' else stage['damping']
+    time = 500 / stage.friction if stage.friction else stage.damping or math.nan
     return {
-        'ion_temperature': options['thermostats'][name],
+        'ion_temperature': options['thermostats'][stage.thermostat],
         'tempw': max(temperature, LOWEST_TEMPERATURE),
-        'nraise': max(1, round(time / timestep)),
+        'nraise': max(1, round(time / stage.timestep)),
     }

@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from aiida_enne.science.checks import count, distinct, positive, text
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.plans.tasks import Task, read_task
 from aiida_enne.science.properties import eos
-from aiida_enne.science.structures import domains
-from aiida_enne.science.structures.checks import at_least, positive
+from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.structures.phases import PHASES, find_phase
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.science.structures.surfaces import slab_100
 
-#: One part: `recipe` without a lattice constant where that is still to come, and `task`.
-Part = dict[str, Any]
-
-LABEL = {'kind': 'label'}
+Recipe = list[dict[str, Any]]
 #: Key of the strains of all phases that have none of their own.
 OTHERS = 'others'
 #: A lattice constant in Å for structures that are built only to be counted or checked.
 ANY_LATTICE_CONSTANT = 5.43
 
 
-def port(name: str) -> str:
-    """Return a label fit for a port: `beta_tin`."""
-    return name.replace('-', '_')
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Structures that are relaxed, or a crystal that is labelled.
+
+    Attributes:
+        recipe: See `structures.recipes`; a lattice constant is still to come, but for phases.
+        task: What an engine is asked for.
+        crystal: Label of the part of the perfect crystal that energies refer to; '' for none.
+    """
+
+    recipe: Recipe
+    task: Task
+    crystal: str = ''
+
+    def draft(self) -> Configurations:
+        """Return structures like those of the part, at any lattice constant."""
+        recipe = self.recipe
+        if any(item['kind'] != 'phase' for item in recipe):
+            recipe = at_lattice_constant(recipe, ANY_LATTICE_CONSTANT)
+        return build(recipe)
 
 
 def volume_scans(
@@ -53,15 +69,14 @@ def volume_scans(
     middles = dict(centres or {})
     for name in (by_phase.keys() - {OTHERS}) | middles.keys():
         find_phase(name)
-    if len(set(phases)) < len(phases):
-        raise ValueError(f'`phases` must be distinct, got {list(phases)}')
+    distinct('phases', phases, text)
     scans = {}
     for name in phases:
         wanted = by_phase.get(name, by_phase.get(OTHERS))
         if not wanted:
             raise ValueError(f'a scan needs at least one volume, got no `strains` of {name}')
-        middle = positive('the volume', middles.get(name, find_phase(name).volume), 'Å³/atom')
-        factors = [positive('a relative volume', factor, 'no unit') for factor in wanted]
+        middle = positive(f'centres of {name}', middles.get(name, find_phase(name).volume))
+        factors = distinct(f'strains of {name}', wanted, positive)
         scans[name] = [round(middle * factor, 4) for factor in factors]
     return scans
 
@@ -86,38 +101,22 @@ def phase_parts(
         ValueError: If there is no phase, one is unknown, or its volumes or the ratios are not
             distinct positive numbers.
     """
-    if len(set(ratios)) < len(ratios) or not all(ratio > 0 for ratio in ratios):
-        raise ValueError(f'`ratios` must be distinct positive numbers, got {list(ratios)}')
+    if ratios:
+        distinct('ratios', ratios, positive)
     if not volumes:
         raise ValueError(f'there must be at least one of the phases {", ".join(PHASES)}')
+    task = read_task({'kind': 'relax', **options})
     parts: dict[str, Part] = {}
     for name, scan in volumes.items():
-        find_phase(name)
-        if not scan or len(set(scan)) < len(scan):
-            raise ValueError(f'the volumes of {name} must be distinct numbers, got {list(scan)}')
+        ideal = find_phase(name).parameters.get('c_over_a')
+        distinct(f'volumes of {name}', scan, positive)
         item: dict[str, Any] = {'kind': 'phase', 'phase': name, 'volumes': list(scan)}
         item['symbol'] = symbol
-        ideal = find_phase(name).parameters.get('c_over_a')
         recipe = [item]
         if ideal is not None and ratios:
             recipe = [item | {'c_over_a': ideal * ratio} for ratio in ratios]
-        parts[port(name)] = {'recipe': recipe, 'task': {'kind': 'relax', **options}}
+        parts[Domain('phase', name).port] = Part(recipe, task)
     return parts
-
-
-def defect_label(name: str, repeats: int) -> str:
-    """Return the label of a defect in repeats³ cells: `vacancy_3`."""
-    return f'{name}_{repeats}'
-
-
-def bulk_label(repeats: int | None = None) -> str:
-    """Return the label of the perfect crystal: `bulk_3`, or `bulk` of one conventional cell."""
-    return 'bulk' if repeats is None else f'bulk_{repeats}'
-
-
-def slab_label(layers: int | str) -> str:
-    """Return the label of a slab: `layers_10`."""
-    return f'layers_{layers}'
 
 
 def defect_parts(
@@ -143,19 +142,18 @@ def defect_parts(
     Raises:
         ValueError: If nothing is asked for, twice, or something is unknown.
     """
-    _distinct('defects', names)
-    _distinct('repeats', repeats)
+    distinct('repeats', repeats, partial(count, minimum=2))
+    distinct('defects', names, text)
+    task = read_task({'kind': 'relax', 'cell': 'fixed', **options})
+    more = {'distortion': dict(distortion)} if distortion else {}
     parts: dict[str, Part] = {}
     for n in repeats:
-        at_least('repeats', n, 2)
-        crystal = {'kind': 'diamond', 'repeats': n, 'domain': _named(domains.bulk_domain(n), own)}
-        parts[bulk_label(n)] = {'recipe': [crystal | {'symbol': symbol}], 'task': dict(LABEL)}
+        crystal = Domain('bulk', 'bulk', n, own=own)
+        parts[crystal.port] = _crystal(crystal, n, symbol)
         for name in names:
-            domain = _named(domains.defect_domain(name, n), own)
-            item = {'kind': 'defect', 'defect': name, 'repeats': n, 'domain': domain}
-            item |= {'distortion': dict(distortion)} if distortion else {}
-            task = {'kind': 'relax', 'cell': 'fixed', **options}
-            parts[defect_label(name, n)] = {'recipe': [item | {'symbol': symbol}], 'task': task}
+            domain = Domain('defect', name, n, own=own)
+            item = {'kind': 'defect', 'defect': name, 'repeats': n, 'domain': domain.label, **more}
+            parts[domain.port] = Part([item | {'symbol': symbol}], task, crystal.port)
     return parts
 
 
@@ -179,20 +177,24 @@ def surface_parts(
     Raises:
         ValueError: If nothing is asked for, twice, or an option cannot be used.
     """
-    _distinct('layers', layers)
-    crystal = {'kind': 'diamond', 'repeats': 1, 'domain': _named(domains.bulk_domain(), own)}
-    parts = {bulk_label(): {'recipe': [crystal | {'symbol': symbol}], 'task': dict(LABEL)}}
-    kind = slab.get('surface', 'tilted')
+    distinct('layers', layers, count)
+    crystal = Domain('bulk', 'bulk', own=own)
+    parts = {crystal.port: _crystal(crystal, 1, symbol)}
+    kind, task = slab.get('surface', 'tilted'), {'kind': 'relax', 'cell': 'fixed', **options}
+    free = {key: value for key, value in slab.items() if key != 'surface'}
     for n in layers:
-        domain = _named(domains.surface_domain(kind, n, symbol), own)
-        item = {'kind': 'surface', 'layers': n, **slab, 'domain': domain, 'symbol': symbol}
+        domain = Domain('surface', kind, layers=n, symbol=symbol, own=own)
+        item = {'kind': 'surface', 'layers': n, **slab, 'domain': domain.label, 'symbol': symbol}
         build([item | {'lattice_constant': ANY_LATTICE_CONSTANT}])  # refuses unknown options
-        free = {key: value for key, value in slab.items() if key != 'surface'}
-        task: dict[str, Any] = {'kind': 'relax', 'cell': 'fixed', **options}
-        if fixed := fixed_atoms(n, kind, free):
-            task['fixed'] = [fixed]
-        parts[slab_label(n)] = {'recipe': [item], 'task': task}
+        fixed = fixed_atoms(n, kind, free)
+        chosen = read_task(task | {'fixed': [fixed]} if fixed else task)
+        parts[domain.port] = Part([item], chosen, crystal.port)
     return parts
+
+
+def _crystal(domain: Domain, repeats: int, symbol: str) -> Part:
+    item = {'kind': 'diamond', 'repeats': repeats, 'domain': domain.label, 'symbol': symbol}
+    return Part([item], read_task({'kind': 'label'}))
 
 
 def fixed_atoms(layers: int, kind: str, options: Mapping[str, Any]) -> list[int]:
@@ -201,9 +203,7 @@ def fixed_atoms(layers: int, kind: str, options: Mapping[str, Any]) -> list[int]
     return [int(index) for constraint in slab.constraints for index in constraint.index]
 
 
-def at_lattice_constant(
-    recipe: Sequence[Mapping[str, Any]], lattice_constant: float
-) -> list[dict[str, Any]]:
+def at_lattice_constant(recipe: Recipe, lattice_constant: float) -> Recipe:
     """Return a recipe with the lattice constant (Å) put into every structure."""
     return [{**item, 'lattice_constant': lattice_constant} for item in recipe]
 
@@ -261,40 +261,38 @@ def equilibrium(volumes: Floats, energies: Floats, form: str) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """How the work on a part ended.
+
+    Attributes:
+        n: Configurations of the part.
+        message: What went wrong; None where it ended well.
+    """
+
+    n: int
+    message: str | None
+
+
 def list_failures(
-    parts: Mapping[str, Mapping[str, Any]], results: Mapping[str, Mapping[str, Any]]
+    ends: Mapping[str, End], named: Mapping[str, Sequence[dict[str, Any]]]
 ) -> dict[str, Any]:
     """List every configuration of every part that has no good end.
 
     Args:
-        parts: By label, `n` configurations and `message`: how the work on the part ended, None
-            where it ended well.
-        results: What an engine said of the configurations of a part: its `failures`.
+        ends: Of the parts, by label.
+        named: What the engine said of the configurations of a part that failed, by label.
 
     Returns:
         `n_configurations`, `n_failed` and `failures`, each with `part`, `configuration`, `status`
         and `message`.
     """
     failures: list[dict[str, Any]] = []
-    for label, part in parts.items():
-        named = list(results.get(label, {}).get('failures', []))
-        if part['message'] is not None and not named:
-            named = [
-                {'configuration': index, 'status': 'failed', 'message': part['message']}
-                for index in range(part['n'])
-            ]
-        failures += [{'part': label, **item} for item in named]
-    return {
-        'n_configurations': sum(part['n'] for part in parts.values()),
-        'n_failed': len(failures),
-        'failures': failures,
-    }
-
-
-def _named(domain: str, own: bool) -> str:
-    return domains.own_domain(domain) if own else domain
-
-
-def _distinct(name: str, values: Sequence[Any]) -> None:
-    if not values or len(set(values)) < len(values):
-        raise ValueError(f'`{name}` must hold distinct values, at least one; got {list(values)}')
+    for label, end in ends.items():
+        found = named.get(label, ())
+        if end.message is not None and not found:
+            said = {'status': 'failed', 'message': end.message}
+            found = [{'configuration': index} | said for index in range(end.n)]
+        failures += [{'part': label, **item} for item in found]
+    n = sum(end.n for end in ends.values())
+    return {'n_configurations': n, 'n_failed': len(failures), 'failures': failures}

@@ -11,12 +11,12 @@ from ase.data import atomic_masses
 
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.data.splits import draw
+from aiida_enne.science.options import refuse_unknown
 from aiida_enne.science.plans.costs import Assumptions, Frames, Part, engine_part, total
+from aiida_enne.science.plans.tasks import Task, read_task
+from aiida_enne.science.structures.domains import Domain, parse
 from aiida_enne.science.structures.liquids import AMU_PER_CUBIC_ANGSTROM
 from aiida_enne.science.structures.recipes import build
-
-#: What a sample may hold.
-KEYS = ('recipe', 'start', 'task', 'seed')
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class Sample:
 
     Attributes:
         origin: `recipe`, see `science.structures.recipes.build`, or `start`, see `select_starts`.
-        task: See `codes.tasks.complete_task`.
+        task: What an engine does with them.
         seed: Of dynamics.
         structures: What it begins with.
     """
 
     origin: Mapping[str, Any]
-    task: Mapping[str, Any]
+    task: Task
     seed: int | None
     structures: Configurations
 
@@ -47,10 +47,12 @@ class Sample:
         Raises:
             ValueError: If a key is missing or unknown, or there are no such structures.
         """
+        what = f'sample {label}'
+        refuse_unknown(what, given, ('recipe', 'start', 'task', 'seed'))
         origin = {name: given[name] for name in ('recipe', 'start') if name in given}
-        if set(given) - set(KEYS) or 'task' not in given or len(origin) != 1:
+        if 'task' not in given or len(origin) != 1:
             raise ValueError(
-                f'sample {label}: expected `task`, `recipe` or `start`, and perhaps `seed`, got '
+                f'{what}: expected `task`, `recipe` or `start`, and perhaps `seed`, got '
                 f'{sorted(given)}'
             )
         try:
@@ -60,49 +62,31 @@ class Sample:
                 raise ValueError('`start` chooses from `pool`, which is not given')
             else:
                 structures = select_starts(pool, **given['start'])
+            task = read_task(given['task'])
         except (TypeError, ValueError) as exception:
-            raise ValueError(f'sample {label}: {exception}') from None
-        return cls(origin, given['task'], given.get('seed'), structures)
-
-    @property
-    def stages(self) -> Sequence[Mapping[str, Any]]:
-        """Stages of dynamics; there are none of other tasks."""
-        stages: Sequence[Mapping[str, Any]] = self.task.get('stages', ())
-        return stages
+            raise ValueError(f'{what}: {exception}') from None
+        return cls(origin, task, given.get('seed'), structures)
 
     def expected(self) -> Configurations:
         """Return configurations as many as will be recorded, in their domains and blocks.
 
         Of a relaxation, of which nobody knows the number of steps, it is one a structure.
         """
-        if not self.stages:
+        if not self.task.stages:
             return self.structures
-        kept = [stage['steps'] // every for stage in self.stages if (every := _every(stage))]
-        named = [stage.get('domain', '{domain}') for stage in self.stages if _every(stage)]
-        index = np.repeat(np.arange(len(self.structures)), sum(kept))
-        chosen = self.structures.select(index)
-        recorded = np.tile(np.repeat(named, kept), len(self.structures))
-        domains = [
-            name.replace('{domain}', own)
-            for name, own in zip(recorded.tolist(), chosen.domains.tolist(), strict=True)
-        ]
+        recorded = [stage for stage in self.task.stages for _ in range(stage.recorded)]
+        chosen = self.structures.select(np.repeat(np.arange(len(self.structures)), len(recorded)))
+        pairs = zip(recorded * len(self.structures), chosen.domains.tolist(), strict=True)
+        domains = [stage.label(own) for stage, own in pairs]
         return replace(chosen, domains=np.array(domains, dtype=np.str_))
 
     def cost(self, assumptions: Assumptions) -> Part:
         """Return what the reference costs: one job for all structures."""
-        steps, n_atoms = self._steps(assumptions), self.structures.n_atoms.tolist()
-        kept = len(self.expected()) // len(self.structures)
-        each = [engine_part('', [(n, steps, kept)], assumptions, md=self._moves) for n in n_atoms]
+        task, n_atoms = self.task, self.structures.n_atoms.tolist()
+        steps = {'md': task.steps, 'label': 1, 'relax': assumptions.relax_steps}[task.kind]
+        kept, moves = len(self.expected()) // len(self.structures), bool(task.stages)
+        each = [engine_part('', [(n, steps, kept)], assumptions, md=moves) for n in n_atoms]
         return replace(total(each), jobs=1)
-
-    @property
-    def _moves(self) -> bool:
-        return bool(self.task['kind'] == 'md')
-
-    def _steps(self, assumptions: Assumptions) -> int:
-        if self._moves:
-            return sum(stage['steps'] for stage in self.stages)
-        return 1 if self.task['kind'] == 'label' else assumptions.relax_steps
 
 
 def select_starts(
@@ -171,10 +155,12 @@ def count_expected(samples: Sequence[Sample]) -> Frames:
     return Frames(sum(map(len, found)), sum(int(one.sum()) for one in found))
 
 
+def expected_domains(samples: Sequence[Sample], parameters: Mapping[str, Any]) -> dict[str, Domain]:
+    """Return the domains that a split of samples to be calculated trains on, and what each is."""
+    domains = [name for sample in samples for name in sample.expected().domains.tolist()]
+    return {name: parse(name) for name in training_domains(parameters, domains)}
+
+
 def training_domains(parameters: Mapping[str, Any], domains: Sequence[str]) -> list[str]:
     """Return the domains that a split trains on: those it is restricted to, else all."""
     return list(parameters.get('within') or dict.fromkeys(domains))
-
-
-def _every(stage: Mapping[str, Any]) -> int:
-    return int(stage.get('record_every', 0))

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar
 
-from aiida_enne.science.plans.training_sets import order_domains
-from aiida_enne.science.structures.domains import parse
-
-#: One point: `values` of the choices, `draw` of the training set (None for that of the main
-#: ensemble), `parameters` of NequIP that replace the ensemble's, and `seeds`.
-Point = dict[str, Any]
+from aiida_enne.science.checks import count, distinct, finite, flag, one_of
+from aiida_enne.science.options import Options, option
+from aiida_enne.science.plans.training_sets import Draw, order_liquids
+from aiida_enne.science.structures.domains import Domain
 
 #: Role of the dataset that is predicted unless others are named, and what stands for all of them.
 TRAINING, ALL = 'training', 'all'
-#: Seed with which training sets are drawn, unless another is chosen.
-DRAW_SEED = 1
-#: Options that every kind of scan has.
-COMMON = ('kind', 'seeds', 'roles', 'size', 'keep_steps', 'max_concurrent')
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,168 +24,276 @@ class Base:
     Attributes:
         size: Training configurations.
         seeds: Seeds of its members.
-        domains: Domains that it is trained on.
+        domains: Domains that it is trained on, each with what it is.
         max_epochs: Epochs of its training.
         draw_seed: Seed with which training sets are drawn.
     """
 
     size: int
     seeds: tuple[int, ...]
-    domains: tuple[str, ...]
+    domains: Mapping[str, Domain]
     max_epochs: int
     draw_seed: int
 
 
-def plan_scan(scan: Mapping[str, Any], base: Base) -> dict[str, Point]:
-    """Return the points of a scan by label.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is chosen at a point.
+
+    Attributes:
+        values: What is told of it.
+        size: Of the training set; None where the scan does not vary it.
+        index: Number of the training set among those of one seed.
+        within: Domains to draw from; None for all.
+        model: Options of the model that replace those of the ensemble.
+    """
+
+    values: dict[str, float]
+    size: int | None = None
+    index: int = 0
+    within: tuple[str, ...] | None = None
+    model: dict[str, float] = field(default_factory=dict)
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f'`{name}` must be a mapping, got {value!r}')
+    return dict(value)
+
+
+def _draw(name: str, value: Any) -> Draw:
+    return value if isinstance(value, Draw) else Draw.from_dict(value, name)
+
+
+_seeds = partial(distinct, check=partial(count, minimum=0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point(Options):
+    """One point of a scan.
+
+    Attributes:
+        values: Of the choices.
+        draw: Of the training set; None for that of the main ensemble.
+        parameters: Of the trainer, which replace some of the ensemble's.
+        seeds: Of the members.
+
+    Raises:
+        ValueError: If a value cannot be used.
+    """
+
+    values: dict[str, float] = option(_mapping)
+    draw: Draw | None = option(_draw, None)
+    parameters: dict[str, Any] = option(_mapping)
+    seeds: tuple[int, ...] = option(_seeds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values by name; `draw` is null where nothing is drawn."""
+        return {'draw': None} | super().to_dict()
+
+
+def read_points(given: Mapping[str, Any]) -> dict[str, Point]:
+    """Return points of plain values, by label.
+
+    Raises:
+        ValueError: If there is none, or one cannot be used.
+    """
+    if not given:
+        raise ValueError('`points` must hold at least one')
+    return {label: Point.from_dict(one, label) for label, one in given.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan(Options):
+    """What all kinds of scans have.
+
+    Attributes:
+        kind: Its name.
+        seeds: Of the members of every point; those of the main ensemble by default.
+        size: Of the training set where the scan does not vary it; that of the main ensemble.
+        keep_steps: Whether small sets train for more epochs, so that all take as many steps.
+        roles: Which datasets the members predict, or `all`; all of a scan of data sizes (S9), else
+            what the ensemble is trained on.
+        max_concurrent: Points that are worked on at a time.
+
+    Raises:
+        ValueError: If a value cannot be used.
+    """
+
+    kind: ClassVar[str]
+    seeds: tuple[int, ...] | None = option(_seeds, None)
+    size: int | None = option(count, None)
+    keep_steps: bool = option(flag, False)
+    roles: Any = option(lambda _, value: value, None)
+    max_concurrent: int = option(count, 1)
+
+    @abstractmethod
+    def choices(self, base: Base) -> Iterator[Choice]:
+        """Return what is chosen at every point."""
+
+    def points(self, base: Base) -> dict[str, Point]:
+        """Return the points by label.
+
+        Raises:
+            ValueError: If the main ensemble does not have what is asked for, or two points would
+                be called alike.
+        """
+        points: dict[str, Point] = {}
+        for choice in self.choices(base):
+            named = [f'{key}_{value:g}' for key, value in choice.values.items()]
+            label = '_'.join(named).replace('.', 'p')
+            if label in points:
+                raise ValueError(
+                    f'two points of a scan are both called {label}: too near to each other'
+                )
+            size = choice.size or self.size or base.size
+            draw = Draw(size=size, seed=base.draw_seed, index=choice.index, within=choice.within)
+            main = Draw(size=base.size, seed=base.draw_seed)
+            parameters: dict[str, Any] = {}
+            if choice.model:
+                parameters['training_module'] = {'model': choice.model}
+            if self.keep_steps and size != base.size:
+                epochs = max(1, round(base.max_epochs * base.size / size))
+                parameters['trainer'] = {'max_epochs': epochs}
+            points[label] = Point(
+                values=choice.values,
+                draw=None if draw == main else draw,
+                parameters=parameters,
+                seeds=self.seeds or base.seeds,
+            )
+        return points
+
+    def roles_among(self, known: Sequence[str]) -> list[str]:
+        """Return which datasets the members predict.
+
+        Raises:
+            ValueError: If one is named that there is not.
+        """
+        default = ALL if isinstance(self, Sizes) else [TRAINING]
+        chosen = default if self.roles is None else self.roles
+        if chosen == ALL:
+            return list(known)
+        if not isinstance(chosen, list) or any(one not in known for one in chosen):
+            raise ValueError(f'`roles` must be {ALL} or some of {", ".join(known)}; got {chosen!r}')
+        return chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid(Scan):
+    """Largest rotation order and data size."""
+
+    kind = 'grid'
+    l_max: tuple[int, ...] = option(partial(distinct, check=partial(count, minimum=0)))
+    sizes: tuple[int, ...] = option(partial(distinct, check=count))
+
+    def choices(self, base: Base) -> Iterator[Choice]:
+        """Return every pair."""
+        for l_max in self.l_max:
+            for n in self.sizes:
+                yield Choice({'l_max': l_max, 'n_train': n}, size=n, model={'l_max': l_max})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes(Scan):
+    """Numbers of training configurations."""
+
+    kind = 'sizes'
+    sizes: tuple[int, ...] = option(partial(distinct, check=count))
+
+    def choices(self, base: Base) -> Iterator[Choice]:
+        """Return a training set of each size."""
+        for n in self.sizes:
+            yield Choice({'n_train': n}, size=n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Densities(Scan):
+    """Numbers of densities, the middle one first."""
+
+    kind = 'densities'
+    densities: tuple[int, ...] = option(partial(distinct, check=count))
+
+    def choices(self, base: Base) -> Iterator[Choice]:
+        """Return a training set of each number of densities."""
+        order = from_the_middle(base.domains)
+        for n in self.densities:
+            if n > len(order):
+                raise ValueError(f'{n} densities are asked for, there are {len(order)}')
+            within = None if n == len(order) else tuple(sorted(order[:n]))
+            yield Choice({'densities': n}, within=within)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features(Scan):
+    """Feature multiplicities."""
+
+    kind = 'features'
+    features: tuple[int, ...] = option(partial(distinct, check=count))
+
+    def choices(self, base: Base) -> Iterator[Choice]:
+        """Return a model of each multiplicity."""
+        for n in self.features:
+            yield Choice({'features': n}, model={'num_features': n})
+
+
+def _radius(name: str, value: Any) -> float:
+    if finite(name, value) < 0.1:
+        raise ValueError(f'`{name}` must be 0.1 Å or more, got {value!r}')
+    return float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cutoffs(Scan):
+    """Cutoffs in Å."""
+
+    kind = 'cutoffs'
+    cutoffs: tuple[float, ...] = option(partial(distinct, check=_radius))
+
+    def choices(self, base: Base) -> Iterator[Choice]:
+        """Return a model of each cutoff."""
+        for radius in self.cutoffs:
+            yield Choice({'cutoff': radius}, model={'r_max': float(radius)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subsets(Scan):
+    """A number of random training sets."""
+
+    kind = 'subsets'
+    sets: int = option(count)
+
+    def choices(self, base: Base) -> Iterator[Choice]:
+        """Return the sets; the first is that of the main ensemble."""
+        for index in range(self.sets):
+            yield Choice({'set': index}, index=index)
+
+
+#: Every kind of scan by its name.
+KINDS: dict[str, type[Scan]] = {
+    one.kind: one for one in (Grid, Sizes, Densities, Features, Cutoffs, Subsets)
+}
+
+
+def read_scan(given: Mapping[str, Any]) -> Scan:
+    """Return the scan of plain values.
 
     Args:
-        scan: `kind` and what it needs, each a list: grid (`l_max`, `sizes`), sizes (`sizes`),
-            densities (`densities`, numbers of them, the middle one first), features (`features`),
-            cutoffs (`cutoffs` in Å), subsets (`sets`, a number: random training sets). `seeds` are
-            the main ensemble's by default and so is the `size` of the training set where the scan
-            does not vary it. `keep_steps` trains small sets for more epochs, so that all points
-            take as many steps. `roles` and `max_concurrent` are for whoever runs it.
-        base: The main ensemble.
+        given: `kind` and the options of that kind.
 
     Raises:
-        ValueError: If the kind or an option is unknown, missing or of no use.
+        ValueError: If the kind or an option is unknown, missing or cannot be used.
     """
-    kind = scan.get('kind')
-    if not isinstance(kind, str) or kind not in PLANNERS:
-        raise ValueError(f'`kind` of a scan must be one of {", ".join(PLANNERS)}; got {kind!r}')
-    planner, needed = PLANNERS[kind]
-    if unknown := sorted(str(name) for name in set(scan) - {*COMMON, *needed}):
-        expected = ', '.join((*needed, *COMMON))
-        raise ValueError(f'a scan of kind {kind} has no {", ".join(unknown)}; it has {expected}')
-    if missing := [name for name in needed if name not in scan]:
-        raise ValueError(f'a scan of kind {kind} needs {", ".join(missing)}')
-    for name in needed:
-        _check(name, scan[name])
-    seeds = scan.get('seeds', list(base.seeds))
-    _check_seeds(seeds)
-    _check_common(scan)
-    points = {}
-    for values, change in planner(scan, base):
-        size = change.get('size', scan.get('size', base.size))
-        label = '_'.join(f'{key}_{value:g}' for key, value in values.items()).replace('.', 'p')
-        parameters = {'training_module': {'model': change['model']}} if 'model' in change else {}
-        if scan.get('keep_steps', False) and size != base.size:
-            epochs = max(1, round(base.max_epochs * base.size / size))
-            parameters['trainer'] = {'max_epochs': epochs}
-        draw = {'size': size, 'seed': base.draw_seed, 'index': change.get('index', 0)}
-        if 'within' in change:
-            draw['within'] = change['within']
-        if label in points:
-            raise ValueError(
-                f'two points of a scan are both called {label}: too near to each other'
-            )
-        main = size == base.size and not draw['index'] and 'within' not in change
-        points[label] = {
-            'values': values,
-            'draw': None if main else draw,
-            'parameters': parameters,
-            'seeds': list(seeds),
-        }
-    return points
+    kind = one_of('kind', given.get('kind'), KINDS)
+    options = {name: value for name, value in given.items() if name != 'kind'}
+    return KINDS[kind].from_dict(options, f'a scan of kind {kind}')
 
 
-def roles_of(scan: Mapping[str, Any], known: Sequence[str]) -> list[str]:
-    """Return which datasets the members of a scan predict: all of them by data size (S9).
+def from_the_middle(kinds: Mapping[str, Domain]) -> list[str]:
+    """Return liquids by the distance of their density from the one in the middle.
 
-    Raises:
-        ValueError: If one is named that there is not.
+    Args:
+        kinds: What every domain is.
     """
-    default = ALL if scan.get('kind') == 'sizes' else [TRAINING]
-    chosen = scan.get('roles', default)
-    if chosen == ALL:
-        return list(known)
-    if not isinstance(chosen, list) or any(one not in known for one in chosen):
-        raise ValueError(f'`roles` must be {ALL} or some of {", ".join(known)}; got {chosen!r}')
-    return list(chosen)
-
-
-def from_the_middle(domains: Sequence[str]) -> list[str]:
-    """Return liquids by the distance of their density from the one in the middle."""
-    ordered = order_domains(domains)
-    middle = parse(ordered[len(ordered) // 2]).density or 0.0
-    return sorted(ordered, key=lambda name: abs((parse(name).density or 0.0) - middle))
-
-
-def _check_seeds(seeds: Any) -> None:
-    whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
-    if not whole or not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(
-            f'`seeds` of a scan must be a list of distinct numbers from 0, got {seeds!r}'
-        )
-
-
-def _check_common(scan: Mapping[str, Any]) -> None:
-    """Check the options whose use is not that of one kind."""
-    for name in ('size', 'max_concurrent'):
-        if name in scan and (type(scan[name]) is not int or scan[name] < 1):
-            raise ValueError(f'`{name}` of a scan must be a number from 1, got {scan[name]!r}')
-    if not isinstance(keep := scan.get('keep_steps', False), bool):
-        raise ValueError(f'`keep_steps` of a scan must be true or false, got {keep!r}')
-
-
-Planned = list[tuple[dict[str, Any], dict[str, Any]]]
-
-
-def _grid(scan: Mapping[str, Any], base: Base) -> Planned:
-    return [
-        ({'l_max': l_max, 'n_train': size}, {'size': size, 'model': {'l_max': l_max}})
-        for l_max in scan['l_max']
-        for size in scan['sizes']
-    ]
-
-
-def _sizes(scan: Mapping[str, Any], base: Base) -> Planned:
-    return [({'n_train': size}, {'size': size}) for size in scan['sizes']]
-
-
-def _densities(scan: Mapping[str, Any], base: Base) -> Planned:
-    order, planned = from_the_middle(base.domains), []
-    for n in scan['densities']:
-        if n > len(order):
-            raise ValueError(f'{n} densities are asked for, there are {len(order)}')
-        change = {} if n == len(order) else {'within': sorted(order[:n])}
-        planned.append(({'densities': n}, change))
-    return planned
-
-
-def _features(scan: Mapping[str, Any], base: Base) -> Planned:
-    return [({'features': n}, {'model': {'num_features': n}}) for n in scan['features']]
-
-
-def _cutoffs(scan: Mapping[str, Any], base: Base) -> Planned:
-    return [({'cutoff': r}, {'model': {'r_max': float(r)}}) for r in scan['cutoffs']]
-
-
-def _subsets(scan: Mapping[str, Any], base: Base) -> Planned:
-    return [({'set': index}, {'index': index}) for index in range(scan['sets'])]
-
-
-#: How each kind is planned, and the options that it needs.
-PLANNERS: dict[str, tuple[Callable[[Mapping[str, Any], Base], Planned], tuple[str, ...]]] = {
-    'grid': (_grid, ('l_max', 'sizes')),
-    'sizes': (_sizes, ('sizes',)),
-    'densities': (_densities, ('densities',)),
-    'features': (_features, ('features',)),
-    'cutoffs': (_cutoffs, ('cutoffs',)),
-    'subsets': (_subsets, ('sets',)),
-}
-#: Smallest value of an option.
-_LEAST = {'l_max': 0, 'cutoffs': 0.1}
-
-
-def _check(name: str, value: Any) -> None:
-    values = [value] if name == 'sets' else value
-    least, kinds = _LEAST.get(name, 1), (int, float) if name == 'cutoffs' else (int,)
-    good = isinstance(values, list | tuple) and all(
-        isinstance(one, kinds) and not isinstance(one, bool) and least <= one < math.inf
-        for one in values
-    )
-    if not good or not values or len(set(values)) < len(values):
-        what = 'a number' if name == 'sets' else 'a list of distinct numbers'
-        raise ValueError(f'`{name}` of a scan must be {what} from {least}, got {value!r}')
+    ordered = order_liquids(kinds)
+    middle = kinds[ordered[len(ordered) // 2]].density or 0.0
+    return sorted(ordered, key=lambda name: abs((kinds[name].density or 0.0) - middle))

@@ -1,20 +1,14 @@
-"""What a study calls its parts, and what its audit is told of them."""
+"""What an ensemble is trained on, and what its audit is told of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from aiida_enne.science.plans.relaxations import slab_label
+from aiida_enne.science.plans.melts import Trajectory
 
 #: Domain whose minimum gives the zero of energy, unless another is chosen.
 ZERO = 'diamond'
-
-
-def role(kind: str, label: str, *, own: bool = False) -> str:
-    """Return the role of a dataset: `eos_beta_tin`, `defect_vacancy_3`, `surface_10`, `own_…`."""
-    short = label.removeprefix(slab_label('')) if kind == 'surface' else label
-    return f'{"own_" if own else ""}{kind}_{short}'
 
 
 def complete_audit(
@@ -34,14 +28,15 @@ def complete_audit(
 
 
 def select_molten(
-    planned: Mapping[str, Mapping[str, Any]], analyses: Mapping[str, Mapping[str, Any]]
+    planned: Mapping[str, Trajectory], molten: Collection[str]
 ) -> tuple[list[str], list[str]]:
     """Return the domains that are trained on, and the trajectories that cannot be.
 
     Args:
-        planned: Trajectories by label, as `melts.plan` gives them; densities start from crystals.
-        analyses: What was found of those that ran, with `melt`: `molten`.
+        planned: Trajectories by label; densities start from crystals.
+        molten: Labels of those that are of a liquid.
     """
-    densities = {k: one['domain'] for k, one in planned.items() if one['start'] == 'crystal'}
-    good = [k for k in densities if k in analyses and analyses[k]['melt']['molten']]
-    return [densities[k] for k in good], [k for k in densities if k not in good]
+    densities = {k: one.liquid.label for k, one in planned.items() if one.start is None}
+    return [densities[k] for k in densities if k in molten], [
+        k for k in densities if k not in molten
+    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aiida_enne.science.plans import melts, studies
 from aiida_enne.science.plans.costs import (
     Assumptions,
     Frames,
@@ -16,15 +15,18 @@ from aiida_enne.science.plans.costs import (
     total,
     training_part,
 )
-from aiida_enne.science.plans.relaxations import defect_label, port, slab_label
+from aiida_enne.science.plans.melts import Series
 from aiida_enne.science.plans.samples import (
     Sample,
     count_expected,
+    expected_domains,
     split_expected,
-    training_domains,
 )
-from aiida_enne.science.plans.scans import Base, plan_scan, roles_of
+from aiida_enne.science.plans.scans import Base, read_scan
+from aiida_enne.science.plans.tasks import Stage
+from aiida_enne.science.plans.training_sets import Draw
 from aiida_enne.science.structures.defects import EXTRA_ATOMS
+from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.structures.phases import find_phase
 from aiida_enne.science.structures.surfaces import slab_100
 
@@ -54,8 +56,7 @@ def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> lis
         if works:
             every = [work for some in works.values() for work in some]
             parts.append(engine_part(_NAMES[kind], every, assumptions))
-        for label, some in works.items():
-            roles[studies.role(kind, label)] = _kept(some)
+        roles |= {domain.role: _kept(some) for domain, some in works.items()}
     ensemble = study['ensemble']
     gpu = _on_gpu(ensemble)
     model, epochs, seeds, per_job = _ensemble(ensemble)
@@ -105,31 +106,15 @@ _NAMES = {'eos': 'equations of state', 'defect': 'defects', 'surface': 'surfaces
 
 def _liquids(liquid: Inputs) -> Work:
     n_atoms = 8 * liquid['repeats'] ** 3
-    work = []
-    for one in _trajectories(liquid).values():
-        stages = one['task']['stages']
-        kept = sum(s['steps'] // s['record_every'] for s in stages if s.get('record_every'))
-        work.append((n_atoms, sum(stage['steps'] for stage in stages), kept))
-    return work
-
-
-def _trajectories(liquid: Inputs) -> dict[str, dict[str, Any]]:
-    densities = liquid['densities']
-    return melts.plan(
-        liquid['stages'],
-        densities,
-        liquid.get('temperatures', []),
-        liquid.get('temperature_density', densities[0]),
-        liquid['seed'],
-    )
+    tasks = [one.task for one in Series.of(liquid).trajectories().values()]
+    return [(n_atoms, task.steps, task.recorded) for task in tasks]
 
 
 def _split(study: Inputs) -> tuple[int, Frames, Frames]:
     """Return the size of the training set, and what is predicted of liquid and training."""
-    liquid, split = study['liquid'], study['split']
-    production = liquid['stages']['production']
-    each = production['steps'] // production['record_every']
-    n_densities, n_others = len(liquid['densities']), len(liquid.get('temperatures', []))
+    series, split = Series.of(study['liquid']), study['split']
+    each = Stage(**series.stages['production']).recorded
+    n_densities, n_others = len(series.densities), len(series.temperatures)
     if 'sizes' in split:
         pool, _, test = split['sizes']
     elif 'fractions' in split:
@@ -137,38 +122,38 @@ def _split(study: Inputs) -> tuple[int, Frames, Frames]:
         pool, _, test = (int(share * usable) * n_densities for share in split['fractions'])
     else:
         raise ValueError(f'the sizes of a split by {split.get("method")} are not known beforehand')
-    n_atoms = 8 * liquid['repeats'] ** 3
+    n_atoms = 8 * study['liquid']['repeats'] ** 3
     held_out, others = test * n_atoms, each * n_others
     return pool, Frames(test + others, held_out + others * n_atoms), Frames(test, held_out)
 
 
-def _phases(study: Inputs, assumptions: Assumptions) -> dict[str, Work]:
+def _phases(study: Inputs, assumptions: Assumptions) -> dict[Domain, Work]:
     steps = assumptions.cell_steps
     return {
-        port(name): [(find_phase(name).n_atoms, len(volumes) * steps, len(volumes))]
+        Domain('phase', name): [(find_phase(name).n_atoms, len(volumes) * steps, len(volumes))]
         for name, volumes in study.get('eos', {}).get('volumes', {}).items()
     }
 
 
-def _defects(study: Inputs, assumptions: Assumptions) -> dict[str, Work]:
+def _defects(study: Inputs, assumptions: Assumptions) -> dict[Domain, Work]:
     chosen = study.get('defect', {'repeats': [], 'defects': []})
-    works: dict[str, Work] = {}
+    works: dict[Domain, Work] = {}
     for repeats in chosen['repeats']:
         for index, name in enumerate(chosen['defects']):
             n, steps = 8 * repeats**3, assumptions.relax_steps
-            works[defect_label(name, repeats)] = [(n + EXTRA_ATOMS[name], steps, steps)]
+            work = works[Domain('defect', name, repeats)] = [(n + EXTRA_ATOMS[name], steps, steps)]
             if not index:  # the perfect crystal is labelled once for each size
-                works[defect_label(name, repeats)].append((n, 1, 1))
+                work.append((n, 1, 1))
     return works
 
 
-def _surfaces(study: Inputs, assumptions: Assumptions) -> dict[str, Work]:
+def _surfaces(study: Inputs, assumptions: Assumptions) -> dict[Domain, Work]:
     chosen = study.get('surface', {'layers': [], 'slab': {}})
     slab = dict(chosen['slab'])
     kind, steps = slab.pop('surface', 'tilted'), assumptions.relax_steps
     return {
-        slab_label(layers): [(len(slab_100(layers, 5.43, kind, **slab)), steps, steps)]
-        for layers in chosen['layers']
+        Domain('surface', kind, layers=n): [(len(slab_100(n, 5.43, kind, **slab)), steps, steps)]
+        for n in chosen['layers']
     }
 
 
@@ -198,26 +183,26 @@ def _scans(
     """Return training and predictions of each scan; what scans share is counted once."""
     model, epochs, seeds, per_job = _ensemble(study['ensemble'])
     gpu = _on_gpu(study['ensemble'])
-    domains = _training_domains(study)
-    seed = study.get('draw', {}).get('seed', 1)
-    base = Base(size, tuple(seeds), domains, epochs, seed)
+    seed = Draw(**study.get('draw', {}) | {'size': size}).seed
+    base = Base(size, tuple(seeds), _training_domains(study), epochs, seed)
     known = {_identity(None, model, epochs, one) for one in seeds}
     parts = []
-    for name, scan in study.get('scans', {}).items():
+    for name, given in study.get('scans', {}).items():
+        scan = read_scan(given)
         members: list[tuple[Mapping[str, Any], int, int]] = []
         jobs = 0
-        for point in plan_scan(scan, base).values():
-            changed = {**model, **point['parameters'].get('training_module', {}).get('model', {})}
-            n = size if point['draw'] is None else point['draw']['size']
-            longest = point['parameters'].get('trainer', {}).get('max_epochs', epochs)
+        for point in scan.points(base).values():
+            changed = {**model, **point.parameters.get('training_module', {}).get('model', {})}
+            n = size if point.draw is None else point.draw.size
+            longest = point.parameters.get('trainer', {}).get('max_epochs', epochs)
             new = []
-            for one in point['seeds']:
-                if (key := _identity(point['draw'], changed, longest, one)) not in known:
+            for one in point.seeds:
+                if (key := _identity(point.draw, changed, longest, one)) not in known:
                     known.add(key)
                     new.append((changed, n, longest))
             members += new
             jobs += jobs_for(len(new), per_job)
-        named = roles_of(scan, list(roles))
+        named = scan.roles_among(list(roles))
         asked = [(changed, roles[role]) for changed, _, _ in members for role in named]
         n_predictions = len(named) * jobs_for(len(members), PER_PREDICTION)
         trained = training_part('', members, jobs, assumptions, networks, gpu=gpu)
@@ -226,13 +211,11 @@ def _scans(
     return parts
 
 
-def _training_domains(study: Inputs) -> tuple[str, ...]:
-    if 'liquid' not in study:
-        samples = study['sample']['samples'].items()
-        found = [Sample.of(label, one).expected().domains.tolist() for label, one in samples]
-        return tuple(training_domains(study['split'], [name for one in found for name in one]))
-    planned = _trajectories(study['liquid']).values()
-    return tuple(one['domain'] for one in planned if one['start'] == 'crystal')
+def _training_domains(study: Inputs) -> dict[str, Domain]:
+    if 'liquid' in study:
+        return Series.of(study['liquid']).training_domains
+    samples = [Sample.of(label, one) for label, one in study['sample']['samples'].items()]
+    return expected_domains(samples, study['split'])
 
 
 def jobs_for(n: int, per_job: int) -> int:
@@ -240,5 +223,5 @@ def jobs_for(n: int, per_job: int) -> int:
     return -(-n // per_job)
 
 
-def _identity(draw: Any, model: Mapping[str, Any], epochs: int, seed: int) -> str:
+def _identity(draw: Draw | None, model: Mapping[str, Any], epochs: int, seed: int) -> str:
     return repr((draw, sorted(model.items(), key=str), epochs, seed))

@@ -3,35 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from aiida_enne.science.checks import count, distinct, text
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.data.splits import Split
 from aiida_enne.science.fields import Integers
-from aiida_enne.science.structures.domains import kinds_of
+from aiida_enne.science.options import Options, option
+from aiida_enne.science.structures.domains import Domain, kinds_of
 
 #: Numbers that training frames keep; the others depend on how they were computed.
 KEPT_INFO = ('time', 'temperature')
 
 
-def order_domains(domains: Sequence[str], roles: Mapping[str, str] | None = None) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Draw(Options):
+    """How a training set is drawn from the training part of a split, see `thin`.
+
+    Attributes:
+        size: Size of the set.
+        seed: Seed of the draw.
+        index: Number of the set among those of one seed.
+        within: Domains to draw from; all of the pool's by default.
+    """
+
+    size: int = option(count)
+    seed: int = option(partial(count, minimum=0), 1)
+    index: int = option(partial(count, minimum=0), 0)
+    within: tuple[str, ...] | None = option(partial(distinct, check=text), None)
+
+
+def order_liquids(kinds: Mapping[str, Domain]) -> list[str]:
     """Return domains of liquids by density, then temperature.
 
     Args:
-        domains: Labels.
-        roles: Roles by label, see `structures.domains`.
+        kinds: What every domain is.
 
     Raises:
         ValueError: If there is none, or one is not a liquid.
     """
-    found = kinds_of(domains, roles)
-    if others := sorted(name for name, one in found.items() if one.family != 'liquid'):
+    if others := sorted(name for name, one in kinds.items() if one.family != 'liquid'):
         raise ValueError(f'only liquids are trained on, got {others}')
-    if not found:
+    if not kinds:
         raise ValueError('there is no liquid to train on')
-    return sorted(found, key=lambda name: (found[name].density, found[name].temperature or 0.0))
+    return sorted(kinds, key=lambda name: (kinds[name].density, kinds[name].temperature or 0.0))
 
 
 def production_indices(configurations: Configurations, domains: Sequence[str]) -> Integers:
@@ -41,7 +59,7 @@ def production_indices(configurations: Configurations, domains: Sequence[str]) -
         ValueError: If a domain has no frames.
     """
     chosen = []
-    for name in order_domains(domains, configurations.roles):
+    for name in order_liquids(kinds_of(domains, configurations.roles)):
         frames = np.flatnonzero(configurations.domains == name)
         if not len(frames):
             raise ValueError(f'there are no frames of {name!r}')
@@ -59,7 +77,7 @@ def take_production(configurations: Configurations, domains: Sequence[str]) -> C
         ValueError: If a domain has no frames.
     """
     parts = []
-    for name in order_domains(domains, configurations.roles):
+    for name in order_liquids(kinds_of(domains, configurations.roles)):
         part = configurations.select(production_indices(configurations, [name]))
         stresses = part.stresses
         if stresses is not None and not np.isfinite(stresses).any():

@@ -11,7 +11,7 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.properties.curves import check_energies
 from aiida_enne.science.structures.defects import EXTRA_ATOMS
-from aiida_enne.science.structures.domains import Domain, bulk_domain, own_domain
+from aiida_enne.science.structures.domains import OWN, Domain
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
@@ -204,7 +204,7 @@ def size_series(formations: Iterable[Formation]) -> dict[str, SizeSeries]:
     for item in formations:
         kind = item.kind
         name = kind.name if kind.symbol is None else f'{kind.symbol}(100) {kind.name}'
-        name = own_domain(name) if kind.own else name
+        name = OWN * kind.own + name
         size = kind.repeats or kind.layers or 0
         if size in groups.setdefault(name, {}):
             raise ValueError(f'there are two paths of {item.domain}')
@@ -262,7 +262,7 @@ def _crystal(configurations: Configurations, kind: Domain) -> int:
             raise ValueError(
                 f'one frame of {", ".join(map(repr, labels))} is needed, got {len(found)}'
             )
-    raise ValueError(f'there is no frame of the perfect crystal, {bulk_domain(kind.repeats)!r}')
+    raise ValueError(f'there is no frame of the perfect crystal, {wanted.label!r}')
 
 
 def _reference(configurations: Configurations) -> Floats:

@@ -1,4 +1,4 @@
-"""Domains say what a configuration is: labels and roles, made and read in one place."""
+"""Domains say what a configuration is: every label, role and port is made and read here."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _FORMS: dict[str, Iterable[str]] = {
     'liquid:DENSITY[:TEMPERATURE]': (),
     FREE: (),
 }
+_NAMES = {'phase': PHASES, 'defect': DEFECTS, 'surface': SURFACES}
 
 _COUNT = re.compile(r'[1-9]\d*')
 _NUMBER = r'(\d+(?:\.\d+)?(?:e[+-]?\d+)?)'
@@ -51,6 +52,9 @@ class Domain:
         density: Of a liquid, g/cm³.
         temperature: Of a liquid, K.
         own: Whether the ensemble relaxed the geometry, rather than the reference.
+
+    Raises:
+        ValueError: If there is no such phase, defect or kind of surface.
     """
 
     family: Family
@@ -62,37 +66,58 @@ class Domain:
     temperature: float | None = None
     own: bool = False
 
+    def __post_init__(self) -> None:
+        if self.name not in (known := _NAMES.get(self.family, (self.name,))):
+            raise ValueError(f'unknown {self.family} {self.name!r}; known are {", ".join(known)}')
 
-def defect_domain(name: str, repeats: int) -> str:
-    """Return the domain of a defect in repeats³ conventional cells: `vacancy 3³`.
+    @property
+    def label(self) -> str:
+        """The domain as it is written: `vacancy 3³`, `Si(100) tilted, 10 layers`."""
+        text = self.name
+        if self.repeats is not None:
+            text += f' {self.repeats}³'
+        if self.family == 'surface':
+            text = f'{self.symbol}(100) {self.name}, {self.layers} layers'
+        if self.family == 'liquid':
+            text = stage_domain(self.name, self.density or 0.0, self.temperature)
+        return OWN * self.own + text
 
-    Raises:
-        ValueError: If there is no such defect.
+    @property
+    def port(self) -> str:
+        """The label of one system among those of its family: `vacancy_3`, `layers_10`, `bulk_3`.
+
+        Of a liquid it is that of its trajectory: `density_2p57`, `density_2p57_1600K`.
+        """
+        if self.family == 'surface':
+            return f'layers_{self.layers}'
+        if self.family == 'liquid':
+            heat = '' if self.temperature is None else f'_{self.temperature:g}K'
+            return f'density_{self.density:g}{heat}'.replace('.', 'p')
+        name = _identifier(self.name)
+        return name if self.repeats is None else f'{name}_{self.repeats}'
+
+    @property
+    def role(self) -> str:
+        """The name of its dataset in a study: `eos_beta_tin`, `defect_vacancy_3`, `surface_10`."""
+        names = {
+            'phase': f'eos_{self.port}',
+            'defect': f'defect_{self.port}',
+            'surface': f'surface_{self.layers}',
+            'liquid': 'liquid',
+        }
+        return 'own_' * self.own + (names.get(self.family) or self.port or 'mixed')
+
+
+def stage_domain(stage: str, density: float, temperature: float | None = None) -> str:
+    """Return the domain of frames of a trajectory, e.g. `melt 2.57 g/cm³`.
+
+    Args:
+        stage: Its name; that of the production is 'liquid'.
+        density: In g/cm³.
+        temperature: In K.
     """
-    if name not in DEFECTS:
-        raise ValueError(f'unknown defect {name!r}; known are {", ".join(DEFECTS)}')
-    return f'{name} {repeats}³'
-
-
-def bulk_domain(repeats: int | None = None) -> str:
-    """Return the domain of the perfect crystal: `bulk 3³` of a defect's cell, `bulk` of a slab."""
-    return 'bulk' if repeats is None else f'bulk {repeats}³'
-
-
-def surface_domain(kind: str, layers: int, symbol: str = 'Si') -> str:
-    """Return the domain of a slab: `Si(100) tilted, 10 layers`.
-
-    Raises:
-        ValueError: If there is no such kind of surface.
-    """
-    if kind not in SURFACES:
-        raise ValueError(f'unknown surface {kind!r}; known are {", ".join(SURFACES)}')
-    return f'{symbol}(100) {kind}, {layers} layers'
-
-
-def own_domain(domain: str) -> str:
-    """Return the domain of the same system in a geometry that the ensemble relaxed."""
-    return OWN + domain
+    label = f'{stage} {density:g} g/cm³'
+    return label if temperature is None else f'{label}, {temperature:g} K'
 
 
 def parse(domain: str, roles: Mapping[str, str] | None = None) -> Domain:
@@ -129,6 +154,19 @@ def kinds_of(domains: Iterable[str], roles: Mapping[str, str] | None = None) -> 
     return {label: parse(label, roles) for label in sorted(set(domains))}
 
 
+def dataset_role(kinds: Iterable[Domain]) -> str:
+    """Return the name of a dataset in a study: `liquid`, `eos_diamond` or `defect_vacancy_3`.
+
+    A dataset of several kinds of systems is `mixed`.
+
+    Args:
+        kinds: What its domains are. The perfect crystal stands beside a defect or a slab as what
+            its energy refers to.
+    """
+    subjects = {(one.role, one.name) for one in kinds if one.family != 'bulk'}
+    return subjects.pop()[0] if len(subjects) == 1 else 'mixed'
+
+
 def read_role(role: str) -> Domain:
     """Return what a role says: `phase:diamond`, `defect:vacancy:3`, `bulk:3` and so on.
 
@@ -142,11 +180,12 @@ def read_role(role: str) -> Domain:
         case ['phase', name] if name in PHASES:
             label = name
         case ['defect', name, repeats] if name in DEFECTS and _COUNT.fullmatch(repeats):
-            label = defect_domain(name, int(repeats))
+            label = Domain('defect', name, repeats=int(repeats)).label
         case ['bulk', *repeats] if len(repeats) < 2 and all(map(_COUNT.fullmatch, repeats)):
-            label = bulk_domain(*map(int, repeats))
+            label = ' '.join(['bulk', *(f'{n}³' for n in repeats)])
         case ['surface', name, layers, *symbol] if name in SURFACES and _COUNT.fullmatch(layers):
-            label = surface_domain(name, int(layers), ':'.join(symbol) or 'Si')
+            symbols = ':'.join(symbol) or 'Si'
+            label = Domain('surface', name, layers=int(layers), symbol=symbols).label
         case ['liquid', density, *temperature]:
             label = ', '.join([f'liquid {density} g/cm³', *(f'{t} K' for t in temperature)])
     found = Domain('other', role) if label is None else parse(label)
@@ -178,3 +217,9 @@ def imported_roles(labels: Iterable[str], given: Mapping[str, str]) -> dict[str,
         read_role(role)
     free = {label: FREE for label in there if parse(label) != Domain('other', label)}
     return dict(sorted((free | dict(given)).items()))
+
+
+def _identifier(name: str) -> str:
+    """Return a name in which every run of other characters is one underscore."""
+    letters = ''.join(letter if letter.isalnum() else ' ' for letter in name.lower())
+    return '_'.join(letters.split())

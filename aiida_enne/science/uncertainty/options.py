@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from aiida_enne.science.options import refuse_unknown
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Estimator, make_estimator
 
@@ -100,11 +100,7 @@ class AuditOptions:
         Raises:
             ValueError: If a key is unknown or a value cannot be used.
         """
-        known = [item.name for item in fields(cls)]
-        if unknown := sorted(set(values) - set(known)):
-            close = difflib.get_close_matches(unknown[0], known, 1)
-            hint = f'; did you mean {close[0]!r}?' if close else ''
-            raise ValueError(f'unknown options of the audit: {unknown}{hint}; there are {known}')
+        refuse_unknown('options of the audit', values, [item.name for item in fields(cls)])
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:

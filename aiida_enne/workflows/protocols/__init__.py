@@ -1,7 +1,6 @@
 """Named sets of inputs, read from the YAML files beside this module."""
 
-import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -12,6 +11,7 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder, inputs_of
+from aiida_enne.science.options import nearest
 from aiida_enne.workflows.protocols.machine import WORDS, place_training, queue
 
 #: Keys whose values are overrides of other workflows, which check them themselves.
@@ -75,12 +75,6 @@ def _check_keys(
         nested = ports.get(key)
         if isinstance(nested, PortNamespace) and isinstance(value, Mapping):
             _check_keys(nested, value, (), f'{place}{key}.')
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint at the known name that is most like a misspelt one; it may be empty."""
-    close = difflib.get_close_matches(str(name), [str(one) for one in known], 1)
-    return f' (did you mean `{close[0]}`?)' if close else ''
 
 
 def merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne.calculations.aims import AimsCalculation as Aims
 from aiida_enne.calculations.references import collect_reference
-from aiida_enne.codes.aims import checks, tasks
+from aiida_enne.codes.aims import tasks
 from aiida_enne.codes.aims.control import k_grid
-from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.species import find_species
+from aiida_enne.science import checks
+from aiida_enne.science.plans.tasks import read_task
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import PoolWorkChain, validate_count
 from aiida_enne.workflows.reference.aims_base import AimsBaseWorkChain as Base
@@ -40,7 +41,7 @@ def validate_all(inputs: dict[str, Any], ports: Any) -> str | None:
     if not {'task', 'base', 'configurations'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
     try:
-        task, _ = plan(inputs)
+        plan(inputs)
         if 'seed' in inputs:
             checks.count('seed', inputs['seed'].value, 0)
     except ValueError as exception:
@@ -49,18 +50,16 @@ def validate_all(inputs: dict[str, Any], ports: Any) -> str | None:
     elements = inputs['configurations'].elements
     if missing := sorted(set(elements) - set(given)):
         return f'`species` must have every element, it lacks {", ".join(missing)}'
-    n, fixed = inputs['configurations'].n_frames, task.get('fixed')
-    if fixed and len(fixed) != n:
-        return f'`fixed` must list atoms for {n} configurations, got {len(fixed)}'
-    return None
+    n_atoms = inputs['configurations'].get_configurations().n_atoms.tolist()
+    return read_task(inputs['task'].get_dict()).misfit(n_atoms)
 
 
-def plan(inputs: Any) -> tuple[dict[str, Any], list[tasks.Run]]:
-    """Return the complete task and its runs."""
-    task = complete_task(inputs['task'].get_dict())
+def plan(inputs: Any) -> list[tasks.Run]:
+    """Return the runs of the task."""
+    task = read_task(inputs['task'].get_dict())
     thermostats = inputs['thermostats'].get_dict() if 'thermostats' in inputs else {}
     settings = inputs['base']['aims']['parameters'].get_dict()
-    return task, tasks.plan(task, settings, thermostats, inputs['ramp_segments'].value)
+    return tasks.plan(task, settings, thermostats, inputs['ramp_segments'].value)
 
 
 class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
@@ -132,7 +131,7 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         Args:
             code: FHI-aims.
             configurations: What to work on.
-            task: See `codes.ase_run.complete_task`.
+            task: See `science.plans.tasks.read_task`.
             seed: Of dynamics.
             protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `species` is the label of a family.
@@ -152,11 +151,9 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
     def setup(self) -> None:
         """Plan the runs of every configuration."""
         self.open_pool()
-        self.ctx.task, runs = plan(self.inputs)
-        self.ctx.n_runs = len(runs)
         self.ctx.cells = self.inputs.configurations.get_configurations()
         chosen = self.inputs.thermostats.get_dict() if 'thermostats' in self.inputs else {}
-        for name in sorted({stage['thermostat'] for stage in self.ctx.task.get('stages', [])}):
+        for name in sorted({stage.thermostat for stage in self.task.stages}):
             if name in chosen:
                 self.report(f'{chosen[name]} stands for the thermostat {name}')
         self.ctx.next_run = [0] * len(self.ctx.cells)
@@ -169,8 +166,7 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
     def job(self, index: Any) -> tuple[type[Base], dict[str, Any]]:
         """Return the next run of a configuration."""
         number = self.ctx.next_run[index]
-        _, runs = plan(self.inputs)
-        return Base, self.run_inputs(index, number, runs[number])
+        return Base, self.run_inputs(index, number, plan(self.inputs)[number])
 
     def run_inputs(self, index: int, number: int, run: tasks.Run) -> dict[str, Any]:
         """Return the inputs of one run of one configuration."""
@@ -191,8 +187,8 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
             'parameters': orm.Dict(settings),
             **begin,
         }
-        if self.ctx.task.get('fixed'):
-            job['fixed'] = orm.List(self.ctx.task['fixed'][index])
+        if self.task.fixed:
+            job['fixed'] = orm.List(self.task.fixed_of(index))
         inputs['aims'] = {**inputs['aims'], **job}
         species, elements = inputs['aims']['species'], self.ctx.cells.select([index]).elements
         inputs['aims']['species'] = {element: species[element] for element in elements}
@@ -201,16 +197,16 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
 
     def take(self, index: Any, node: orm.ProcessNode) -> None:
         """Take over what a run gave, and line up the next one of the trajectory."""
-        _, runs = plan(self.inputs)
+        runs = plan(self.inputs)
         number = self.ctx.next_run[index]
         label = label_of(index, number)
-        if 'dataset' in node.outputs and (node.is_finished_ok or self.ctx.task['kind'] != 'label'):
+        if 'dataset' in node.outputs and (node.is_finished_ok or self.task.kind != 'label'):
             self.ctx.datasets[label] = node.outputs.dataset
             about = asdict(runs[number])
             about.pop('settings')
             self.ctx.parts[label] = about | {'configuration': index}
         self.ctx.statuses[index] = self.status_of(node)
-        if self.ctx.statuses[index]['status'] == 'finished' and number + 1 < self.ctx.n_runs:
+        if self.ctx.statuses[index]['status'] == 'finished' and number + 1 < len(runs):
             self.ctx.next_run[index] += 1
             self.ctx.begins[index] = {
                 'configurations': node.outputs.last_configuration,
@@ -222,10 +218,9 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
 
     def status_of(self, node: orm.ProcessNode) -> dict[str, str]:
         """Return what became of a run."""
-        task = self.ctx.task
-        if task['kind'] == 'md' and 'dataset' in node.outputs:
+        if self.task.stages and 'dataset' in node.outputs:
             hottest = node.outputs.dataset.get_configurations().info['temperature'].max()
-            if hottest > task['max_temperature']:
+            if hottest > self.task.max_temperature:
                 return {'status': 'exploded', 'message': f'{hottest:.0f} K were reached'}
         if node.is_finished_ok:
             return {'status': 'finished', 'message': ''}
@@ -237,7 +232,7 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
     def collect(self) -> None:
         """Join everything into one dataset, and list what failed."""
         outcomes = {
-            'kind': self.ctx.task['kind'],
+            'kind': self.task.kind,
             'statuses': self.ctx.statuses,
             'parts': self.ctx.parts,
         }

@@ -58,7 +58,7 @@ class AseReferenceWorkChain(ReferenceWorkChain):
         Args:
             code: Python with ASE and the calculator's package.
             configurations: What to work on.
-            task: See `codes.ase_run.complete_task`.
+            task: See `science.plans.tasks.read_task`.
             seed: Seed of dynamics.
             protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `calculator`, a preset by name or a

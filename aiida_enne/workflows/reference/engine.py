@@ -11,9 +11,9 @@ from aiida import orm
 from aiida.common.exceptions import EntryPointError
 from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 
-from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.science.plans.tasks import Task, read_task
 from aiida_enne.workflows.base import ProtocolMixin
 
 #: Entry points of all engines, ours and those of other packages.
@@ -23,7 +23,7 @@ GROUP = 'aiida_enne.engines'
 def validate_task(node: orm.Dict, _: Any) -> str | None:
     """Check every option of the task by name."""
     try:
-        complete_task(node.get_dict())
+        read_task(node.get_dict())
     except ValueError as exception:
         return str(exception)
     return None
@@ -60,7 +60,7 @@ class ReferenceWorkChain(ProtocolMixin, WorkChain):
             'task',
             valid_type=orm.Dict,
             validator=validate_task,
-            help='`kind` (label, md, relax) and its options, see `codes.ase_run.complete_task`.',
+            help='`kind` (label, md, relax) and its options, see `science.plans.tasks`.',
             **as_node,
         )
         spec.input('seed', valid_type=orm.Int, required=False, help='Seed of dynamics.', **as_node)
@@ -80,6 +80,11 @@ class ReferenceWorkChain(ProtocolMixin, WorkChain):
         spec.exit_code(
             510, 'ERROR_ALL_FAILED', message='All {total} configurations failed: {failures}'
         )
+
+    @property
+    def task(self) -> Task:
+        """What is asked for."""
+        return read_task(self.inputs.task.get_dict())
 
     @classmethod
     @abstractmethod

@@ -17,11 +17,17 @@ from aiida_enne.calculations.functions import build_configurations, merge_datase
 from aiida_enne.calculations.liquid import analyse_liquid, take_last_frame
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science.plans import melts
+from aiida_enne.science.plans.melts import Series, Trajectory
 from aiida_enne.science.properties.liquid import MeltCriteria
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count, why_failed
+from aiida_enne.workflows.base import (
+    PoolWorkChain,
+    ProtocolMixin,
+    plain,
+    validate_count,
+    why_failed,
+)
 from aiida_enne.workflows.reference.chosen import (
     define_engine,
     engine_inputs,
@@ -31,20 +37,14 @@ from aiida_enne.workflows.reference.chosen import (
 )
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
 
-SERIES = ('densities', 'temperatures', 'temperature_density', 'stages', 'seed')
 
+def series(inputs: Mapping[str, Any]) -> Series:
+    """Return the series of trajectories.
 
-def plan(inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return all trajectories by label; see `science.melts.plan`."""
-    densities = inputs['densities'].get_list()
-    single = 'temperature_density' in inputs
-    return melts.plan(
-        inputs['stages'].get_dict(),
-        densities,
-        inputs['temperatures'].get_list() if 'temperatures' in inputs else [],
-        inputs['temperature_density'].value if single else densities[0],
-        inputs['seed'].value,
-    )
+    Raises:
+        ValueError: If a value cannot be used.
+    """
+    return Series.of(plain(inputs))
 
 
 def recipe(inputs: Mapping[str, Any], density: float) -> list[dict[str, Any]]:
@@ -55,26 +55,18 @@ def recipe(inputs: Mapping[str, Any], density: float) -> list[dict[str, Any]]:
 
 def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     """Check the series, and that the engine takes the task of every trajectory."""
-    if not {*SERIES, 'engine', 'inputs', 'symbol', 'repeats', 'criteria'} <= set(ports):
+    needed = {'densities', 'stages', 'engine', 'inputs', 'symbol', 'repeats', 'criteria'}
+    if not needed <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
     try:
-        densities = inputs['densities'].get_list()
-        melts.check_numbers('densities', densities, minimum=1)
-        if 'temperatures' in inputs:
-            melts.check_numbers('temperatures', inputs['temperatures'].get_list())
-        if 'temperature_density' in inputs and inputs['temperature_density'] not in densities:
-            value = inputs['temperature_density'].value
-            return f'`temperature_density` must be one of {densities}, got {value}'
-        if inputs['seed'].value < 0:
-            return f'`seed` must not be negative, got {inputs["seed"].value}'
-        melts.check_stages(inputs['stages'].get_dict())
         MeltCriteria(**inputs['criteria'].get_dict())
-        start = ConfigurationsData.from_configurations(build(recipe(inputs, densities[0])))
-        tasks = plan(inputs)
+        planned = series(inputs).trajectories()
+        density = next(iter(planned.values())).density
+        start = ConfigurationsData.from_configurations(build(recipe(inputs, density)))
     except (TypeError, ValueError) as exception:
         return str(exception)
-    for label, one in tasks.items():
-        owned = {'task': orm.Dict(one['task']), 'seed': orm.Int(one['seed'])}
+    for label, one in planned.items():
+        owned = {'task': orm.Dict(one.task.given), 'seed': orm.Int(one.seed)}
         engine = inputs['engine'].value
         if why := refusal(engine, inputs.get('inputs', {}), configurations=start, **owned):
             return f'{label}: {why}'
@@ -171,16 +163,15 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
         common = chosen.pop('every_stage')
         given = {name: stage for name, stage in chosen['stages'].items() if stage is not None}
         stages = {name: common | stage for name, stage in given.items()}
-        melts.check_stages(stages)
         chosen['stages'] = orm.Dict(stages)
         chosen['criteria'] = orm.Dict(chosen['criteria'])
-        density = chosen['densities'][0]
+        first = next(iter(series(chosen).trajectories().values()))
         size = {name: orm.to_aiida_type(chosen[name]) for name in ('symbol', 'repeats')}
-        start = ConfigurationsData.from_configurations(build(recipe(size, density)))
+        start = ConfigurationsData.from_configurations(build(recipe(size, first.density)))
         inner = load_engine(engine).get_builder_from_protocol(
             code,
             start,
-            melts.melt_task(stages, density),
+            first.task.given,
             seed=chosen['seed'],
             protocol=protocol,
             overrides=chosen.pop('inputs'),
@@ -188,38 +179,41 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
         chosen |= {'engine': engine, 'inputs': engine_inputs(inner)}
         return protocols.fill(cls, chosen, code)
 
+    @property
+    def planned(self) -> dict[str, Trajectory]:
+        """All trajectories by label."""
+        return series(self.inputs).trajectories()
+
     def plan_densities(self) -> None:
         """List the trajectories that melt a crystal."""
         self.open_pool()
-        self.ctx.plan = plan(self.inputs)
-        self.ctx.waiting = [k for k, one in self.ctx.plan.items() if one['start'] == 'crystal']
+        self.ctx.waiting = [k for k, one in self.planned.items() if one.start is None]
         self.ctx.datasets, self.ctx.analyses, self.ctx.failures = {}, {}, {}
 
     def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
         """Return the dynamics of a trajectory."""
-        one = self.ctx.plan[label]
+        one = self.planned[label]
         inputs = thaw(self.inputs.get('inputs', {}))
         inputs |= {
             'configurations': self.start_of(one),
-            'task': orm.Dict(one['task']),
-            'seed': orm.Int(one['seed']),
+            'task': orm.Dict(one.task.given),
+            'seed': orm.Int(one.seed),
             'metadata': {'call_link_label': label},
         }
         return load_engine(self.inputs.engine.value), inputs
 
-    def start_of(self, one: Mapping[str, Any]) -> ConfigurationsData:
+    def start_of(self, one: Trajectory) -> ConfigurationsData:
         """Return what a trajectory starts from: a crystal, or the last frame of a melt."""
-        if one['start'] == 'crystal':
-            return build_configurations(orm.List(recipe(self.inputs, one['density'])))
-        domain = melts.name_domain('melt', one['density'])
-        return take_last_frame(self.ctx.datasets[one['start']], orm.Str(domain))
+        if one.start is None:
+            return build_configurations(orm.List(recipe(self.inputs, one.density)))
+        return take_last_frame(self.ctx.datasets[one.start], orm.Str(one.melt))
 
     def take(self, label: Any, node: orm.ProcessNode) -> None:
         """Take over all frames, and see whether they are of a liquid."""
         if 'dataset' in node.outputs:
             self.ctx.datasets[label] = node.outputs.dataset
         if node.is_finished_ok:
-            domain = orm.Str(self.ctx.plan[label]['domain'])
+            domain = orm.Str(self.planned[label].liquid.label)
             dataset, criteria = node.outputs.dataset, self.inputs.criteria
             self.ctx.analyses[label] = analyse_liquid(dataset, domain, criteria)
         else:
@@ -227,9 +221,8 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
 
     def plan_temperatures(self) -> None:
         """List the other temperatures, unless what they would start from has not melted."""
-        starts = {k: one['start'] for k, one in self.ctx.plan.items() if one['start'] != 'crystal'}
         self.ctx.waiting = []
-        for label, start in starts.items():
+        for label, start in ((k, one.start) for k, one in self.planned.items() if one.start):
             if start in self.ctx.failures or start in self.solids():
                 self.ctx.failures[label] = f'it starts from {start}, which is not a liquid'
             else:
@@ -243,7 +236,7 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
     def conclude(self) -> ExitCode | None:
         """Hand out everything, then give the verdict."""
         if self.ctx.datasets:
-            planned = {k: self.ctx.datasets[k] for k in self.ctx.plan if k in self.ctx.datasets}
+            planned = {k: self.ctx.datasets[k] for k in self.planned if k in self.ctx.datasets}
             self.out('dataset', merge_datasets(**planned))
         self.out('analyses', self.ctx.analyses)
         if solids := self.solids():

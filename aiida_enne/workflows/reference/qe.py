@@ -10,10 +10,10 @@ from ase.data import atomic_masses
 
 from aiida_enne.calculations.quantumespresso import collect_pw, extract_structures
 from aiida_enne.codes import qe
-from aiida_enne.codes.ase import complete_task
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.plans.tasks import Task
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import PoolWorkChain, validate_count
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
@@ -91,7 +91,7 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         Args:
             code: pw.x.
             configurations: What to work on.
-            task: See `codes.ase_run.complete_task`.
+            task: See `science.plans.tasks.read_task`.
             seed: Seed of the initial velocities of dynamics.
             protocol: One of `get_available_protocols`.
             overrides: Nested inputs that win over the protocol's.
@@ -108,7 +108,6 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
 
     def list_jobs(self) -> None:
         """Plan the jobs of every configuration."""
-        task = self.ctx.task = complete_task(self.inputs.task.get_dict())
         options = self.inputs.options.get_dict() if 'options' in self.inputs else {}
         self.ctx.options = options = qe.complete_options(options)
         self.ctx.structures = extract_structures(self.inputs.configurations)
@@ -118,11 +117,11 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         self.ctx.paths, self.ctx.trajectories, self.ctx.ends = [], {}, {}
         configurations = self.inputs.configurations.get_configurations()
         for index in range(len(configurations)):
-            fixed = task['fixed'][index] if task.get('fixed') else []
             start = None
-            if task['kind'] == 'md':
-                start = _velocities(configurations, index, task, self.inputs.seed.value)
-            jobs = qe.plan(task, options, start, int(configurations.n_atoms[index]), fixed)
+            if self.task.stages:
+                start = _velocities(configurations, index, self.task, self.inputs.seed.value)
+            n_atoms, fixed = int(configurations.n_atoms[index]), self.task.fixed_of(index)
+            jobs = qe.plan(self.task, options, start, n_atoms, fixed)
             self.ctx.planned[index] = [job.as_dict() for job in jobs]
         self.ctx.waiting = sorted(self.ctx.planned)
 
@@ -141,7 +140,7 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
     def take(self, index: Any, node: orm.ProcessNode) -> None:
         """Take over what there is, and decide what comes next for the configuration."""
         job = qe.Job(**self.ctx.planned[index].pop(0))
-        verdict = inspect(node, job, self.ctx.task, index)
+        verdict = inspect(node, job, self.task, index)
         if verdict.status == 'out_of_time' and (halves := qe.halve(job)):
             self.report(f'{node.process_label}<{node.pk}> ran out of time; in two halves again')
             self.ctx.planned[index][:0] = [half.as_dict() for half in halves]
@@ -165,7 +164,7 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         nodes = {'trajectories': self.ctx.trajectories, 'ends': self.ctx.ends}
         outputs = collect_pw(
             self.inputs.configurations,
-            orm.Dict(self.ctx.task),
+            orm.Dict(self.task.complete()),
             orm.Dict(outcome),
             **{name: found for name, found in nodes.items() if found},
         )
@@ -200,7 +199,7 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         verdicts = sorted(self.ctx.verdicts.items())
         names = [status for _, (status, _) in verdicts]
         return {
-            'kind': self.ctx.task['kind'],
+            'kind': self.task.kind,
             'n_configurations': len(verdicts),
             'counts': {name: names.count(name) for name in sorted(set(names))},
             'failures': [
@@ -213,10 +212,8 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         }
 
 
-def _velocities(
-    configurations: Configurations, index: int, task: dict[str, Any], seed: int
-) -> Floats:
+def _velocities(configurations: Configurations, index: int, task: Task, seed: int) -> Floats:
     """Draw what one configuration starts with; each has its own random numbers."""
     masses = atomic_masses[configurations.numbers[configurations.atom_index([index])]]
-    fixed = task['fixed'][index] if task['fixed'] else []
-    return qe.draw_velocities(masses, task['stages'][0]['temperature'][0], [seed, index], fixed)
+    heat, fixed = task.stages[0].temperature[0], task.fixed_of(index)
+    return qe.draw_velocities(masses, heat, [seed, index], fixed)

@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.common.exceptions import MissingEntryPointError, NotExistent
 
 from aiida_enne.codes import qe
-from aiida_enne.codes.ase import complete_task
+from aiida_enne.science.plans.tasks import Task, read_task
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.engine import validate_inputs
 
@@ -50,7 +50,7 @@ def validate_qe(inputs: dict[str, Any], ports: Any) -> str | None:
     if not {'task', 'configurations', 'base'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
     options = inputs['options'].get_dict() if 'options' in inputs else {}
-    task = complete_task(inputs['task'].get_dict())
+    task = read_task(inputs['task'].get_dict())
     try:
         qe.check_task(task, qe.complete_options(options))
     except ValueError as exception:
@@ -63,7 +63,7 @@ def validate_qe(inputs: dict[str, Any], ports: Any) -> str | None:
     return _check_configurations(inputs['configurations'], task)
 
 
-def _check_configurations(node: Any, task: Mapping[str, Any]) -> str | None:
+def _check_configurations(node: Any, task: Task) -> str | None:
     configurations = node.get_configurations()
     bare = (~configurations.pbc.all(axis=1)) | (configurations.volumes <= 0)
     if bare.any():
@@ -71,13 +71,7 @@ def _check_configurations(node: Any, task: Mapping[str, Any]) -> str | None:
             f'configuration {int(bare.argmax())} is not periodic in three directions; '
             'pw.x needs a cell: put it in a box'
         )
-    fixed = task.get('fixed', [])
-    if fixed and len(fixed) != len(configurations):
-        return f'`fixed` lists the atoms of {len(fixed)} of {len(configurations)} configurations'
-    for index, atoms in enumerate(fixed):
-        if atoms and max(atoms) >= configurations.n_atoms[index]:
-            return f'configuration {index} has no atom {max(atoms)}, which is to be fixed'
-    return None
+    return task.misfit(configurations.n_atoms.tolist())
 
 
 def from_protocol(

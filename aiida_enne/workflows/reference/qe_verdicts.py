@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,7 @@ from ase.data import atomic_masses, atomic_numbers
 
 from aiida_enne.calculations.quantumespresso import read_path
 from aiida_enne.codes import qe
+from aiida_enne.science.plans.tasks import Task
 
 #: Exit statuses of `PwCalculation` that leave a path of a relaxation, 0 apart.
 WITH_PATH = (500, 501, 502)
@@ -39,13 +39,13 @@ class Verdict:
         return 'failed' if self.status == 'out_of_time' else self.status
 
 
-def inspect(node: orm.ProcessNode, job: qe.Job, task: Mapping[str, Any], index: int) -> Verdict:
+def inspect(node: orm.ProcessNode, job: qe.Job, task: Task, index: int) -> Verdict:
     """Judge a `PwBaseWorkChain`.
 
     Args:
         node: The work chain.
         job: What it was to do.
-        task: The complete task.
+        task: What was asked for.
         index: The configuration.
     """
     runs = sorted((one for one in node.called if isinstance(one, orm.CalcJobNode)), key=_time)
@@ -54,7 +54,7 @@ def inspect(node: orm.ProcessNode, job: qe.Job, task: Mapping[str, Any], index: 
     last = runs[-1]
     if job.steps:
         return _dynamics(last, job, task, index)
-    if task['kind'] == 'relax':
+    if task.kind == 'relax':
         return _relaxation(node, runs)
     if not node.is_finished_ok:
         return Verdict('failed', reason(node, last))
@@ -96,7 +96,7 @@ def _bands(run: orm.CalcJobNode) -> Any:
     return run.inputs.parameters.get_dict().get('SYSTEM', {}).get('nbnd')
 
 
-def _dynamics(run: orm.CalcJobNode, job: qe.Job, task: Mapping[str, Any], index: int) -> Verdict:
+def _dynamics(run: orm.CalcJobNode, job: qe.Job, task: Task, index: int) -> Verdict:
     if run.exit_status in OUT_OF_TIME:
         return Verdict('out_of_time', f'not one step in the walltime: {run.exit_message}')
     if not run.is_finished_ok or 'output_trajectory' not in run.outputs:
@@ -108,7 +108,7 @@ def _dynamics(run: orm.CalcJobNode, job: qe.Job, task: Mapping[str, Any], index:
     if len(path.energies) != job.steps:
         # pw.x ends without an error where the density of a step does not converge
         return Verdict('failed', f'pw.x stopped after {len(path.energies)} of {job.steps} steps')
-    timestep = task['stages'][0]['timestep']
+    timestep = task.stages[0].timestep
     structure = run.inputs.structure
     symbols = [structure.get_kind(site.kind_name).symbol for site in structure.sites]
     masses = atomic_masses[[atomic_numbers[symbol] for symbol in symbols]]
@@ -117,10 +117,8 @@ def _dynamics(run: orm.CalcJobNode, job: qe.Job, task: Mapping[str, Any], index:
         given = np.array(run.inputs.settings.get_dict()['ATOMIC_VELOCITIES']) * qe.VELOCITY
         wrong = qe.check_first_step(walk, given, path.forces[0], timestep, masses)
         return verdict if wrong is None else Verdict('failed', wrong)
-    fixed = task['fixed'][index] if task['fixed'] else []
-    heat = qe.temperatures(walk, timestep, masses, fixed)
-    if len(heat) and not heat.max() <= task['max_temperature']:
-        limit = task['max_temperature']
+    heat = qe.temperatures(walk, timestep, masses, task.fixed_of(index))
+    if len(heat) and not heat.max() <= (limit := task.max_temperature):
         message = f'the temperature is {heat.max():.0f} K, above {limit:.0f} K'
         return Verdict('exploded', message)
     return verdict

@@ -45,7 +45,7 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
 
 def _calculated(sample: Sample) -> dict[str, orm.Data]:
     seed = {} if sample.seed is None else {'seed': orm.Int(sample.seed)}
-    return {'task': orm.Dict(sample.task), **seed}
+    return {'task': orm.Dict(sample.task.given), **seed}
 
 
 class SampleWorkChain(ProtocolMixin, PoolWorkChain):
@@ -110,7 +110,7 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         inner = load_engine(engine).get_builder_from_protocol(
             code,
             ConfigurationsData.from_configurations(first.structures),
-            dict(first.task),
+            first.task.given,
             seed=first.seed,
             protocol=protocol,
             overrides=chosen.pop('inputs'),

@@ -6,31 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessBuilder, ProcessSpec
+from aiida.engine import ProcessSpec
 
 from aiida_enne.science.plans import relaxations
 from aiida_enne.science.plans.relaxations import Part
-from aiida_enne.workflows import protocols
-from aiida_enne.workflows.reference.chosen import load_protocol
-from aiida_enne.workflows.study.relaxation import RelaxationWorkChain
+from aiida_enne.workflows.study.relaxation import AtLatticeConstantWorkChain
 
 
-class DefectWorkChain(RelaxationWorkChain):
+class DefectWorkChain(AtLatticeConstantWorkChain):
     """Relax defects in cells of several sizes, and label the perfect crystal of each size."""
 
     PROTOCOLS = 'defect'
+    MAPPINGS = ('relax', 'distortion')
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
         """Add what is built."""
         super().define(spec)
         node = {'serializer': orm.to_aiida_type}
-        spec.input(
-            'lattice_constant',
-            valid_type=orm.Float,
-            help='Edge of the conventional cell in Å.',
-            **node,
-        )
         spec.input('defects', valid_type=orm.List, help='See `science.structures.defects`.', **node)
         spec.input(
             'repeats', valid_type=orm.List, help='Conventional cells along each edge.', **node
@@ -42,70 +35,16 @@ class DefectWorkChain(RelaxationWorkChain):
             help='Of the atoms next to a defect: `stdev` in Å, `seed`, `nearest`.',
             **node,
         )
-        spec.input(
-            'own',
-            valid_type=orm.Bool,
-            default=lambda: orm.Bool(False),
-            help='Whether the engine is the ensemble itself, which the domains then tell.',
-            **node,
-        )
         spec.outputs['datasets'].help = 'By defect and size, e.g. `vacancy_3`: path and bulk.'
-
-    @classmethod
-    def get_builder_from_protocol(
-        cls,
-        code: orm.AbstractCode,
-        lattice_constant: orm.Float | float,
-        engine: str = 'ase',
-        *,
-        protocol: str | None = None,
-        overrides: Mapping[str, Any] | None = None,
-    ) -> ProcessBuilder:
-        """Return a builder with all inputs set by the protocol, then by the overrides.
-
-        Args:
-            code: Code of the engine.
-            lattice_constant: Edge of the conventional cell in Å.
-            engine: Name of the engine.
-            protocol: One of `get_available_protocols`.
-            overrides: Inputs that win over the protocol's; `inputs` are overrides of the engine's.
-
-        Raises:
-            ValueError: If there is no such protocol, or a value cannot be used.
-            EntryPointError: If there is no such engine.
-        """
-        chosen = load_protocol('defect', engine, protocol, overrides)
-        chosen |= {name: orm.Dict(chosen[name] or {}) for name in ('relax', 'distortion')}
-        parts = relaxations.defect_parts(
-            chosen['defects'], chosen['repeats'], chosen['relax'].get_dict(), chosen['symbol']
-        )
-        inner = cls.engine_builder(
-            code,
-            engine,
-            next(iter(parts.values())),
-            protocol=protocol,
-            overrides=chosen.pop('inputs'),
-        )
-        chosen |= {'engine': engine, 'inputs': inner, 'lattice_constant': lattice_constant}
-        return protocols.fill(cls, chosen, code)
 
     @classmethod
     def parts_of(cls, inputs: Mapping[str, Any]) -> dict[str, Part]:
         """Return a part for every defect and every perfect crystal."""
         return relaxations.defect_parts(
-            inputs['defects'].get_list(),
-            inputs['repeats'].get_list(),
-            inputs['relax'].get_dict(),
-            inputs['symbol'].value,
-            distortion=inputs['distortion'].get_dict(),
-            own=bool(inputs.get('own', False)),
+            inputs['defects'],
+            inputs['repeats'],
+            inputs['relax'],
+            inputs['symbol'],
+            distortion=inputs.get('distortion'),
+            own=inputs.get('own', False),
         )
-
-    def hand_out(self) -> None:
-        """Hand out the path of every defect with its perfect crystal."""
-        for repeats in self.inputs.repeats.get_list():
-            bulk = relaxations.bulk_label(repeats)
-            for name in self.inputs.defects.get_list():
-                label = relaxations.defect_label(name, repeats)
-                if (joined := self.join_with_bulk(label, bulk)) is not None:
-                    self.out(f'datasets.{label}', joined)

@@ -15,7 +15,6 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans import relaxations
 from aiida_enne.science.plans.relaxations import Part
 from aiida_enne.science.properties import eos
-from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.chosen import load_protocol
 from aiida_enne.workflows.study.relaxation import RelaxationWorkChain
 
@@ -80,7 +79,7 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
             engine: Name of the engine.
             protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `phases`, `strains` and `centres` make
-                the volumes, see `science.relaxations.volume_scans`, and `volumes` are taken as
+                the volumes, see `science.plans.relaxations`, and `volumes` are taken as
                 they are; `inputs` are overrides of the engine's.
 
         Raises:
@@ -92,31 +91,18 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
         given = chosen.pop('volumes', {})
         chosen['volumes'] = orm.Dict(given or relaxations.volume_scans(**scan))
         chosen['relax'] = orm.Dict(chosen['relax'])
-        parts = relaxations.phase_parts(
-            chosen['volumes'].get_dict(), chosen['relax'].get_dict(), chosen['symbol']
-        )
-        inner = cls.engine_builder(
-            code,
-            engine,
-            next(iter(parts.values())),
-            protocol=protocol,
-            overrides=chosen.pop('inputs'),
-        )
-        return protocols.fill(cls, chosen | {'engine': engine, 'inputs': inner}, code)
+        return cls.fill(code, engine, protocol, chosen)
 
     @classmethod
     def parts_of(cls, inputs: Mapping[str, Any]) -> dict[str, Part]:
         """Return one part a phase."""
         return relaxations.phase_parts(
-            inputs['volumes'].get_dict(),
-            inputs['relax'].get_dict(),
-            inputs['symbol'].value,
-            ratios=inputs['ratios'].get_list(),
+            inputs['volumes'], inputs['relax'], inputs['symbol'], ratios=inputs.get('ratios', [])
         )
 
     def build(self, part: Part) -> ConfigurationsData:
         """Build a phase at all volumes."""
-        return build_configurations(orm.List(part['recipe']))
+        return build_configurations(orm.List(part.recipe))
 
     def hand_out(self) -> None:
         """Hand out paths, their converged end points, and the fits to these."""

@@ -11,15 +11,16 @@ from aiida.engine import ProcessSpec
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.codes.ase import ENSEMBLE
 from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT
-from aiida_enne.science.plans.samples import Sample, training_domains
-from aiida_enne.science.plans.scans import DRAW_SEED, Base, plan_scan
+from aiida_enne.science.plans.samples import Sample, expected_domains
+from aiida_enne.science.plans.scans import Base, read_scan
+from aiida_enne.science.structures.domains import Domain
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.base import validate_count
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.reference.chosen import load_protocol
-from aiida_enne.workflows.reference.liquid import LiquidWorkChain, plan
+from aiida_enne.workflows.reference.liquid import LiquidWorkChain, series
 from aiida_enne.workflows.reference.samples import SampleWorkChain
 from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.defect import DefectWorkChain
@@ -82,7 +83,7 @@ def define(spec: ProcessSpec) -> None:
         'scans',
         valid_type=orm.Dict,
         default=lambda: orm.Dict({}),
-        help='By name, see `science.scan_plans`.',
+        help='By name, see `science.plans.scans`.',
         **node,
     )
     spec.input(
@@ -97,14 +98,12 @@ def define(spec: ProcessSpec) -> None:
 
 
 def validate_draw(node: orm.Dict | None, _: Any) -> str | None:
-    """Require a size, and a seed if anything else."""
-    if node is None:
-        return None
-    given = node.get_dict()
-    size, seed = given.get('size'), given.get('seed', DRAW_SEED)
-    if set(given) - {'size', 'seed'} or type(size) is not int or size < 1:
-        return f'`draw` must hold `size`, at least 1, and perhaps `seed`; got {given}'
-    return None if type(seed) is int and seed >= 0 else f'`seed` must not be negative, got {seed}'
+    """Check every option of the draw by name."""
+    try:
+        scanning.draw_of({} if node is None else {'draw': node})
+    except ValueError as exception:
+        return str(exception)
+    return None
 
 
 def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
@@ -125,32 +124,30 @@ def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
 
 def validate_scans(inputs: Mapping[str, Any]) -> str | None:
     """Check the points of all scans, as far as they can be known before anything has run."""
-    draw = scanning.complete_draw(inputs)
+    draw = scanning.draw_of(inputs)
     base = Base(
-        size=draw.get('size', 1),
+        size=draw.size,
         seeds=tuple(inputs['ensemble']['seeds'].get_list()),
-        domains=tuple(_training_domains(inputs)),
+        domains=_training_domains(inputs),
         max_epochs=1,
-        draw_seed=draw['seed'],
+        draw_seed=draw.seed,
     )
     for name, scan in inputs['scans'].get_dict().items():
         if not name.isidentifier():
             return f'the name of a scan must be an identifier, got {name!r}'
         try:
-            plan_scan(scan, base)
+            read_scan(scan).points(base)
         except ValueError as exception:
             return f'scan {name}: {exception}'
     return None
 
 
-def _training_domains(inputs: Mapping[str, Any]) -> list[str]:
+def _training_domains(inputs: Mapping[str, Any]) -> dict[str, Domain]:
     if 'liquid' in inputs:
-        planned = plan(inputs['liquid']).values()
-        return [one['domain'] for one in planned if one['start'] == 'crystal']
+        return series(inputs['liquid']).training_domains
     given = inputs['sample']['samples'].items()
     samples = [Sample.of(label, node.get_dict()) for label, node in given]
-    domains = [name for sample in samples for name in sample.expected().domains.tolist()]
-    return training_domains(inputs['split'].get_dict(), domains)
+    return expected_domains(samples, inputs['split'].get_dict())
 
 
 def from_protocol(

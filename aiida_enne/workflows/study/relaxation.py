@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessSpec, while_
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne.calculations.functions import merge_datasets
 from aiida_enne.calculations.relaxations import build_at_lattice_constant, list_failures
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT, Part, at_lattice_constant
-from aiida_enne.science.structures.recipes import build
-from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, why_failed
+from aiida_enne.science.plans.relaxations import Part
+from aiida_enne.workflows import protocols
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, plain, why_failed
 from aiida_enne.workflows.reference.chosen import (
     define_engine,
     engine_inputs,
+    load_protocol,
     refusal,
     thaw,
 )
@@ -42,7 +43,7 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
             'relax',
             valid_type=orm.Dict,
             default=lambda: orm.Dict({}),
-            help='Options of a task relax, see `codes.ase_run.complete_task`.',
+            help='Options of a task relax, see `science.plans.tasks.Relaxation`.',
             **node,
         )
         spec.input(
@@ -70,11 +71,20 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
     @classmethod
     @abstractmethod
     def parts_of(cls, inputs: Mapping[str, Any]) -> dict[str, Part]:
-        """Return the parts by label; raises ValueError if the inputs cannot be used."""
+        """Return the parts of plain inputs by label; ValueError if these cannot be used."""
 
-    @abstractmethod
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The parts by label."""
+        return self.parts_of(plain(self.inputs))
+
     def hand_out(self) -> None:
-        """Hand out datasets made of `self.ctx.paths`."""
+        """Hand out every path, joined with the perfect crystal that its energies refer to."""
+        for label, part in self.parts.items():
+            names = {'bulk': part.crystal, 'path': label}
+            found = {k: self.ctx.paths[one] for k, one in names.items() if one in self.ctx.paths}
+            if part.crystal and 'path' in found:
+                self.out(f'datasets.{label}', merge_datasets(**found))
 
     @classmethod
     def validate(cls, inputs: Mapping[str, Any], ports: Any) -> str | None:
@@ -84,49 +94,59 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
         if inputs['max_failures'].value < 0:
             return f'`max_failures` must not be negative, got {inputs["max_failures"].value}'
         try:
-            parts = cls.parts_of(inputs)
+            parts = cls.parts_of(plain(inputs))
             built = {label: draft(part) for label, part in parts.items()}
         except ValueError as exception:
             return str(exception)
         for label, part in parts.items():
-            owned = {'configurations': built[label], 'task': orm.Dict(part['task'])}
+            owned = {'configurations': built[label], 'task': orm.Dict(part.task.given)}
             if why := refusal(inputs['engine'].value, inputs.get('inputs', {}), **owned):
                 return f'{label}: {why}'
         return None
 
     @classmethod
-    def engine_builder(
-        cls,
-        code: orm.AbstractCode,
-        engine: str,
-        part: Part,
-        *,
-        protocol: str | None,
-        overrides: dict[str, Any],
-    ) -> dict[str, Any]:
-        """Return the inputs of the engine's protocol for work such as a part's."""
+    def fill(
+        cls, code: orm.AbstractCode, engine: str, protocol: str | None, chosen: dict[str, Any]
+    ) -> ProcessBuilder:
+        """Return a builder of the inputs, those of the engine for work such as the first part's.
+
+        Args:
+            code: Code of the engine.
+            engine: Name of the engine.
+            protocol: One of `get_available_protocols`.
+            chosen: All inputs; of the engine in `inputs`, the overrides.
+
+        Raises:
+            ValueError: If a value cannot be used.
+            EntryPointError: If there is no such engine.
+        """
+        first = next(iter(cls.parts_of(plain(chosen)).values()))
         builder = load_engine(engine).get_builder_from_protocol(
-            code, draft(part), part['task'], protocol=protocol, overrides=overrides
+            code,
+            draft(first),
+            first.task.given,
+            protocol=protocol,
+            overrides=chosen.pop('inputs'),
         )
-        return engine_inputs(builder)
+        own = {'engine': engine, 'inputs': engine_inputs(builder)}
+        return protocols.fill(cls, chosen | own, code)
 
     def list_parts(self) -> None:
         """List all parts."""
         self.open_pool()
-        self.ctx.parts = self.parts_of(self.inputs)
-        self.ctx.waiting = list(self.ctx.parts)
+        self.ctx.waiting = list(self.parts)
         self.ctx.paths, self.ctx.results, self.ctx.ends = {}, {}, {}
 
     def build(self, part: Part) -> ConfigurationsData:
         """Build what is relaxed."""
-        recipe = orm.List(part['recipe'])
+        recipe = orm.List(part.recipe)
         return build_at_lattice_constant(recipe, self.inputs.lattice_constant)
 
     def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
         """Return the relaxation of a part."""
-        part = self.ctx.parts[label]
+        part = self.parts[label]
         inputs = thaw(self.inputs.get('inputs', {}))
-        inputs |= {'configurations': self.build(part), 'task': orm.Dict(part['task'])}
+        inputs |= {'configurations': self.build(part), 'task': orm.Dict(part.task.given)}
         inputs['metadata'] = {'call_link_label': label}
         return load_engine(self.inputs.engine.value), inputs
 
@@ -162,19 +182,60 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
             self.report(f'{n} of {total} configurations failed, tolerated: {named}')
         return None
 
-    def join_with_bulk(self, label: str, bulk: str) -> DatasetData | None:
-        """Return a path joined with the perfect crystal that its energies refer to."""
-        found = {
-            name: self.ctx.paths[part]
-            for name, part in (('bulk', bulk), ('path', label))
-            if part in self.ctx.paths
-        }
-        return merge_datasets(**found) if 'path' in found else None
+
+class AtLatticeConstantWorkChain(RelaxationWorkChain):
+    """Relax what is cut out of a crystal whose lattice constant is given."""
+
+    #: Inputs that are mappings.
+    MAPPINGS: ClassVar[tuple[str, ...]] = ('relax',)
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Add the crystal, and who relaxes."""
+        super().define(spec)
+        node = {'serializer': orm.to_aiida_type}
+        spec.input(
+            'lattice_constant',
+            valid_type=orm.Float,
+            help='Edge of the conventional cell in Å.',
+            **node,
+        )
+        spec.input(
+            'own',
+            valid_type=orm.Bool,
+            default=lambda: orm.Bool(False),
+            help='Whether the engine is the ensemble itself, which the domains then tell.',
+            **node,
+        )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        lattice_constant: orm.Float | float,
+        engine: str = 'ase',
+        *,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Code of the engine.
+            lattice_constant: Edge of the conventional cell in Å.
+            engine: Name of the engine.
+            protocol: One of `get_available_protocols`.
+            overrides: Inputs that win over the protocol's; `inputs` are overrides of the engine's.
+
+        Raises:
+            ValueError: If there is no such protocol, or a value cannot be used.
+            EntryPointError: If there is no such engine.
+        """
+        chosen = load_protocol(cls.PROTOCOLS, engine, protocol, overrides)
+        chosen |= {name: orm.Dict(chosen[name] or {}) for name in cls.MAPPINGS}
+        return cls.fill(code, engine, protocol, chosen | {'lattice_constant': lattice_constant})
 
 
 def draft(part: Part) -> ConfigurationsData:
     """Return unstored configurations like those of a part, at any lattice constant."""
-    recipe = part['recipe']
-    if any(item['kind'] != 'phase' for item in recipe):
-        recipe = at_lattice_constant(recipe, ANY_LATTICE_CONSTANT)
-    return ConfigurationsData.from_configurations(build(recipe))
+    return ConfigurationsData.from_configurations(part.draft())

@@ -27,7 +27,7 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import training_sets
-from aiida_enne.science.plans.scans import PLANNERS, TRAINING
+from aiida_enne.science.plans.scans import KINDS, TRAINING, Point, read_points
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import ProtocolMixin, validate_count
 from aiida_enne.workflows.prediction import PredictionWorkChain
@@ -45,32 +45,32 @@ from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
 def validate_kind(node: orm.Str, _: Any) -> str | None:
     """Check that there is such a kind of scan."""
-    known = ', '.join(PLANNERS)
-    return None if node.value in PLANNERS else f'`kind` must be one of {known}; got {node.value}'
+    known = ', '.join(KINDS)
+    return None if node.value in KINDS else f'`kind` must be one of {known}; got {node.value}'
 
 
 def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     """Check that every point has a training set and parameters that NequIP may have."""
     if not {'points', 'split', 'dataset', 'ensemble'} <= set(ports):
         return None  # a workflow has excluded them and validates by submitting
-    points, dataset = inputs['points'].get_dict(), inputs['dataset']
+    dataset = inputs['dataset']
     pool = inputs.get('pool', inputs['split'])
-    if not points:
-        return '`points` must hold at least one'
     for split in (inputs['split'], pool):
         if why := split.mismatch(dataset):
             return why
+    try:
+        points = read_points(inputs['points'].get_dict())
+    except ValueError as exception:
+        return str(exception)
     labels = dataset.get_configurations().domains
     for label, point in points.items():
-        if set(point) != {'values', 'draw', 'parameters', 'seeds'}:
-            return f'{label} must hold `values`, `draw`, `parameters`, `seeds`; got {sorted(point)}'
-        if point['draw'] is not None:
+        if point.draw is not None:
             try:
-                training_sets.thin(labels, pool.get_split(), **point['draw'])
-            except (TypeError, ValueError) as exception:
+                training_sets.thin(labels, pool.get_split(), **point.draw.to_dict())
+            except ValueError as exception:
                 return f'{label}: {exception}'
         parameters = inputs['ensemble']['training']['train']['parameters'].get_dict()
-        merged = protocols.merge(parameters, point['parameters'])
+        merged = protocols.merge(parameters, point.parameters)
         if why := families.family_of(merged).check(merged):
             return f'{label}: {why}'
     return None
@@ -155,7 +155,7 @@ class ScanWorkChain(ProtocolMixin, Branches):
             dataset: Labelled configurations.
             split: The training set of the full size is its training part, from which smaller ones
                 are drawn; its test part is predicted by all members.
-            scan: What is scanned, see `science.scan_plans.plan_scan`.
+            scan: What is scanned, see `science.plans.scans.read_scan`.
             datasets: What else all members predict, by role.
             protocol: `test`, `laptop` or `paper`, of the training and of the prediction.
             overrides: Inputs that win over the protocol's: of `EnsembleWorkChain` in `ensemble`,
@@ -177,8 +177,8 @@ class ScanWorkChain(ProtocolMixin, Branches):
         if why := split.mismatch(dataset):
             raise ValueError(why)
         given = {'ensemble': inputs_of(ensemble)}
-        trained = dataset.get_configurations().domains[split.get_split().train]
-        base = scanning.base_of(given, split, np.unique(trained).tolist())
+        trained = dataset.get_configurations().select(split.get_split().train)
+        base = scanning.base_of(given, split, trained.kinds)
         known = {
             'datasets': {TRAINING: dataset, **(datasets or {})},
             'splits': {TRAINING: split},
@@ -187,7 +187,6 @@ class ScanWorkChain(ProtocolMixin, Branches):
         asked = inputs_of(prediction)
         builder = cls.get_builder()
         fill_builder(builder, scanning.scan_inputs(scan, base, given['ensemble'], asked, known))
-        builder.max_concurrent = scan.get('max_concurrent', 1)
         return builder
 
     def begin(self) -> None:
@@ -206,18 +205,20 @@ class ScanWorkChain(ProtocolMixin, Branches):
             'predict': Branch(self.build_prediction, self.take_predict),
         }
 
+    @property
+    def points(self) -> dict[str, Point]:
+        """The points by label."""
+        return read_points(self.inputs.points.get_dict())
+
     def plan_ensembles(self) -> list[Planned]:
         """Train at every point."""
-        self.ctx.points, self.ctx.splits = self.inputs.points.get_dict(), {}
-        pool = self.inputs.get('pool', self.inputs.split)
-        for label, point in self.ctx.points.items():
-            drawn = point['draw'] is not None
-            self.ctx.splits[label] = (
-                thin_training(self.inputs.dataset, pool, orm.Dict(point['draw']))
-                if drawn
-                else self.inputs.split
-            )
-        return [('train', label) for label in self.ctx.points]
+        self.ctx.splits, pool = {}, self.inputs.get('pool', self.inputs.split)
+        for label, point in self.points.items():
+            self.ctx.splits[label] = self.inputs.split
+            if (draw := point.draw) is not None:
+                drawn = thin_training(self.inputs.dataset, pool, orm.Dict(draw.to_dict()))
+                self.ctx.splits[label] = drawn
+        return [('train', label) for label in self.points]
 
     def take_train(self, node: orm.ProcessNode, label: str) -> None:
         """Take over the members of a point, if there are enough of them."""
@@ -274,12 +275,12 @@ class ScanWorkChain(ProtocolMixin, Branches):
 
     def build_training(self, label: str, share: int | None) -> Job:
         """Return the training at a point."""
-        point = self.ctx.points[label]
+        point = self.points[label]
         inputs = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
         inputs |= {'dataset': self.inputs.dataset, 'split': self.ctx.splits[label]}
-        inputs['seeds'] = orm.List(point['seeds'])
+        inputs['seeds'] = orm.List(list(point.seeds))
         train = dict(inputs['training']['train'])
-        parameters = protocols.merge(train['parameters'].get_dict(), point['parameters'])
+        parameters = protocols.merge(train['parameters'].get_dict(), point.parameters)
         train['parameters'] = orm.Dict(parameters)
         inputs['training'] = {**inputs['training'], 'train': train}
         if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
@@ -297,7 +298,7 @@ class ScanWorkChain(ProtocolMixin, Branches):
             nodes['splits'] = {label: self.ctx.splits[label] for label in self.ctx.models}
             if self.inputs.get('datasets', {}):
                 nodes['datasets'] = dict(self.inputs.datasets)
-            values = {label: point['values'] for label, point in self.ctx.points.items()}
+            values = {label: point.values for label, point in self.points.items()}
             self.out('summary', summarise_scan(self.inputs.kind, orm.Dict(values), **nodes))
         if self.ctx.failures:
             failures = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())

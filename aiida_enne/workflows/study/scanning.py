@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
 
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.plans.scans import DRAW_SEED, TRAINING, Base, plan_scan, roles_of
+from aiida_enne.science.plans.scans import TRAINING, Base, read_scan
+from aiida_enne.science.plans.training_sets import Draw
+from aiida_enne.science.structures.domains import Domain
 
 #: Inputs of an ensemble that differ between the points of a scan, or are the scan's own.
 OWNED = ('dataset', 'split', 'seeds')
 
 
-def complete_draw(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how the main training set is drawn: `seed` and, if it is drawn at all, `size`."""
-    given = inputs['draw'].get_dict() if 'draw' in inputs else {}
-    return {'seed': DRAW_SEED} | given
+def draw_of(inputs: Mapping[str, Any], size: int = 1) -> Draw:
+    """Return how the main training set is drawn; its size where it is not drawn."""
+    given = inputs['draw'].get_dict() if 'draw' in inputs else {'size': size}
+    return Draw.from_dict(given, 'draw')
 
 
-def base_of(inputs: Mapping[str, Any], split: SplitData, domains: Sequence[str]) -> Base:
+def base_of(inputs: Mapping[str, Any], split: SplitData, domains: Mapping[str, Domain]) -> Base:
     """Return the main ensemble of a study, from which scans depart."""
     ensemble = inputs['ensemble']
     parameters = ensemble['training']['train']['parameters'].get_dict()
     return Base(
         size=int(split.base.attributes.get('n_train')),
         seeds=tuple(ensemble['seeds'].get_list()),
-        domains=tuple(domains),
+        domains=domains,
         max_epochs=parameters['trainer']['max_epochs'],
-        draw_seed=complete_draw(inputs)['seed'],
+        draw_seed=draw_of(inputs).seed,
     )
 
 
@@ -43,7 +45,7 @@ def scan_inputs(
     """Return the inputs of a scan.
 
     Args:
-        scan: See `science.scan_plans.plan_scan`.
+        scan: See `science.plans.scans.read_scan`.
         base: The main ensemble.
         ensemble: Inputs of its work chain that do not depend on the data.
         audit: Inputs of its audit, of which those of the predictions are taken.
@@ -53,10 +55,11 @@ def scan_inputs(
         ValueError: If a point or a role cannot be used.
     """
     datasets = known['datasets']
-    points = plan_scan(scan, base)
-    roles = roles_of(scan, list(datasets))
+    chosen = read_scan(scan)
+    points = {label: point.to_dict() for label, point in chosen.points(base).items()}
+    roles = chosen.roles_among(list(datasets))
     return {
-        'kind': orm.Str(scan['kind']),
+        'kind': orm.Str(chosen.kind),
         'points': orm.Dict(points),
         'dataset': datasets[TRAINING],
         'split': known['splits'][TRAINING],
@@ -65,4 +68,5 @@ def scan_inputs(
         'prediction': {name: value for name, value in audit.items() if name != 'audit'},
         'datasets': {role: datasets[role] for role in roles},
         'parts': {role: split for role, split in known['splits'].items() if role in roles},
+        'max_concurrent': chosen.max_concurrent,
     }

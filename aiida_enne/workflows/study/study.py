@@ -15,6 +15,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import studies
 from aiida_enne.science.plans.scans import TRAINING
+from aiida_enne.science.structures.domains import dataset_role
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
@@ -120,12 +121,8 @@ class StudyWorkChain(ProtocolMixin, Branches):
             'liquid': Branch(partial(self.build_reference, 'liquid'), self.take_liquid),
             'sample': Branch(partial(self.build_reference, 'sample'), self.take_sample),
             'eos': Branch(partial(self.build_reference, 'eos'), self.take_eos),
-            'defect': Branch(
-                partial(self.build_reference, 'defect'), partial(self.take_relaxed, kind='defect')
-            ),
-            'surface': Branch(
-                partial(self.build_reference, 'surface'), partial(self.take_relaxed, kind='surface')
-            ),
+            'defect': Branch(partial(self.build_reference, 'defect'), self.take_relaxed),
+            'surface': Branch(partial(self.build_reference, 'surface'), self.take_relaxed),
             'ensemble': Branch(self.build_ensemble, self.take_ensemble),
             'own': Branch(self.build_own, self.take_own),
             'audit': Branch(self.build_audit, self.take_audit),
@@ -150,17 +147,14 @@ class StudyWorkChain(ProtocolMixin, Branches):
 
     def take_eos(self, node: orm.ProcessNode, _: str) -> None:
         """Take over the relaxed phases, and the fits."""
-        self.take_relaxed(node, kind='eos')
+        self.take_relaxed(node)
         if 'equilibrium' in node.outputs:
             self.out('equilibrium', node.outputs.equilibrium)
 
-    def take_relaxed(
-        self, node: orm.ProcessNode, _: str = '', *, kind: str, own: bool = False
-    ) -> None:
-        """Take over the datasets of relaxations."""
-        taken = self.ctx.own if own else self.ctx.datasets
-        for label, dataset in returned(node, 'datasets').items():
-            taken[studies.role(kind, label, own=own)] = dataset
+    def take_relaxed(self, node: orm.ProcessNode, _: str = '') -> None:
+        """Take over the datasets of relaxations, each under what its domains are."""
+        for dataset in returned(node, 'datasets').values():
+            self.ctx.datasets[dataset_role(dataset.kinds.values())] = dataset
 
     def plan_training(self) -> list[Planned]:
         """Choose what is trained on; defects and surfaces need the lattice constant only."""
@@ -202,9 +196,10 @@ class StudyWorkChain(ProtocolMixin, Branches):
             return []
         return [('own', kind) for kind in OWN if kind in self.inputs]
 
-    def take_own(self, node: orm.ProcessNode, kind: str) -> None:
+    def take_own(self, node: orm.ProcessNode, _: str) -> None:
         """Take over geometries that the ensemble relaxed."""
-        self.take_relaxed(node, kind=kind, own=True)
+        for dataset in returned(node, 'datasets').values():
+            self.ctx.own[dataset_role(dataset.kinds.values())] = dataset
 
     def plan_audit(self) -> list[Planned]:
         """Ask every member about everything; on its own geometries there is no label to audit."""
@@ -264,7 +259,7 @@ class StudyWorkChain(ProtocolMixin, Branches):
         """Return the audit on everything that the reference has labelled."""
         inputs = self.asked(share)
         known = {domain for node in self.ctx.datasets.values() for domain in node.domains}
-        options = studies.complete_audit(inputs['audit'].get_dict(), self.ctx.domains, known)
+        options = studies.complete_audit(inputs['audit'].get_dict(), list(self.ctx.domains), known)
         inputs |= {'audit': orm.Dict(options), 'splits': self.ctx.splits}
         return AuditWorkChain, inputs | {'datasets': self.ctx.datasets}
 
@@ -289,7 +284,7 @@ class StudyWorkChain(ProtocolMixin, Branches):
         ensemble = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
         base = scanning.base_of(self.inputs, self.ctx.splits[TRAINING], self.ctx.domains)
         prepared = scanning.scan_inputs(scan, base, ensemble, asked, self.ctx)
-        prepared['max_concurrent'] = limited(scan.get('max_concurrent', 1), share)
+        prepared['max_concurrent'] = limited(prepared['max_concurrent'], share)
         return ScanWorkChain, prepared
 
     def placed(self, kind: str, inputs: dict[str, Any], share: int | None) -> dict[str, Any]:

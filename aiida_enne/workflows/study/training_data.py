@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import samples, studies
 from aiida_enne.science.plans.scans import TRAINING
-from aiida_enne.workflows.reference.liquid import plan
+from aiida_enne.science.structures.domains import Domain
+from aiida_enne.workflows.reference.liquid import series
 from aiida_enne.workflows.study import scanning
 
 #: Roles of the datasets of liquids and of samples.
@@ -27,13 +28,13 @@ class TrainingData:
 
     Attributes:
         datasets: All datasets there are now, by role; `training` is one of them.
-        domains: Those that are trained on.
+        domains: Those that are trained on, each with what it is.
         pool: Split of `training` that scans draw from.
         splits: Of `training` and of datasets that hold the same frames, by role.
     """
 
     datasets: dict[str, DatasetData]
-    domains: list[str]
+    domains: dict[str, Domain]
     pool: SplitData
     splits: dict[str, SplitData]
 
@@ -58,7 +59,9 @@ def choose(
 def _of_liquids(
     inputs: Mapping[str, Any], datasets: dict[str, DatasetData], analyses: Mapping[str, Any]
 ) -> TrainingData:
-    domains, missing = studies.select_molten(plan(inputs[LIQUID]), analyses)
+    molten = [label for label, found in analyses.items() if found['melt']['molten']]
+    planned = series(inputs[LIQUID]).trajectories()
+    domains, missing = studies.select_molten(planned, molten)
     needed = int(inputs.get('min_densities', len(domains) + len(missing)))
     if len(domains) < needed or LIQUID not in datasets:
         raise ValueError(f'no liquid of {", ".join(missing)}')
@@ -66,7 +69,7 @@ def _of_liquids(
     datasets[TRAINING] = take_production(liquid, named)
     pool, split = _split(inputs, datasets[TRAINING])
     splits = {TRAINING: split, LIQUID: map_split(liquid, named, split)}
-    return TrainingData(datasets, domains, pool, splits)
+    return TrainingData(datasets, _kinds(datasets[TRAINING], domains), pool, splits)
 
 
 def _of_samples(
@@ -77,7 +80,11 @@ def _of_samples(
     training = datasets[TRAINING] = datasets.pop(SAMPLE)
     pool, split = _split(inputs, training)
     domains = samples.training_domains(inputs['split'].get_dict(), list(training.domains))
-    return TrainingData(datasets, domains, pool, {TRAINING: split})
+    return TrainingData(datasets, _kinds(training, domains), pool, {TRAINING: split})
+
+
+def _kinds(dataset: DatasetData, domains: Sequence[str]) -> dict[str, Domain]:
+    return {name: dataset.kinds[name] for name in domains}
 
 
 def _split(inputs: Mapping[str, Any], training: DatasetData) -> tuple[SplitData, SplitData]:
@@ -85,4 +92,4 @@ def _split(inputs: Mapping[str, Any], training: DatasetData) -> tuple[SplitData,
     pool = split_dataset(training, inputs['split'])
     if 'draw' not in inputs:
         return pool, pool
-    return pool, thin_training(training, pool, orm.Dict(scanning.complete_draw(inputs)))
+    return pool, thin_training(training, pool, orm.Dict(scanning.draw_of(inputs).to_dict()))

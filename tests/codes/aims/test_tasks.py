@@ -1,18 +1,18 @@
 import pytest
 
 from aiida_enne.codes.aims.tasks import plan, seed_of
-from aiida_enne.codes.ase import complete_task
+from aiida_enne.science.plans.tasks import read_task
 
 SETTINGS = {'xc': 'pw91_gga'}
 
 
 def md(*stages):
     common = {'temperature': 300, 'steps': 10, 'record_every': 2}
-    return complete_task({'kind': 'md', 'stages': [common | stage for stage in stages]})
+    return read_task({'kind': 'md', 'stages': [common | stage for stage in stages]})
 
 
 def test_a_label_is_one_run():
-    (run,) = plan({'kind': 'label'}, SETTINGS)
+    (run,) = plan(read_task({'kind': 'label'}), SETTINGS)
     assert run.settings == SETTINGS
     assert run.steps is None
 
@@ -92,7 +92,7 @@ def test_a_ramp_from_zero_begins_above_it():
 
 
 def relax(**more):
-    return complete_task({'kind': 'relax', **more})
+    return read_task({'kind': 'relax', **more})
 
 
 def test_relaxation():
@@ -116,9 +116,9 @@ def test_relaxations_that_fhi_aims_does_not_have(option, message):
 
 def test_settings_are_checked():
     with pytest.raises(ValueError, match='`xc` must be one of'):
-        plan({'kind': 'label'}, {'xc': 'pw91-gga'})
+        plan(read_task({'kind': 'label'}), {'xc': 'pw91-gga'})
     with pytest.raises(ValueError, match='the task says it'):
-        plan({'kind': 'label'}, SETTINGS | {'md': None})
+        plan(read_task({'kind': 'label'}), SETTINGS | {'md': None})
 
 
 def test_seeds_differ_by_stream_and_are_those_that_fhi_aims_takes():

@@ -6,11 +6,12 @@ import zlib
 import numpy as np
 import pytest
 
-from aiida_enne.codes.ase import complete_task, read_outcome
+from aiida_enne.codes.ase import read_outcome
 from aiida_enne.codes.ase.results import HEAD
+from aiida_enne.science.plans.tasks import read_task
 
 SUMMARY = json.dumps({'status': 'finished', 'message': '', 'versions': {}, 'seconds': 1.0})
-LABEL = complete_task({'kind': 'label'})
+LABEL = read_task({'kind': 'label'})
 
 
 def frame(configurations, index, energy=-1.0):
@@ -116,6 +117,6 @@ def test_progress_that_is_none_is_a_damage(configurations, change):
 
 def test_a_frame_of_no_stage_is_a_damage(configurations):
     stage = {'thermostat': 'langevin', 'temperature': 300, 'steps': 10}
-    task = complete_task({'kind': 'md', 'stages': [stage]})
+    task = read_task({'kind': 'md', 'stages': [stage]})
     outcome = read_outcome(SUMMARY, {'0': unit(configurations, [0])}, configurations, task)
     assert 'none of the 1 stages' in outcome.damages[0]

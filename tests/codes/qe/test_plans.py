@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from aiida_enne.codes.ase import complete_task
 from aiida_enne.codes.qe import check_task, complete_options, halve, plan
 from aiida_enne.codes.qe.dynamics import FORCE, TIME, VELOCITY
+from aiida_enne.science.plans.tasks import read_task
 
 VELOCITIES = np.full((2, 3), 0.01)
 MAPPED = complete_options({'thermostats': {'langevin': 'svr', 'nose_hoover_chain': 'svr'}})
@@ -13,7 +13,7 @@ MAPPED = complete_options({'thermostats': {'langevin': 'svr', 'nose_hoover_chain
 
 def dynamics(*stages, **options):
     """Return a complete task of dynamics."""
-    return complete_task({'kind': 'md', 'stages': list(stages), **options})
+    return read_task({'kind': 'md', 'stages': list(stages), **options})
 
 
 def nve(**options):
@@ -21,7 +21,7 @@ def nve(**options):
 
 
 def test_a_label_is_one_scf():
-    (job,) = plan(complete_task({'kind': 'label'}), MAPPED, None, 2)
+    (job,) = plan(read_task({'kind': 'label'}), MAPPED, None, 2)
     assert job.parameters == {'CONTROL': {'calculation': 'scf'}}
     assert job.settings == {}
 
@@ -31,7 +31,7 @@ def test_a_label_is_one_scf():
     [('fixed', 'relax', None), ('shape', 'vc-relax', 'shape'), ('free', 'vc-relax', 'all')],
 )
 def test_relaxations_of_the_cell(cell, calculation, free):
-    task = complete_task({'kind': 'relax', 'cell': cell, 'fmax': 0.03, 'max_steps': 7})
+    task = read_task({'kind': 'relax', 'cell': cell, 'fmax': 0.03, 'max_steps': 7})
     (job,) = plan(task, MAPPED, None, 2)
     control = job.parameters['CONTROL']
     assert (control['calculation'], control['nstep']) == (calculation, 7)
@@ -40,8 +40,8 @@ def test_relaxations_of_the_cell(cell, calculation, free):
 
 
 def test_fixed_atoms_are_fixed_along_all_axes():
-    task = complete_task({'kind': 'relax', 'fixed': [[1]]})
-    (job,) = plan(task, MAPPED, None, 2, task['fixed'][0])
+    task = read_task({'kind': 'relax', 'fixed': [[1]]})
+    (job,) = plan(task, MAPPED, None, 2, task.fixed[0])
     assert job.settings['FIXED_COORDS'] == [[False] * 3, [True] * 3]
 
 
@@ -102,7 +102,7 @@ def test_halves_make_the_whole():
         ),
         (dynamics({'thermostat': 'npt', 'temperature': 300, 'steps': 1}), 'constant pressure'),
         (dynamics(nve(), nve(timestep=2.0)), 'one timestep'),
-        (complete_task({'kind': 'relax', 'optimizer': 'FIRE'}), 'FIRE'),
+        (read_task({'kind': 'relax', 'optimizer': 'FIRE'}), 'FIRE'),
     ],
 )
 def test_what_pw_cannot_do_is_refused_by_name(task, message):

@@ -22,8 +22,13 @@ PAPER = NEQUIP | {'num_layers': 4, 'num_features': 16, 'l_max': 3, 'r_max': 5.0,
 ASE = Assumptions(1 / 465, 1 / 465, 1.0, model_megabytes=0.1)
 DFT = {'label_seconds': 27.0, 'step_seconds': 16.5, 'exponent': 2.0}
 STAGES = {
-    'melt': {'temperature': 5000, 'steps': 100},
-    'production': {'temperature': 2000, 'steps': 1000, 'record_every': 10},
+    'melt': {'thermostat': 'langevin', 'temperature': 5000, 'steps': 100},
+    'production': {
+        'thermostat': 'langevin',
+        'temperature': 2000,
+        'steps': 1000,
+        'record_every': 10,
+    },
 }
 
 

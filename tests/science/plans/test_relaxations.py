@@ -1,4 +1,4 @@
-"""Tests for `science.relaxations`."""
+"""Tests for `science.plans.relaxations`."""
 
 from dataclasses import replace
 
@@ -7,12 +7,11 @@ import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from aiida_enne.codes.ase import complete_task
 from aiida_enne.science.data.frames import from_atoms
 from aiida_enne.science.plans import relaxations
 from aiida_enne.science.properties.eos import Fit
 from aiida_enne.science.structures.defects import DEFECTS, EXTRA_ATOMS
-from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.structures.domains import Domain, parse
 from aiida_enne.science.structures.phases import PHASES
 from aiida_enne.science.structures.recipes import build
 
@@ -41,9 +40,9 @@ def test_strains_of_a_phase_are_its_own():
         ((['diamond'], {'others': []}), 'no `strains` of diamond'),
         ((['diamond'], {'fcc': [1.0]}), 'no `strains` of diamond'),
         ((['diamond'], {'carbon': [1.0], 'others': [1.0]}), "unknown phase 'carbon'"),
-        ((['diamond'], [0.0]), 'positive number'),
+        ((['diamond'], [0.0]), '`strains of diamond` must be above zero'),
         ((['carbon'], [1.0]), "unknown phase 'carbon'"),
-        ((['diamond'], [1.0], {'diamond': -1.0}), 'positive number'),
+        ((['diamond'], [1.0], {'diamond': -1.0}), '`centres of diamond` must be above zero'),
         ((['diamond'], [1.0], {'carbon': 1.0}), "unknown phase 'carbon'"),
     ],
 )
@@ -58,22 +57,20 @@ def test_every_part_is_a_structure_and_a_task_that_the_engines_know():
     parts |= relaxations.surface_parts([4, 8], {'surface': 'symmetric'}, {})
     for label, part in parts.items():
         assert label.isidentifier()
-        recipe = relaxations.at_lattice_constant(part['recipe'], 5.4)
-        frames = build(part['recipe'] if label in map(relaxations.port, PHASES) else recipe)
-        task = complete_task(part['task'])
-        assert len(task.get('fixed', [])) in (0, len(frames))
+        frames, task = part.draft(), part.task
+        assert len(task.fixed) in (0, len(frames))
         assert {parse(domain).family for domain in frames.domains} != {'other'}
 
 
 def test_defects_have_the_atoms_and_domains_that_formation_energies_need():
     parts = relaxations.defect_parts(DEFECTS, [2], {}, own=True)
     for name in DEFECTS:
-        part = parts[relaxations.defect_label(name, 2)]
-        frames = build(relaxations.at_lattice_constant(part['recipe'], 5.4))
+        part = parts[Domain('defect', name, 2).port]
+        frames = build(relaxations.at_lattice_constant(part.recipe, 5.4))
         assert frames.n_atoms.tolist() == [64 + EXTRA_ATOMS[name]]
         found = parse(str(frames.domains[0]))
         assert (found.family, found.name, found.repeats, found.own) == ('defect', name, 2, True)
-    crystal = build(relaxations.at_lattice_constant(parts['bulk_2']['recipe'], 5.4))
+    crystal = build(relaxations.at_lattice_constant(parts['bulk_2'].recipe, 5.4))
     assert crystal.domains.tolist() == ['own bulk 2³']
     assert crystal.n_atoms.tolist() == [64]
 
@@ -90,7 +87,7 @@ def test_a_distortion_moves_the_nearest_atoms_only_and_is_drawn_from_its_seed():
     drawn = []
     for distortion in (None, {'stdev': 0.1, 'seed': 1}, {'stdev': 0.1, 'seed': 1}):
         parts = relaxations.defect_parts(['vacancy'], [2], {}, distortion=distortion)
-        recipe = relaxations.at_lattice_constant(parts['vacancy_2']['recipe'], 5.4)
+        recipe = relaxations.at_lattice_constant(parts['vacancy_2'].recipe, 5.4)
         drawn.append(build(recipe).positions)
     np.testing.assert_array_equal(drawn[1], drawn[2])
     moved = np.linalg.norm(drawn[1] - drawn[0], axis=1)
@@ -103,8 +100,8 @@ def test_inner_layers_are_fixed_and_thin_slabs_are_free():
     fixed = relaxations.fixed_atoms(10, 'tilted', {'free_layers': 3})
     assert fixed == list(range(6, 14))
     parts = relaxations.surface_parts([4, 10], {'free_layers': 3}, {})
-    assert parts['layers_10']['task']['fixed'] == [fixed]
-    assert 'fixed' not in parts['layers_4']['task']
+    assert parts['layers_10'].task.given['fixed'] == [fixed]
+    assert 'fixed' not in parts['layers_4'].task.given
 
 
 def path(converged):
@@ -131,8 +128,8 @@ def test_end_points_are_what_converged():
 def test_of_several_shapes_at_one_volume_the_lowest_is_the_end_point():
     scan = relaxations.volume_scans(['beta-tin', 'fcc'], [0.9, 1.0])
     parts = relaxations.phase_parts(scan, {}, ratios=[0.97, 1.0, 1.03])
-    assert [len(build(part['recipe'])) for part in parts.values()] == [6, 2]  # fcc has no shape
-    frames = build(parts['beta_tin']['recipe'])
+    assert [len(build(part.recipe)) for part in parts.values()] == [6, 2]  # fcc has no shape
+    frames = build(parts['beta_tin'].recipe)
     assert len(np.unique(np.round(frames.volumes / frames.n_atoms, 3))) == 2
     energies = np.array([-1.0, -5.0, -3.0, -4.0, -2.0, -6.0])
     done = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
@@ -144,7 +141,7 @@ def test_of_several_shapes_at_one_volume_the_lowest_is_the_end_point():
     )
     # volumes alternate; the lowest of the second did not converge
     assert relaxations.end_points(labelled).energies.tolist() == [-5.0, -3.0]
-    with pytest.raises(ValueError, match='`ratios` must be distinct positive'):
+    with pytest.raises(ValueError, match='`ratios` must hold distinct values'):
         relaxations.phase_parts(scan, {}, ratios=[1.0, 1.0])
 
 
@@ -164,13 +161,13 @@ def test_the_equilibrium_of_a_curve_that_is_known_and_of_one_that_has_none():
 
 def test_failures_are_listed_one_by_one_or_by_the_part_that_left_nothing():
     parts = {
-        'diamond': {'n': 3, 'message': '1 of 3 failed'},
-        'fcc': {'n': 2, 'message': 'killed'},
-        'bcc': {'n': 4, 'message': None},
+        'diamond': relaxations.End(3, '1 of 3 failed'),
+        'fcc': relaxations.End(2, 'killed'),
+        'bcc': relaxations.End(4, None),
     }
     results = {
-        'diamond': {'failures': [{'configuration': 1, 'status': 'failed', 'message': 'why'}]},
-        'bcc': {'failures': []},
+        'diamond': [{'configuration': 1, 'status': 'failed', 'message': 'why'}],
+        'bcc': [],
     }
     told = relaxations.list_failures(parts, results)
     assert (told['n_configurations'], told['n_failed']) == (9, 3)

@@ -26,7 +26,13 @@ DYNAMICS = {
     'stages': [
         {'thermostat': 'langevin', 'temperature': 3000, 'steps': 50},
         {'thermostat': 'langevin', 'temperature': 2000, 'steps': 40, 'record_every': 10},
-        {'temperature': 1000, 'steps': 30, 'record_every': 10, 'domain': '{domain} cold'},
+        {
+            'thermostat': 'langevin',
+            'temperature': 1000,
+            'steps': 30,
+            'record_every': 10,
+            'domain': '{domain} cold',
+        },
     ],
 }
 CRYSTAL = [{'kind': 'phase', 'phase': 'diamond', 'volumes': [19.0, 20.0, 21.0]}]
@@ -86,8 +92,9 @@ def test_what_is_trained_on_is_what_the_split_is_restricted_to():
     ('given', 'message'),
     [
         ({'recipe': CRYSTAL}, 'sample x: expected `task`, `recipe` or `start`'),
-        ({'recipe': CRYSTAL, 'task': {}, 'sead': 1}, "got ['recipe', 'sead', 'task']"),
+        ({'recipe': CRYSTAL, 'task': {}, 'sead': 1}, 'unknown sead (did you mean `seed`?)'),
         ({'start': {}, 'task': {}}, 'sample x: `start` chooses from `pool`'),
+        ({'recipe': CRYSTAL, 'task': {}}, 'sample x: `kind` must be one of label, md, relax'),
         ({'recipe': [], 'task': {}}, 'sample x: the recipe is empty'),
         ({'recipe': [{'kind': 'gas'}], 'task': {}}, 'sample x: item 0 of the recipe'),
     ],

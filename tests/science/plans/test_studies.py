@@ -1,13 +1,9 @@
 """Tests for `science.studies`."""
 
 from aiida_enne.science.plans import studies
+from aiida_enne.science.plans.melts import Series
 
-
-def test_roles():
-    assert studies.role('eos', 'beta_tin') == 'eos_beta_tin'
-    assert studies.role('defect', 'vacancy_3') == 'defect_vacancy_3'
-    assert studies.role('surface', 'layers_10') == 'surface_10'
-    assert studies.role('surface', 'layers_10', own=True) == 'own_surface_10'
+STAGE = {'thermostat': 'langevin', 'temperature': 2000, 'steps': 100}
 
 
 def test_an_audit_is_told_what_was_trained_on_unless_it_is_chosen():
@@ -23,15 +19,15 @@ def test_an_audit_is_told_what_was_trained_on_unless_it_is_chosen():
 
 
 def test_only_what_melted_is_trained_on():
-    planned = {
-        'density_2p57': {'start': 'crystal', 'domain': 'a'},
-        'density_3p36': {'start': 'crystal', 'domain': 'b'},
-        'density_1p89': {'start': 'crystal', 'domain': 'c'},
-        'density_2p57_1600K': {'start': 'density_2p57', 'domain': 'd'},
-    }
-    analyses = {
-        'density_2p57': {'melt': {'molten': True}},
-        'density_3p36': {'melt': {'molten': False}},
-        'density_2p57_1600K': {'melt': {'molten': True}},
-    }
-    assert studies.select_molten(planned, analyses) == (['a'], ['density_3p36', 'density_1p89'])
+    series = Series.of(
+        {
+            'stages': {'melt': STAGE, 'production': STAGE | {'record_every': 1}},
+            'densities': [2.57, 3.36, 1.89],
+            'temperatures': [1600.0],
+            'seed': 1,
+        }
+    )
+    molten = ['density_2p57', 'density_2p57_1600K']
+    found = studies.select_molten(series.trajectories(), molten)
+    assert found == (['liquid 2.57 g/cm³, 2000 K'], ['density_3p36', 'density_1p89'])
+    assert next(iter(series.training_domains)) == found[0][0]

@@ -14,11 +14,12 @@ from aiida_enne.science.data.splits import Split
 from aiida_enne.science.plans import training_sets
 from aiida_enne.science.plans.training_sets import (
     map_split,
-    order_domains,
+    order_liquids,
     production_indices,
     take_production,
     thin,
 )
+from aiida_enne.science.structures.domains import kinds_of
 
 DOMAINS = ['liquid 2.57 g/cm³, 2000 K', 'liquid 1.89 g/cm³, 2000 K']
 OTHER = 'liquid 2.57 g/cm³, 1600 K'
@@ -56,11 +57,11 @@ def arrays_equal(one, other):
 
 
 def test_domains_are_ordered_by_density():
-    assert order_domains(DOMAINS) == DOMAINS[::-1]
+    assert order_liquids(kinds_of(DOMAINS)) == DOMAINS[::-1]
     with pytest.raises(ValueError, match='only liquids are trained on'):
-        order_domains(['diamond'])
+        order_liquids(kinds_of(['diamond']))
     with pytest.raises(ValueError, match='no liquid to train on'):
-        order_domains([])
+        order_liquids({})
 
 
 def test_training_frames_do_not_know_what_else_there_is(parts):

@@ -197,6 +197,10 @@ def test_every_trajectory_has_a_seed_of_its_own_whatever_the_others():
     seeds += [liquid.trajectory_seed(1, 2.57, t) for t in (1600, 1800, 2000, 2200)]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**31 for seed in seeds)
-    stages = {'melt': {'temperature': [0, 5000], 'steps': 4}, 'production': {'temperature': 2000}}
-    few, many = (melts.plan(stages, own, [1600], 2.57, 1) for own in ([2.57], [1.89, 2.57]))
+    stage = {'thermostat': 'langevin', 'temperature': 2000, 'steps': 40}
+    stages = {'melt': stage, 'production': stage | {'record_every': 4}}
+    given = {'stages': stages, 'temperatures': [1600], 'temperature_density': 2.57, 'seed': 1}
+    few, many = (
+        melts.Series.of(given | {'densities': own}).trajectories() for own in ([2.57], [1.89, 2.57])
+    )
     assert few == {label: many[label] for label in few}

@@ -1,6 +1,5 @@
 import pytest
 
-from aiida_enne.science.plans.melts import name_domain
 from aiida_enne.science.structures import domains
 from aiida_enne.science.structures.defects import DEFECTS
 from aiida_enne.science.structures.domains import Domain, parse
@@ -9,34 +8,35 @@ from aiida_enne.science.structures.surfaces import SURFACES
 
 
 def test_names_are_those_of_the_contract():
-    assert domains.defect_domain('vacancy', 3) == 'vacancy 3³'
-    assert domains.bulk_domain(3) == 'bulk 3³'
-    assert domains.bulk_domain() == 'bulk'
-    assert domains.surface_domain('tilted', 10) == 'Si(100) tilted, 10 layers'
-    assert domains.own_domain('vacancy 3³') == 'own vacancy 3³'
+    assert Domain('defect', 'vacancy', 3).label == 'vacancy 3³'
+    assert Domain('bulk', 'bulk', 3).label == 'bulk 3³'
+    assert Domain('bulk', 'bulk').label == 'bulk'
+    assert Domain('surface', 'tilted', layers=10, symbol='Si').label == 'Si(100) tilted, 10 layers'
+    assert Domain('defect', 'vacancy', 3, own=True).label == 'own vacancy 3³'
 
 
 @pytest.mark.parametrize('own', [False, True])
 def test_what_is_named_is_read_back(own):
     named = {phase: Domain('phase', phase) for phase in PHASES}
-    named |= {domains.defect_domain(d, 12): Domain('defect', d, repeats=12) for d in DEFECTS}
+    named |= {f'{name} 12³': Domain('defect', name, repeats=12) for name in DEFECTS}
     named |= {
-        domains.surface_domain(kind, 8, 'Ge'): Domain('surface', kind, layers=8, symbol='Ge')
+        f'Ge(100) {kind}, 8 layers': Domain('surface', kind, layers=8, symbol='Ge')
         for kind in SURFACES
     }
-    named[domains.bulk_domain(2)] = Domain('bulk', 'bulk', repeats=2)
-    named[domains.bulk_domain()] = Domain('bulk', 'bulk')
+    named[Domain('bulk', 'bulk', 2).label] = Domain('bulk', 'bulk', repeats=2)
+    named[Domain('bulk', 'bulk').label] = Domain('bulk', 'bulk')
     for density in (1.89, 2.0, 1234567.0):
-        label = name_domain('production', density, 1600.0)
+        label = Domain('liquid', 'liquid', density=density, temperature=1600.0).label
         known = float(f'{density:g}')
         named[label] = Domain('liquid', 'liquid', density=known, temperature=1600.0)
-        label = name_domain('production', density)
+        label = Domain('liquid', 'liquid', density=density).label
         named[label] = Domain('liquid', 'liquid', density=known)
     for label, expected in named.items():
-        found = parse(domains.own_domain(label) if own else label)
+        found = parse(domains.OWN + label if own else label)
         assert found.own is own
         for field in ('family', 'name', 'repeats', 'layers', 'symbol', 'density', 'temperature'):
             assert getattr(found, field) == getattr(expected, field), label
+        assert found.label == domains.OWN * own + label
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_other_names_are_kept_as_they_are(label):
 
 def test_unknown_systems_are_not_named():
     with pytest.raises(ValueError, match=r"unknown defect 'divacancy'; known are vacancy"):
-        domains.defect_domain('divacancy', 3)
+        Domain('defect', 'divacancy', 3)
     with pytest.raises(ValueError, match=r"unknown surface 'flat'; known are bulk-cut"):
-        domains.surface_domain('flat', 10)
+        Domain('surface', 'flat', layers=10)
 
 
 ROLES = {
@@ -117,3 +117,21 @@ def test_imported_labels_are_free_text_but_for_their_roles():
     assert 'T=300' not in roles  # nothing is stored of what could not be mistaken
     with pytest.raises(ValueError, match=r"role is given for 'elastic', but .* 'Elastic'"):
         domains.imported_roles(labels, {'elastic': 'phase:diamond'})
+
+
+NAMES = {  # label: port of its part, role of its dataset in a study
+    'beta-tin': ('beta_tin', 'eos_beta_tin'),
+    'vacancy 3³': ('vacancy_3', 'defect_vacancy_3'),
+    'Si(100) tilted, 10 layers': ('layers_10', 'surface_10'),
+    'own Si(100) tilted, 10 layers': ('layers_10', 'own_surface_10'),
+    'liquid 2.57 g/cm³': ('density_2p57', 'liquid'),
+    'liquid 2.57 g/cm³, 1600 K': ('density_2p57_1600K', 'liquid'),
+    'Elastic constants': ('elastic_constants', 'elastic_constants'),
+}
+
+
+@pytest.mark.parametrize('label', NAMES)
+def test_a_label_a_port_and_a_role_are_three_views_of_one_domain(label):
+    found = parse(label)
+    assert (found.label, found.port, found.role) == (label, *NAMES[label])
+    assert found.port.isidentifier()

@@ -13,7 +13,7 @@ def test_options_survive_json():
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'dof': 1}, r"unknown options of the audit: \['dof'\]"),
+        ({'dof': 1}, 'options of the audit: unknown dof'),
         ({'ddof': 2}, '`ddof` must be 0 or 1, got 2'),
         ({'seed': 1.5}, '`seed` must be of type int, got 1.5'),
         ({'seed': True}, '`seed` must be of type int, got True'),

@@ -129,11 +129,11 @@ def test_the_paper(build):
 @pytest.mark.parametrize(
     ('name', 'value', 'message'),
     [
-        ('densities', [2.57, -1.0], '`densities` must be distinct positive numbers'),
+        ('densities', [2.57, -1.0], '`densities` must be above zero'),
         ('temperature_density', 3.0, '`temperature_density` must be one of'),
         ('criteria', {'max': 1}, 'max'),
         ('stages', {'production': {}}, '`stages` must hold'),
-        ('seed', -1, '`seed` must not be negative, got -1'),
+        ('seed', -1, '`seed` must be a whole number of at least 0, got -1'),
     ],
 )
 def test_inputs_of_no_use_are_refused_before_anything_runs(build, name, value, message):
@@ -148,7 +148,7 @@ def test_a_stage_that_the_engine_does_not_know_is_refused(build):
     stages = builder.stages.get_dict()
     stages['melt']['thermostat'] = 'berendsen'
     builder.stages = orm.Dict(stages)
-    with pytest.raises(ValueError, match=r'density_2p57: .*thermostat'):
+    with pytest.raises(ValueError, match=r'stage melt: `thermostat` must be one of'):
         run_get_node(builder)
 
 

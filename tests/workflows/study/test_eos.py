@@ -100,9 +100,9 @@ def test_the_paper_has_eight_phases(build):
     ('port', 'value', 'message'),
     [
         ('volumes', {}, 'at least one of the phases'),
-        ('volumes', {'diamond': [20.0, 20.0]}, 'must be distinct'),
+        ('volumes', {'diamond': [20.0, 20.0]}, 'must hold distinct values'),
         ('volumes', {'graphite': [20.0]}, "unknown phase 'graphite'"),
-        ('relax', {'cell': 'open'}, '`task: cell` must be one of'),
+        ('relax', {'cell': 'open'}, 'task: `cell` must be one of'),
         ('form', 'cubic', '`form` must be one of'),
         ('max_failures', -1, '`max_failures` must not be negative'),
     ],

@@ -127,7 +127,7 @@ def test_a_summary_tells_values_sizes_and_weights(dataset, split):
     [
         ('kind', 'moods', '`kind` must be one of grid'),
         ('points', {}, 'at least one'),
-        ('points', {'l_max_1': {}}, 'must hold `values`, `draw`, `parameters`, `seeds`'),
+        ('points', {'l_max_1': {}}, 'l_max_1: values, parameters, seeds must be given'),
         (
             'points',
             {'l_max_1': POINTS['l_max_1'] | {'draw': {'size': 10_000, 'seed': 1}}},
@@ -136,7 +136,7 @@ def test_a_summary_tells_values_sizes_and_weights(dataset, split):
         (
             'points',
             {'l_max_1': POINTS['l_max_1'] | {'draw': {'many': 1}}},
-            "l_max_1: .*'many'",
+            'draw: unknown many; expected size',
         ),
         (
             'points',

@@ -1,7 +1,9 @@
 """Checks of single values: each returns the value or says what was expected."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 
@@ -60,3 +62,26 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f'`{name}` must be true or false, got {value!r}')
     return value
+
+
+def text(name: str, value: Any) -> str:
+    """Return a text that is not empty.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f'`{name}` must be a text, got {value!r}')
+    return value
+
+
+def distinct(name: str, values: Any, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
+    """Return a list of one distinct value or more, each of which passes a check.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    is_list = isinstance(values, list | tuple)
+    if not is_list or not values or len({check(name, value) for value in values}) < len(values):
+        raise ValueError(f'`{name}` must hold distinct values, at least one; got {values!r}')
+    return tuple(values)

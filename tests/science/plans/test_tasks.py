@@ -2,7 +2,7 @@
 
 import pytest
 
-from aiida_enne.codes.ase import complete_task
+from aiida_enne.science.plans.tasks import read_task
 
 STAGE = {'thermostat': 'langevin', 'temperature': 300, 'steps': 10}
 
@@ -17,20 +17,21 @@ def test_completing_twice_changes_nothing():
         {'kind': 'relax', 'cell': 'shape', 'fixed': []},
         md(STAGE, STAGE | {'thermostat': 'npt'}, {'thermostat': 'nve', 'steps': 1}),
     ):
-        assert complete_task(complete_task(task)) == complete_task(task)
+        assert read_task(read_task(task).complete()) == read_task(task)
+        assert read_task(task).given == task
 
 
 def test_ramps_and_constants():
-    stages = complete_task(md(STAGE | {'temperature': [0, 5000]}, STAGE))['stages']
-    assert [stage['temperature'] for stage in stages] == [[0, 5000], [300, 300]]
-    assert complete_task(md(STAGE | {'temperature': [0, 5000]}))['max_temperature'] == 50_000
+    stages = read_task(md(STAGE | {'temperature': [0, 5000]}, STAGE)).stages
+    assert [stage.temperature for stage in stages] == [(0, 5000), (300, 300)]
+    assert read_task(md(STAGE | {'temperature': [0, 5000]})).max_temperature == 50_000
 
 
 def test_a_thermostat_has_its_own_options():
-    stages = complete_task(
+    stages = read_task(
         md(*(STAGE | {'thermostat': name} for name in ('langevin', 'nose_hoover_chain', 'npt')))
-    )['stages']
-    assert [{'friction', 'damping', 'pressure'} & set(stage) for stage in stages] == [
+    ).stages
+    assert [{'friction', 'damping', 'pressure'} & set(stage.to_dict()) for stage in stages] == [
         {'friction'},
         {'damping'},
         {'friction', 'pressure'},
@@ -42,21 +43,27 @@ def test_a_thermostat_has_its_own_options():
     [
         ({}, 'one of label, md, relax; got None'),
         ({'kind': 'bands'}, "got 'bands'"),
-        ({'kind': 'label', 'fmax': 1}, 'unknown fmax; expected no options'),
+        ({'kind': 'label', 'fmax': 1}, 'task: unknown fmax; expected no options'),
         ({'kind': 'md'}, 'list of one stage or more, got None'),
         (md(), r'got \[\]'),
         (md('hot'), "stage 0 must be a mapping, got 'hot'"),
-        (md(STAGE, speed=1), 'unknown speed; expected stages, max_temperature, fixed'),
-        (md(STAGE, STAGE | {'thermostat': 'ice'}), "stage 1: thermostat.* got 'ice'"),
-        (md(STAGE | {'tempreature': 3}), 'stage 0: unknown tempreature; expected thermostat, '),
-        (md(STAGE | {'pressure': 1}), 'unknown pressure; expected .*friction'),
+        (md(STAGE, speed=1), 'task: unknown speed; expected stages, max_temperature, fixed, sigma'),
+        (
+            md(STAGE, STAGE | {'thermostat': 'ice'}),
+            "stage 1: `thermostat` must be one of .* got 'ice'",
+        ),
+        (
+            md(STAGE | {'tempreature': 3}),
+            r'stage 0: unknown tempreature \(did you mean `temperature`\?\); expected thermostat, ',
+        ),
+        (md(STAGE | {'pressure': 1}), 'the thermostat langevin has no `pressure`'),
         (md({'thermostat': 'langevin', 'steps': 3}), 'stage 0: temperature must be given'),
         (md({'thermostat': 'nve', 'steps': 3}), 'stage 0: temperature must be given'),
         (md(STAGE | {'temperature': -1}), 'not be below 0 K, got -1'),
         (md(STAGE | {'temperature': [1, 2, 3]}), r'\[from, to\], got \[1, 2, 3\]'),
         (md(STAGE | {'temperature': 'hot'}), "finite number, got 'hot'"),
         (md(STAGE | {'temperature': float('nan')}), 'finite number, got nan'),
-        (md(STAGE | {'steps': 0}), 'whole number from 1, got 0'),
+        (md(STAGE | {'steps': 0}), '`steps` must be a whole number of at least 1, got 0'),
         (md(STAGE | {'steps': True}), 'got True'),
         (md(STAGE | {'timestep': 0}), 'above zero, got 0'),
         (md(STAGE | {'record_every': 2.5}), 'got 2.5'),
@@ -66,7 +73,7 @@ def test_a_thermostat_has_its_own_options():
         (md(STAGE | {'thermostat': 'npt'}, fixed=[[0]]), 'do not go with the thermostat npt'),
         (md(STAGE, fixed=3), 'list of atoms for every configuration, got 3'),
         (md(STAGE, fixed=[0]), 'list for every configuration, got 0'),
-        (md(STAGE, fixed=[[-1]]), 'whole number from 0, got -1'),
+        (md(STAGE, fixed=[[-1]]), 'whole number of at least 0, got -1'),
         ({'kind': 'relax', 'cell': 'volume'}, "one of fixed, shape, free; got 'volume'"),
         ({'kind': 'relax', 'optimizer': 'SGD'}, "got 'SGD'"),
         ({'kind': 'relax', 'symmetry': 1}, 'true or false, got 1'),
@@ -75,13 +82,13 @@ def test_a_thermostat_has_its_own_options():
 )
 def test_anything_else_is_refused_by_name(task, message):
     with pytest.raises(ValueError, match=message):
-        complete_task(task)
+        read_task(task)
 
 
 def test_sigma_is_an_option_with_defaults_that_leaves_other_tasks_as_they_were():
     stage = {'thermostat': 'nve', 'temperature': 300, 'steps': 5}
-    assert 'sigma' not in complete_task(md(stage))
-    found = complete_task(md(stage, sigma={'force': 0.5}))['sigma']
+    assert 'sigma' not in read_task(md(stage)).complete()
+    found = read_task(md(stage, sigma={'force': 0.5})).complete()['sigma']
     assert found == {'every': 1, 'energy': 0.0, 'force': 0.5, 'then': 'keep'}
 
 
@@ -90,7 +97,7 @@ def test_sigma_is_an_option_with_defaults_that_leaves_other_tasks_as_they_were()
     [
         ({'then': 'stop'}, 'a trajectory that stops needs a threshold'),
         ({'force': -1}, 'must be above zero, or 0 for no threshold'),
-        ({'every': 0}, 'must be a whole number from 1'),
+        ({'every': 0}, 'must be a whole number of at least 1'),
         ({'forces': 1}, 'unknown forces'),
         (3, 'must be a mapping'),
     ],
@@ -98,4 +105,4 @@ def test_sigma_is_an_option_with_defaults_that_leaves_other_tasks_as_they_were()
 def test_thresholds_of_no_use_are_refused(sigma, message):
     stage = {'thermostat': 'nve', 'temperature': 300, 'steps': 5}
     with pytest.raises(ValueError, match=message):
-        complete_task(md(stage, sigma=sigma))
+        read_task(md(stage, sigma=sigma))
