@@ -132,7 +132,7 @@ def test_a_scan_is_shown_and_nothing_is_stored(invoke, code, dataset, split):
     [
         (('--scan', 'sizes'), 'a scan is a mapping like'),
         (('--scan', '{kind: ['), 'is not valid YAML'),
-        (('--scan', '{}'), '`kind` of a scan must be one of grid'),
+        (('--scan', '{}'), '`kind of a scan` must be one of grid'),
         (('--scan', '{kind: sizes, sizes: [2], seeds: 5}'), 'distinct numbers from 0, got 5'),
         (('--scan', '{kind: sizes, sizes: [2], seeds: x}'), "distinct numbers from 0, got 'x'"),
         (('--scan', '{kind: sizes, sizes: [2], seeds: [x]}'), "distinct numbers from 0, got ['x']"),
@@ -140,7 +140,7 @@ def test_a_scan_is_shown_and_nothing_is_stored(invoke, code, dataset, split):
         (('--scan', '{kind: sizes, sizes: [2], keep_steps: 3}'), 'true or false, got 3'),
         (('--scan', '{kind: sizes, sizes: [2], max_concurrent: a}'), "number from 1, got 'a'"),
         (('--scan', '{kind: cutoffs, cutoffs: [4.0], size: x}'), "number from 1, got 'x'"),
-        (('--scan', '{kind: moods}'), '`kind` of a scan must be one of grid'),
+        (('--scan', '{kind: moods}'), '`kind of a scan` must be one of grid'),
         (('--scan', '{kind: sizes, sizes: [100000]}'), 'n_train_100000: '),
         (('--scan', SIZES, '--also', 'again'), 'a distinct ROLE=DATASET'),
         (('--scan', SIZES, '--also', 'training=1'), 'a distinct ROLE=DATASET'),

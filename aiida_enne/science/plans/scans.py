@@ -283,7 +283,7 @@ def read_scan(given: Mapping[str, Any]) -> Scan:
     Raises:
         ValueError: If the kind or an option is unknown, missing or cannot be used.
     """
-    kind = one_of('kind', given.get('kind'), KINDS)
+    kind = one_of('kind of a scan', given.get('kind'), KINDS)
     options = {name: value for name, value in given.items() if name != 'kind'}
     return KINDS[kind].from_dict(options, f'a scan of kind {kind}')
 

@@ -101,7 +101,7 @@ def test_a_split_of_another_method_replaces_the_whole(build):
         ),
         ({'max_concurrent': 0}, 'at least 1'),
         ({'min_densities': 0}, 'at least 1'),
-        ({'scans': {'a': {'kind': 'moods'}}}, 'scan a: `kind` must be one of'),
+        ({'scans': {'a': {'kind': 'moods'}}}, 'scan a: `kind of a scan` must be one of'),
         ({'scans': {'a b': {}}}, 'the name of a scan must be an identifier'),
         (
             {'scans': {'a': {'kind': 'densities', 'densities': [3]}}},
