@@ -6,7 +6,7 @@ import ase.io
 import numpy as np
 import pytest
 from aiida import orm
-from ase.build import bulk, molecule
+from ase.build import bulk, molecule, mx2
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_enne.cli.dataset_import import (
@@ -16,6 +16,7 @@ from aiida_enne.cli.dataset_import import (
     STRESS_NAMES,
 )
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.science.data.frames import from_extxyz, to_extxyz
 from aiida_enne.science.fields import ENERGY_UNITS, LENGTH_UNITS
 from aiida_enne.science.importing.choices import FORCE_UNITS, STRESS_UNITS
 from tests.aims_runs import run_of
@@ -314,7 +315,8 @@ def test_messages_name_the_options(invoke, frames, tmp_path):
     result = invoke('dataset', 'import', tmp_path / 'a.traj', '--drop-duplicates')
     assert result.exit_code == 0, result.output
     assert 'note: ' in result.output
-    assert 'left out, a copy of frame 0' in result.output
+    assert 'note: left out:' in result.output
+    assert 'frame 4: is a copy of frame 0' in result.output
     result = invoke('dataset', 'import', tmp_path / 'a.traj', '--stress-key', 'virial')
     assert result.exit_code == 1
     assert 'use --virial-key, or --allow-implausible' in result.output
@@ -359,3 +361,38 @@ def test_an_output_of_fhi_aims_is_read_by_the_own_reader(invoke, tmp_path):
     node = orm.QueryBuilder().append(DatasetData).one()[0]
     assert node.n_frames == 5
     assert node.base.attributes.get('source')['files'][0]['format'] == 'aims-output'
+
+
+def test_a_virial_that_is_not_read_is_named(invoke, frames, tmp_path):
+    for atoms in frames:
+        atoms.info['virial'] = np.eye(3) * 0.2
+    ase.io.write(tmp_path / 'a.extxyz', frames)
+    result = invoke('dataset', 'import', tmp_path / 'a.extxyz', '--dry-run')
+    assert (
+        'frames 0 to 3: has a virial and no stress; it is not read (--virial-key)' in result.output
+    )
+    words = ('--virial-key', 'virial', '--dry-run')
+    result = invoke('dataset', 'import', tmp_path / 'a.extxyz', *words)
+    assert 'it is not read' not in result.output
+    volume = frames[0].get_volume()
+    assert f'{0.2 / volume * 160.21766208 / 3**0.5:.3f} GPa' in result.output
+
+
+def test_a_sheet_needs_no_third_vector(invoke, tmp_path):
+    """As training and prediction complete the cell: see `nequip_frames` and NequIP's neighbours."""
+    sheet = mx2('MoS2', a=3.18)
+    sheet.cell[2] = 0
+    sheet.pbc = [True, True, False]
+    sheet.rattle(0.02, seed=1)
+    forces = np.random.default_rng(1).normal(scale=0.1, size=(3, 3))
+    sheet.calc = SinglePointCalculator(sheet, energy=-9.0, forces=forces)
+    ase.io.write(tmp_path / 'a.extxyz', sheet)
+    result = invoke('dataset', 'import', tmp_path / 'a.extxyz', '--elements', 'Mo,S')
+    assert result.exit_code == 0, result.output
+    node = orm.QueryBuilder().append(DatasetData).one()[0]
+    data = node.get_configurations()
+    assert data.pbc.tolist() == [[True, True, False]]
+    assert not data.cells[0, 2].any()
+    written = from_extxyz(to_extxyz(data))  # as a training job gets it
+    assert np.array_equal(written.cells, data.cells)
+    assert np.array_equal(written.pbc, data.pbc)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,41 +17,36 @@ SAME_ENERGY, SAME_FORCE, SAME_STRESS = 1e-6, 1e-5, 1e-6
 
 def sort_out(
     taken: Sequence[Located], choices: ImportChoices
-) -> tuple[list[Located], list[Problem], list[str]]:
-    """Return what is kept, what is refused, and what is said of the rest.
+) -> tuple[list[Located], list[Problem], list[Problem], list[Problem]]:
+    """Return what is kept, what is refused, the copies left out, and what is kept but differs.
 
     Configurations are equal if their atoms, positions and cells are equal to the last digit.
     """
     seen: dict[bytes, Located] = {}
     kept: list[Located] = []
-    problems: list[Problem] = []
-    notes: list[str] = []
+    refused: list[Problem] = []
+    copies: list[Problem] = []
+    differing: list[Problem] = []
     for item in taken:
         first = seen.setdefault(_key(item.frame), item)
-        if first is item:
-            kept.append(item)
-            continue
-        where = f'frame {first.index} of {first.path}'
-        if difference := _difference(first.frame, item.frame):
-            text = f'has the geometry of {where} but other labels: {difference}'
-            kept.append(item)
-            if choices.allow_duplicates:
-                notes.append(f'{item.path}, frame {item.index}: {text}')
-            else:
-                problems.append(
-                    Problem(str(item.path), item.index, f'{text} (`allow_duplicates` keeps both)')
-                )
-        elif choices.drop_duplicates:
-            notes.append(f'{item.path}, frame {item.index}: left out, a copy of {where}')
-        else:
-            kept.append(item)
+        if first is not item:
+            where = f'frame {first.index} of {first.path}'
+            difference = _difference(first.frame, item.frame)
+            what = f'has the geometry of {where} but other labels: {difference}'
+            advice = '`allow_duplicates` keeps both'
+            if not difference:
+                what = f'is a copy of {where}, labels included'
+                advice = '`drop_duplicates` keeps the first, `allow_duplicates` all'
+            problem = Problem(str(item.path), item.index, what)
+            if not difference and choices.drop_duplicates:
+                copies.append(problem)
+                continue
             if not choices.allow_duplicates:
-                text = (
-                    f'is a copy of {where}, labels included (`drop_duplicates` keeps the first, '
-                    '`allow_duplicates` all)'
-                )
-                problems.append(Problem(str(item.path), item.index, text))
-    return kept, problems, notes
+                refused.append(replace(problem, text=f'{what} ({advice})'))
+            elif difference:
+                differing.append(problem)
+        kept.append(item)
+    return kept, refused, copies, differing
 
 
 def _key(frame: Frame) -> bytes:

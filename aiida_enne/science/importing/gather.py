@@ -75,6 +75,7 @@ class _Found:
     sources: list[SourceFile] = field(default_factory=list)
     left_out: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    virials: list[Problem] = field(default_factory=list)
 
 
 def _silent(frames: Iterable[Atoms], name: str, total: int | None) -> Iterable[Atoms]:
@@ -108,9 +109,13 @@ def import_files(
     found = _Found()
     for path in paths:
         _read_file(path, choices, progress, readers or {}, found)
-    found.taken, problems, notes = sort_out(found.taken, choices)
+    found.taken, problems, copies, differing = sort_out(found.taken, choices)
     found.problems += problems
-    found.notes += notes
+    found.left_out += copies
+    if differing:
+        found.notes.append(f'kept all the same:\n{describe_problems(differing)}')
+    if found.virials:
+        found.notes.append(describe_problems(found.virials))
     if not choices.elements:
         found.problems += _mixed_elements(found.taken)
     found.problems += _absent_info(found.taken, choices)
@@ -180,6 +185,9 @@ def _take(path: Path, index: int, atoms: Atoms, choices: ImportChoices, found: _
             return
         found.problems += [Problem(file, index, text) for text in implausible(frame)]
     found.taken.append(Located(path, index, frame))
+    if np.isnan(frame.stress).all() and any('virial' in str(key).lower() for key in atoms.info):
+        text = 'has a virial and no stress; it is not read (`virial_key`)'
+        found.virials.append(Problem(file, index, text))
 
 
 def _doubt(doubts: Sequence[Problem], choices: ImportChoices, found: _Found) -> None:
