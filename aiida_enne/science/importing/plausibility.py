@@ -25,7 +25,7 @@ DENSEST, THINNEST = 0.6, 1e5
 #: A periodic cell is at least this high in Å: less is a vector in another unit or a broken number.
 LOWEST_CELL = 0.3
 #: Largest force on an atom in eV/Å.
-STRONGEST = 100.0
+STRONGEST = 500.0
 #: Largest component of a stress in eV/Å³: 320 GPa.
 STIFFEST = 2.0
 #: An energy is an outlier if it is so far, in eV/atom, from the median of its composition, and so

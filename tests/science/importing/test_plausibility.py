@@ -71,8 +71,8 @@ def test_what_is_broken_is_named_with_its_number(spoil, words):
 
 def test_huge_forces_and_stresses_ask_for_their_unit():
     atoms = bulk('Si', cubic=True)
-    (reason,) = implausible(frame(atoms, forces=np.full((8, 3), 101.0)))
-    assert 'a force of 101 eV/Å' in reason
+    (reason,) = implausible(frame(atoms, forces=np.full((8, 3), 501.0)))
+    assert 'a force of 501 eV/Å' in reason
     assert '`force_unit`' in reason
     stress = np.array([-251.0, -229, 55, 1, 2, 3])
     (reason,) = implausible(frame(atoms, stress=stress))
