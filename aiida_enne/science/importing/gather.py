@@ -179,10 +179,10 @@ def _take(path: Path, index: int, atoms: Atoms, choices: ImportChoices, found: _
     except BadFrameError as exception:
         found.problems += [Problem(file, index, reason) for reason in exception.reasons]
         return
+    if zeros := zeroed_forces(frame, declared_only=choices.allow_implausible):
+        _doubt([Problem(file, index, zeros)], choices, found)
+        return
     if not choices.allow_implausible:
-        if zeros := zeroed_forces(frame):
-            _doubt([Problem(file, index, zeros)], choices, found)
-            return
         found.problems += [Problem(file, index, text) for text in implausible(frame)]
     found.taken.append(Located(path, index, frame))
     if np.isnan(frame.stress).all() and any('virial' in str(key).lower() for key in atoms.info):

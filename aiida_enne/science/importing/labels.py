@@ -104,17 +104,21 @@ SCANS: Mapping[str, Callable[[IO[bytes]], dict[int, str]]] = {
 }
 
 
-def zeroed_forces(frame: Frame) -> str | None:
+def zeroed_forces(frame: Frame, *, declared_only: bool = False) -> str | None:
     """Say which atoms have forces that were set to zero, or None.
 
     A force that is exactly zero is a label where the surroundings of the atom are symmetric. Else
     a constraint has set it to zero, or nobody has computed it: whether the frame declares the
     constraint or not.
+
+    Args:
+        frame: What was read.
+        declared_only: Ask only where the frame itself declares a constraint.
     """
     zero = frame.forces == 0
     strongest = float(np.abs(frame.forces).max())
     suspect = np.zeros_like(zero)
-    if strongest == 0 or strongest > LOUD:
+    if not declared_only and (strongest == 0 or strongest > LOUD):
         suspect |= zero.all(axis=1, keepdims=True)
     if frame.zeroed is not None:
         suspect |= zero & frame.zeroed

@@ -110,6 +110,11 @@ def test_forces_that_were_set_to_zero_are_never_learned(tmp_path, declared, suff
     assert 'frames 0 to 3: not a label: forces on atoms 0, 5 are exactly zero' in text
     assert ('a constraint set them' in text) == declared
     assert 'no frame is left' in refusal(path, drop_unusable=True)
+    if declared:
+        assert 'not a label: forces on atoms 0, 5' in refusal(path, allow_implausible=True)
+    else:
+        imported = import_files([path], ImportChoices(allow_implausible=True))
+        assert len(imported.configurations) == 4, 'who says that they are right is believed'
 
 
 def test_forces_that_nobody_computed_are_no_labels(tmp_path):
