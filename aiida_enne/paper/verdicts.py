@@ -9,20 +9,19 @@ from typing import Any, TypeVar
 import numpy as np
 
 from aiida_enne.paper.claims import Evidence, Verdict, judge
-from aiida_enne.paper.crystals import phase_curves, phase_fits
+from aiida_enne.paper.crystals import OWN_ZERO, phase_curves, phase_fits
 from aiida_enne.paper.formations import study_formations
 from aiida_enne.paper.scanned import SCAN_FRAMES, build_correlations, size_scatters
 from aiida_enne.paper.scans import find_scan, scan_table
 from aiida_enne.paper.scatters import study_growth, study_scatter
-from aiida_enne.provenance.joint import ZERO
+from aiida_enne.provenance.joint import ZERO, joint_audit
 from aiida_enne.provenance.material import Material, Missing
 from aiida_enne.report.tables import Table
-from aiida_enne.science.properties.curves import Curve, shift_at_minimum
+from aiida_enne.science.properties.curves import Curve, ground_shift, shift_at_minimum
 from aiida_enne.science.properties.eos import FORMS
 from aiida_enne.science.properties.paths import volume_path
 from aiida_enne.science.properties.ranking import rank
 from aiida_enne.science.properties.transition import find_transition
-from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.scans import Row
@@ -30,6 +29,8 @@ from aiida_enne.science.uncertainty.scans import Row
 R = TypeVar('R')
 #: Kinds of scans that claims are made about.
 KINDS = ('grid', 'densities', 'features', 'cutoffs')
+#: Frames of each domain whose energy errors are correlated, as in the paper.
+CORRELATED = 1000
 
 
 def judge_study(material: Material, ddof: int = PAPER_DDOF) -> list[Verdict]:
@@ -44,8 +45,8 @@ def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
     fits = _had(lambda: phase_fits(material, FORMS[0])) if curves else {}
     fits = fits or {}
     both = ZERO in fits and 'beta-tin' in fits
-    joined = _had(lambda: study_audit(material, ddof))
-    correlations = _had(lambda: build_correlations(material, n_frames=SCAN_FRAMES, of='force'))
+    joined = _had(lambda: joint_audit(material, AuditOptions(ddof=ddof)))
+    correlations = _had(lambda: build_correlations(material, n_frames=CORRELATED, of='energy'))
     growth = _had(lambda: study_growth(material, ddof))
     paths = [one for _, one in study_formations(material, ddof).values()]
     return Evidence(
@@ -53,6 +54,11 @@ def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
         training_domains=material.training_domains,
         domains={} if joined is None else joined.domains,
         scatter=_had(lambda: study_scatter(material, ddof)),
+        aligned=_had(lambda: study_scatter(material, ddof, OWN_ZERO)),
+        ground=ground_shift(curves, ddof=ddof) if curves else None,
+        curve=diamond,
+        gates=() if joined is None else joined.gates['energy'],
+        is_published=_is_published(material),
         shift=None if diamond is None else shift_at_minimum(diamond, ddof=ddof),
         ranking=rank(curves) if len(curves) > 1 else None,
         path=None if diamond is None else volume_path(diamond, ddof=ddof),
@@ -65,11 +71,16 @@ def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
     )
 
 
-def study_audit(material: Material, ddof: int) -> Audit:
-    """Return the audit of all rows of all datasets, thinned, by domain."""
-    known = set(material.rows.configurations.domains.tolist())
-    trained = tuple(d for d in material.training_domains if d in known)
-    return material.audit_rows(material.rows, AuditOptions(ddof=ddof, training_domains=trained))
+def _is_published(material: Material) -> bool:
+    """Return whether the data are of the paper's kind: silicon, and trained on liquids."""
+    kinds = {
+        name: kind for one in material.record.datasets.values() for name, kind in one.kinds.items()
+    }
+    families = {kinds[name].family for name in material.training_domains if name in kinds}
+    elements = {
+        e for member in material.record.ensemble.members for e in member.attributes['elements']
+    }
+    return elements == {'Si'} and 'liquid' in families
 
 
 def of_claims(material: Material) -> list[Table]:
@@ -78,7 +89,7 @@ def of_claims(material: Material) -> list[Table]:
     rows = [
         [
             verdict.claim.figure,
-            verdict.claim.text,
+            verdict.text,
             verdict.outcome,
             _number(verdict.claim.value, verdict.claim.uncertainty, verdict.claim.unit),
             _number(verdict.value, verdict.uncertainty, verdict.claim.unit),
@@ -97,7 +108,7 @@ def of_claims(material: Material) -> list[Table]:
 def _numbers(verdicts: list[Verdict]) -> dict[str, dict[str, Any]]:
     return {
         verdict.claim.name: {
-            'text': verdict.claim.text,
+            'text': verdict.text,
             'paper': verdict.claim.value,
             'here': verdict.value,
             'uncertainty': verdict.uncertainty,

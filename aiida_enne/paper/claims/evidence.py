@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aiida_enne.paper.claims.paper import Claim
-from aiida_enne.science.properties.curves import Shift
+from aiida_enne.science.properties.curves import Curve, GroundShift, Shift
 from aiida_enne.science.properties.formation import Formation
 from aiida_enne.science.properties.paths import VolumePath
 from aiida_enne.science.properties.ranking import Ranking
@@ -15,6 +15,7 @@ from aiida_enne.science.properties.scatter import Scatter
 from aiida_enne.science.properties.transition import Transition
 from aiida_enne.science.uncertainty.cross import Cross
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.growth import Growth
 from aiida_enne.science.uncertainty.scans import Row
 from aiida_enne.science.uncertainty.scores import Scalars
@@ -36,7 +37,12 @@ class Evidence:
         aligned: The same with each one's own zero: what claims say of them stands beside.
         shift: Where the reference has its minimum of cubic diamond.
         ranking: Order of the phases.
+        ground: Shift between the own ground states of ensemble and reference.
+        curve: E(V) of cubic diamond.
         path: Of cubic diamond.
+        gates: What must be passed before any claim is judged.
+        is_published: Whether the data are of the paper's kind, silicon trained on liquids: only
+            then the paper's numbers are limits.
         formations: Of defects and surfaces in the geometries of the reference.
         transition: From diamond to β-tin.
         growth: σ over the number of members.
@@ -54,6 +60,10 @@ class Evidence:
     shift: Shift | None = None
     ranking: Ranking | None = None
     path: VolumePath | None = None
+    ground: GroundShift | None = None
+    curve: Curve | None = None
+    gates: Sequence[Gate] = ()
+    is_published: bool = True
     formations: Sequence[Formation] = ()
     transition: Transition | None = None
     growth: Growth | None = None
@@ -73,6 +83,7 @@ class Verdict:
         value: The number found, in the unit of the claim; None where there is none.
         uncertainty: Its uncertainty; None where there is none.
         threshold: By which rule it was judged.
+        text: What is claimed, in the words that fit these data.
     """
 
     claim: Claim
@@ -81,6 +92,7 @@ class Verdict:
     value: float | None = None
     uncertainty: float | None = None
     threshold: str = ''
+    text: str = ''
 
 
 @dataclass(frozen=True, slots=True)

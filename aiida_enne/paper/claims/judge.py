@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from aiida_enne.paper.claims import properties, spread, training
+from aiida_enne.paper.claims import properties, spread, training, volumes
 from aiida_enne.paper.claims.evidence import Evidence, Outcome, Verdict
 from aiida_enne.paper.claims.paper import CLAIMS, Claim
+from aiida_enne.science.uncertainty.gates import failed
 
-JUDGES = properties.JUDGES | spread.JUDGES | training.JUDGES
+JUDGES = properties.JUDGES | volumes.JUDGES | spread.JUDGES | training.JUDGES
 
 
 def judge(evidence: Evidence) -> list[Verdict]:
@@ -15,19 +16,18 @@ def judge(evidence: Evidence) -> list[Verdict]:
 
 
 def _judge(claim: Claim, evidence: Evidence) -> Verdict:
+    text = claim.text if evidence.is_published else claim.general or claim.text
     found = JUDGES[claim.name](evidence)
     if found is None:
-        return Verdict(claim, 'undecided', 'This study does not have what it takes to judge this.')
+        missing = 'This study does not have what it takes to judge this.'
+        return Verdict(claim, 'undecided', missing, text=text)
     outcomes: dict[bool | None, Outcome] = {
         True: 'holds',
         False: 'does not hold',
         None: 'undecided',
     }
-    return Verdict(
-        claim,
-        outcomes[found.holds],
-        found.sentence,
-        found.value,
-        found.uncertainty,
-        found.threshold,
-    )
+    outcome, sentence = outcomes[found.holds], found.sentence
+    if red := failed(evidence.gates):
+        outcome = 'undecided'
+        sentence += f' It is not judged, since {red[0].reason}: {red[0].remedy}.'
+    return Verdict(claim, outcome, sentence, found.value, found.uncertainty, found.threshold, text)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
 from typing import Literal
 
 import numpy as np
@@ -81,14 +81,27 @@ def by_interval(
         remedy: What would make the interval narrower.
     """
     low, high = interval
-    if low is None or high is None or not (isfinite(low) and isfinite(high)):
+    if low is None or high is None or not isfinite(low) or isnan(high):
         return Decision(None, f'it has no interval; {remedy} would give one')
-    said = f'95 % interval {low:.3g} to {high:.3g}'
+    if not isfinite(high) and low <= limits[1]:
+        said = f'95 % interval from {low:.3g} without an upper end: too few are known'
+        return Decision(None, f'{said}; {remedy} would give one')
+    ends = f'{low:.3g} to {high:.3g}' if isfinite(high) else f'{low:.3g} or more'
+    said = f'95 % interval {ends}'
     if limits[0] <= low and high <= limits[1]:
         return Decision(True, said)
     if high < limits[0] or low > limits[1]:
         return Decision(False, said)
     return Decision(None, f'{said}: it does not decide; {remedy} would')
+
+
+def all_of(found: Sequence[Decision]) -> Decision:
+    """Return that all hold, the first that does not, or else the first that is open."""
+    for wanted in (False, None):
+        for one in found:
+            if one.holds is wanted:
+                return one
+    return found[0]
 
 
 def mean_over_members(values: Floats) -> tuple[float, float]:

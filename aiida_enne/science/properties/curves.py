@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,6 +90,51 @@ class Shift:
     def spread(self) -> float:
         """σ of the members there, eV/atom."""
         return float(ensemble.spread(self.errors, ddof=self.ddof))
+
+
+@dataclass(frozen=True, slots=True)
+class GroundShift:
+    """How far the lowest energies of all phases are apart, each side with its own ground state.
+
+    Attributes:
+        of_reference: Phase that the reference has lowest.
+        of_mean: Phase that the mean of the members has lowest.
+        errors: Lowest energy of each member less that of the reference, eV/atom, shape (M,).
+        mean: The same for the mean of the members: 0.115 in the paper.
+        ddof: See `ensemble.spread`.
+    """
+
+    of_reference: str
+    of_mean: str
+    errors: Floats
+    mean: float
+    ddof: int
+
+    @property
+    def spread(self) -> float:
+        """σ of the members' lowest energies, eV/atom."""
+        return float(ensemble.spread(self.errors, ddof=self.ddof))
+
+
+def ground_shift(curves: Mapping[str, Curve], *, ddof: int = PAPER_DDOF) -> GroundShift:
+    """Return the shift between the ground states of the ensemble and of the reference.
+
+    Args:
+        curves: E(V) by phase, of the same members.
+        ddof: See `ensemble.spread`.
+    """
+    names = list(curves)
+    reference = np.array([curves[name].reference.min() for name in names])
+    mean = np.array([ensemble.mean(curves[name].members).min() for name in names])
+    members = np.min([curves[name].members.min(axis=1) for name in names], axis=0)
+    lowest = float(reference.min())
+    return GroundShift(
+        names[int(reference.argmin())],
+        names[int(mean.argmin())],
+        members - lowest,
+        float(mean.min()) - lowest,
+        ddof,
+    )
 
 
 def curve(configurations: Configurations, energies: Floats, domain: str) -> Curve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,6 +41,10 @@ class Cross:
             differs only from one density to another does not count; None without groups.
         n_samples: Samples in an error vector.
         n_members: Members of each ensemble.
+        means: Of the mean errors of every pair of ensembles, centred; empty for one ensemble.
+        errors: Standard errors of the mean centred correlation 'within' and 'across' ensembles,
+            from a jackknife over members and over ensembles; NaN where it is not defined.
+        n_units: How many were left out in turn for these.
     """
 
     centred: Pairs
@@ -48,6 +52,9 @@ class Cross:
     within_groups: Pairs | None
     n_samples: int
     n_members: dict[str, int]
+    means: Floats = field(default_factory=lambda: np.empty(0))
+    errors: dict[str, float] = field(default_factory=dict)
+    n_units: dict[str, int] = field(default_factory=dict)
 
 
 def correlate(errors: Mapping[str, Floats], groups: Integers | None = None) -> Cross:
@@ -76,13 +83,44 @@ def correlate(errors: Mapping[str, Floats], groups: Integers | None = None) -> C
     if groups is not None:
         within = correlation_matrix(centre_within(stacked, groups), centred=False)
     n_members = {label: shape[0] for label, shape in sizes.items()}
+    matrix = correlation_matrix(stacked, centred=True)
+    means = correlation_matrix(
+        np.array([one.mean(axis=0) for one in errors.values()]), centred=True
+    )
+    pairs = means[np.triu_indices(len(means), 1)]
     return Cross(
-        _pairs(correlation_matrix(stacked, centred=True), n_members),
+        _pairs(matrix, n_members),
         _pairs(correlation_matrix(stacked, centred=False), n_members),
         None if within is None else _pairs(within, n_members),
         stacked.shape[1],
         n_members,
+        pairs[np.isfinite(pairs)],
+        *_jackknife(matrix, n_members),
     )
+
+
+def _jackknife(
+    matrix: Floats, n_members: Mapping[str, int]
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Return standard errors of mean correlations, and the number of units left out in turn.
+
+    Pairs share members: how much the mean varies shows when a member, or an ensemble, is left out.
+    """
+    owner = np.repeat(np.arange(len(n_members)), list(n_members.values()))
+    same = (owner[:, None] == owner) & ~np.eye(len(owner), dtype=bool)
+    apart = owner[:, None] != owner
+    units = {'within': np.arange(len(owner)), 'across': owner}
+    errors, counts = {}, {}
+    for name, chosen in (('within', same), ('across', apart)):
+        left = []
+        for unit in np.unique(units[name]):
+            kept = units[name] != unit
+            values = matrix[np.ix_(kept, kept)][chosen[np.ix_(kept, kept)]]
+            values = values[np.isfinite(values)]
+            left.append(float(values.mean()) if values.size else float('nan'))
+        n = counts[name] = len(left)
+        errors[name] = float(np.sqrt((n - 1) / n * np.sum((np.array(left) - np.mean(left)) ** 2)))
+    return errors, counts
 
 
 def density_groups(domains: Sequence[str]) -> Integers:

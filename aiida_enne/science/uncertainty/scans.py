@@ -64,6 +64,7 @@ class Comparison:
         n_seeds: Number of seeds, shape (k,).
         mae: Mean absolute error of the members' mean, shape (k,).
         spread: Mean σ, NaN for one member, shape (k,).
+        seeds: Mean absolute errors of the single members by value, k arrays.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Comparison:
     n_seeds: Integers
     mae: Floats
     spread: Floats
+    seeds: tuple[Floats, ...] = ()
 
     @property
     def best(self) -> Value:
@@ -178,6 +180,7 @@ def _compare(rows: Sequence[Row], name: str, held: dict[str, Value]) -> Comparis
         np.array([len(one) for one in seeds], dtype=np.int64),
         np.array([np.mean([item.mae for item in points[value]]) for value in values]),
         np.array([np.mean([item.spread for item in points[value]]) for value in values]),
+        tuple(seeds),
     )
 
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from aiida_enne.paper.claims import CLAIMS, Evidence, judge
-from aiida_enne.science.properties.curves import curves, shift_at_minimum
+from aiida_enne.science.properties.curves import curves, ground_shift, shift_at_minimum
 from aiida_enne.science.properties.eos import fit_curve
 from aiida_enne.science.properties.formation import formations
 from aiida_enne.science.properties.paths import volume_path
@@ -16,6 +17,7 @@ from aiida_enne.science.properties.scatter import join, of_energies
 from aiida_enne.science.properties.transition import find_transition
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.cross import correlate, density_groups
+from aiida_enne.science.uncertainty.gates import epochs_gate
 from aiida_enne.science.uncertainty.growth import grow
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.scans import row
@@ -49,6 +51,8 @@ def gather(rng, liquid, scans, cells, correlation):
         scatter=scatter,
         shift=shift_at_minimum(found['diamond']),
         ranking=rank(found),
+        ground=ground_shift(found),
+        curve=found['diamond'],
         path=volume_path(found['diamond']),
         formations=paths,
         transition=find_transition(*(fit_curve(found[name]) for name in ('diamond', 'beta-tin'))),
@@ -147,16 +151,104 @@ def test_an_ensemble_like_the_papers_is_found_to_be_one(papers):
     found = outcomes(papers)
     # members that are Gaussian cannot make σ grow more than Gaussian members do
     assert found.pop('growth') == 'does not hold'
-    assert {name for name, outcome in found.items() if outcome != 'holds'} == set()
+    # what members that share a smooth error do by chance, what few frames or ensembles leave open
+    chance = {'order', 'path', 'scale', 'liquid', 'transition', 'cells', 'across'}
+    assert {name for name, outcome in found.items() if outcome == 'undecided'} == chance
+    assert {outcome for name, outcome in found.items() if name not in chance} == {'holds'}
+
+
+#: Claims that an ensemble has a fault: honest ones must seldom be said to have it.
+FAULTS = [
+    'overconfident', 'related', 'scale', 'ratio', 'sizes', 'order', 'surface', 'shift', 'path',
+    'interval', 'defects', 'within', 'across', 'growth',
+]  # fmt: skip
 
 
 def test_an_honest_ensemble_is_not_found_to_be_like_the_papers(honest):
     found = outcomes(honest)
-    faults = [
-        'overconfident', 'related', 'scale', 'ratio', 'sizes', 'order', 'surface', 'within',
-        'across', 'growth',
-    ]  # fmt: skip
-    assert {name: found[name] for name in faults} == dict.fromkeys(faults, 'does not hold')
+    assert 'holds' not in {found[name] for name in FAULTS}
+
+
+def test_claims_hold_for_honest_ensembles_no_more_often_than_the_level_says(rng):
+    """With the nulls of version 0.1.0 "path" held in 97 %, "scale" in 45, "shift" in 28 %."""
+    repeats, members = 60, 19
+    made, _ = paper.phases(rng, members)
+    held = dict.fromkeys(
+        ('path', 'interval', 'shift', 'ratio', 'overconfident', 'related', 'scale', 'order'), 0
+    )
+    for _ in range(repeats):
+        # curves that a volume moves smoothly, with one amplitude by phase
+        volume = (made.volumes / made.n_atoms - 15) / 5
+        drawn = sum(
+            rng.normal(size=(members + 1, 6))[:, np.unique(made.domains, return_inverse=True)[1]]
+            * volume**power
+            for power in range(4)
+        )
+        energies = made.energies + 0.02 * (drawn[1:] - drawn[0]) * made.n_atoms
+        found = curves(made, energies)
+        scatter = of_energies(made, energies)
+        evidence = Evidence(
+            training_domains=['diamond'],
+            scatter=scatter,
+            shift=shift_at_minimum(found['diamond']),
+            ranking=rank(found, by='lowest'),
+            curve=found['diamond'],
+            path=volume_path(found['diamond']),
+        )
+        for name, outcome in outcomes(evidence).items():
+            held[name] = held.get(name, 0) + (outcome == 'holds')
+    allowed = stats.binom.ppf(0.999, repeats, 0.05)
+    tested = ('path', 'interval', 'shift', 'ratio', 'overconfident', 'related', 'scale', 'order')
+    assert {name for name in tested if held[name] > allowed} == set()
+
+
+def test_two_members_after_three_epochs_confirm_nothing(papers):
+    """Neither where gates are known to fail, nor where nothing is known of the training."""
+    gate = epochs_gate([np.array([1.0, 0.9, 0.8])] * 2)
+    for verdict in judge(replace(papers, gates=[gate])):
+        assert verdict.outcome == 'undecided'
+        assert verdict.sentence == (
+            'This study does not have what it takes to judge this.'
+        ) or verdict.sentence.endswith(f'since {gate.reason}: {gate.remedy}.')
+    pair = papers.scatter.errors[:, :2]
+    few = replace(
+        papers.scatter,
+        errors=pair,
+        error=pair.mean(axis=1),
+        spread=pair.std(axis=1),
+        n_members=2,
+    )
+    curve = replace(papers.curve, members=papers.curve.members[:2])
+    bare = replace(papers, scatter=few, curve=curve, path=volume_path(curve), scatters_by_size={})
+    found = {verdict.claim.name: verdict for verdict in judge(bare)}
+    for name in ('path', 'interval', 'ratio', 'overconfident', 'related', 'scale'):
+        assert found[name].outcome == 'undecided', name
+
+
+def test_few_members_are_told_how_many_would_do(papers):
+    few = replace(papers.shift, errors=papers.shift.errors[:8])
+    (verdict,) = [v for v in judge(Evidence(shift=few)) if v.claim.name == 'shift']
+    assert verdict.outcome == 'undecided'
+    assert '8 members can never show it at the 5% level; 19 or more members can' in verdict.sentence
+
+
+def test_other_data_get_the_general_form_of_a_claim(papers):
+    other = {v.claim.name: v for v in judge(replace(papers, is_published=False))}
+    assert other['liquid'].text == 'σ of what was trained on is small.'
+    assert other['liquid'].threshold.endswith('below 10 meV/atom')
+    assert other['accuracy'].threshold.endswith('below 0.1 eV/Å')
+    assert '0.5 to 2 eV' not in other['defects'].threshold
+    own = {v.claim.name: v for v in judge(papers)}
+    assert own['liquid'].text == CLAIMS['liquid'].text
+    assert own['defects'].threshold.endswith('0.5 to 2 eV')
+
+
+def test_a_formation_energy_that_is_off_by_four_is_not_off_by_one(papers):
+    """The claim says about 1 eV: the size is judged, too."""
+    far = [
+        replace(f, members=f.members - 3.5) if f.symbol == 'E_f' else f for f in papers.formations
+    ]
+    assert outcomes(replace(papers, formations=far))['defects'] == 'does not hold'
 
 
 def test_sentences_have_numbers_and_rules(papers, honest):
@@ -171,25 +263,38 @@ def test_sentences_have_numbers_and_rules(papers, honest):
 
 def test_values_are_those_of_the_evidence(papers):
     found = {verdict.claim.name: verdict for verdict in judge(papers)}
-    assert found['shift'].value == papers.shift.mean
-    assert found['shift'].uncertainty == papers.shift.spread
+    assert found['shift'].value == papers.ground.mean
+    assert found['shift'].uncertainty == papers.ground.spread
+    assert (
+        'hexagonal-diamond of the ensemble and diamond of the reference' in found['shift'].sentence
+    )
+    assert f'off by {1000 * papers.shift.mean:.0f} meV/atom' in found['shift'].sentence
     assert found['transition'].value == papers.transition.mean
     assert found['within'].value == pytest.approx(0.86, abs=0.02)
     slab = next(f for f in papers.formations if f.domain == 'Si(100) tilted, 10 layers')
     assert found['surface'].value == slab.error[-1]
     assert found['path'].value == papers.path.rank_correlation
     trained = np.isin(papers.scatter.domain, TRAINED)
-    assert found['liquid'].value == pytest.approx(1000 * papers.scatter.spread[trained].max())
+    own = papers.scatter.spread[trained]
+    assert found['liquid'].value == pytest.approx(1000 * np.quantile(own, 0.99))
+    assert f'{1000 * own.max():.3g} meV/atom' in found['liquid'].sentence
     ratio = np.abs(papers.scatter.error) / papers.scatter.spread
     assert found['ratio'].value == pytest.approx(ratio[papers.scatter.families == 'phase'].max())
 
 
+def scale_errors(scatter, factors):
+    """Return points whose ε is larger by a factor, with the σ that they have."""
+    shift = (factors - 1) * scatter.error
+    return replace(scatter, error=scatter.error + shift, errors=scatter.errors + shift[:, None])
+
+
 def test_a_factor_from_the_domains_trained_on_is_judged_elsewhere_only(honest):
     scatter = honest.scatter
-    moved = replace(scatter, error=np.where(np.isin(scatter.domain, TRAINED), 1, 3) * scatter.error)
+    trained = np.isin(scatter.domain, TRAINED)
+    moved = scale_errors(scatter, np.where(trained, 1, 6))
     assert outcomes(replace(honest, scatter=moved))['scale'] == 'holds'
-    everywhere = replace(scatter, error=3 * scatter.error)
-    assert outcomes(replace(honest, scatter=everywhere))['scale'] == 'does not hold'
+    everywhere = scale_errors(scatter, np.full(len(scatter), 6))
+    assert outcomes(replace(honest, scatter=everywhere))['scale'] != 'holds'
     only = replace(honest, scatter=scatter.of(['phase']))
     assert outcomes(only)['scale'] == 'undecided'
 
@@ -227,15 +332,16 @@ def test_own_geometries_without_reference_judge_nothing(papers):
     assert [found[name] for name in ('defects', 'surface', 'cells')] == 3 * ['undecided']
 
 
-def test_own_zeros_stand_beside_the_raw_ones(honest):
-    offset = replace(honest.scatter, error=honest.scatter.error + 0.1)
-    found = {
-        v.claim.name: v for v in judge(replace(honest, scatter=offset, aligned=honest.scatter))
-    }
-    raw, own = found['ratio'].sentence.split(' With own zeros: ')
-    assert found['ratio'].outcome == 'holds'
-    value = {v.claim.name: v for v in judge(honest)}['ratio']
-    assert own == value.sentence
-    assert raw != own
-    assert 'With own zeros' in found['related'].sentence
-    assert 'With own zeros' not in value.sentence
+def test_own_zeros_are_judged_beside_the_raw_ones_and_must_agree(honest):
+    offset = replace(
+        honest.scatter, error=honest.scatter.error + 0.1, errors=honest.scatter.errors + 0.1
+    )
+    alone = {v.claim.name: v for v in judge(replace(honest, scatter=offset))}
+    both = {v.claim.name: v for v in judge(replace(honest, scatter=offset, aligned=honest.scatter))}
+    assert alone['ratio'].outcome == 'holds'
+    assert both['ratio'].outcome == 'undecided'
+    raw, own = both['ratio'].sentence.split(' With own zeros: ')
+    assert raw == alone['ratio'].sentence
+    assert own == {v.claim.name: v for v in judge(honest)}['ratio'].sentence
+    twice = judge(replace(honest, scatter=offset, aligned=offset))
+    assert {v.claim.name: v for v in twice}['ratio'].outcome == 'holds'

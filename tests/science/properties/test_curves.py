@@ -4,7 +4,13 @@ from ase.build import bulk
 
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.data.frames import from_atoms
-from aiida_enne.science.properties.curves import curve, curves, shift_at_minimum
+from aiida_enne.science.properties.curves import (
+    Curve,
+    curve,
+    curves,
+    ground_shift,
+    shift_at_minimum,
+)
 
 VOLUMES = np.array([21.0, 18.0, 20.0, 19.0])
 
@@ -79,3 +85,18 @@ def test_what_is_no_curve_is_refused(scan):
         curve(configurations.unlabelled(), energies, 'diamond')
     with pytest.raises(ValueError, match='not finite'):
         curve(configurations, energies * [[1], [np.nan], [1]], 'diamond')
+
+
+def test_ground_states_are_each_sides_own():
+    volumes = np.arange(3.0)
+    found = {
+        'a': Curve(
+            'a', volumes, np.array([1.0, 0.0, 1.0]), np.array([[2.0, 0.3, 1], [2.0, 0.5, 1]])
+        ),
+        'b': Curve('b', volumes, np.array([2.0, 0.1, 2]), np.array([[2.0, 0.2, 1], [2.0, 0.1, 1]])),
+    }
+    shift = ground_shift(found)
+    assert (shift.of_reference, shift.of_mean) == ('a', 'b')
+    assert shift.mean == pytest.approx(0.15)
+    assert shift.errors == pytest.approx([0.2, 0.1])
+    assert shift.spread == pytest.approx(0.05)

@@ -96,3 +96,26 @@ def test_what_cannot_be_compared_is_refused(shapes, groups, message):
 def test_failed_members_must_be_left_out():
     with pytest.raises(ValueError, match='finite'):
         correlate({'a': np.full((2, 3), np.nan)})
+
+
+def test_means_of_ensembles_share_more_than_single_members(rng):
+    shared = rng.normal(size=3000)
+    errors = {name: shared + 2 * rng.normal(size=(10, 3000)) for name in 'abcd'}
+    found = correlate(errors)
+    assert len(found.means) == 6
+    assert found.means.mean() == pytest.approx(1 / (1 + 4 / 10), abs=0.03)
+    assert found.centred.across.mean() == pytest.approx(1 / 5, abs=0.03)
+
+
+def test_the_jackknife_error_is_that_of_new_ensembles(rng):
+    def draw():
+        # how much a member shares varies from member to member
+        weight = 1 + 0.3 * rng.normal(size=(12, 1))
+        return correlate({'a': weight * rng.normal(size=2000) + rng.normal(size=(12, 2000))})
+
+    found = [draw() for _ in range(60)]
+    seen = np.std([one.centred.all_within.mean() for one in found])
+    told = np.mean([one.errors['within'] for one in found])
+    assert told == pytest.approx(seen, rel=0.4)
+    assert found[0].n_units == {'within': 12, 'across': 1}
+    assert np.isnan(found[0].errors['across'])
