@@ -9,8 +9,10 @@ from aiida.engine import calcfunction
 from aiida_enne.calculations.functions import audit_ensemble, split_dataset
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.scan import ScanData
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.data.frames import from_atoms
+from aiida_enne.science.plans.scans import Trained
 from aiida_enne.science.structures.defects import point_defect
 from aiida_enne.science.structures.domains import Domain, parse
 from aiida_enne.science.structures.lattice import diamond_supercell
@@ -170,7 +172,8 @@ def list_scan(content, **models):
     found = content.get_dict()
     for point in found['points'].values():
         point['members'] = {key: models[key].weights_sha256 for key in point['members']}
-    return orm.Dict(found)
+    points = {label: Trained.from_dict(one, label) for label, one in found['points'].items()}
+    return ScanData.from_points(found['kind'], points, found['roles'])
 
 
 SCANS = {

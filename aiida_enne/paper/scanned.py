@@ -21,7 +21,7 @@ from aiida_enne.provenance.material import Material, Missing, force_errors, miss
 from aiida_enne.provenance.rows import thin
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
-from aiida_enne.science.fields import Floats
+from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.properties.scatter import Scatter, agreement, of_energies
 from aiida_enne.science.uncertainty.cross import correlate, density_groups
 from aiida_enne.science.uncertainty.scans import Row, compare
@@ -70,7 +70,7 @@ def size_scatters(material: Material, ddof: int) -> dict[int, Scatter]:
     for label, parts in scan_rows(material, scan, lambda _, kind: not kind.own).items():
         if len(parts[0].members) > 1:
             rows = join_rows(parts)
-            size = int(scan.points[label]['n_train'])
+            size = scan.points[label].n_train
             found[size] = of_energies(rows.configurations, rows.energies, ddof=ddof)
     if not found:
         raise missing('predictions by two or more members at each size', MAKERS)
@@ -99,11 +99,11 @@ def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
         raise ValueError(f"`of` must be 'force' or 'energy', got {of!r}")
     try:
         scan = find_scan(material, 'subsets')
-        errors, domains = _subset_errors(material, scan, n_frames, of)
+        errors, groups = _subset_errors(material, scan, n_frames, of)
         sources = scan_sources(material, scan)
     except Missing:  # one ensemble alone tells what it is within it
-        errors, domains, sources = _main_errors(material, n_frames, of)
-    found = correlate(errors, density_groups(domains))
+        errors, groups, sources = _main_errors(material, n_frames, of)
+    found = correlate(errors, groups)
     within = found.centred.all_within
     measured = f'{within.mean():.3f} ± {within.std():.3f} within one ensemble'
     if len(found.centred.across):
@@ -121,28 +121,28 @@ def _left_out(scan: Scan, n_points: int) -> str:
 
 def _subset_errors(
     material: Material, scan: Scan, n_frames: int, of: str
-) -> tuple[dict[str, Floats], list[str]]:
+) -> tuple[dict[str, Floats], Integers]:
     if of == 'force':
         errors, rows = scan_force_errors(material, scan, n_frames)
-        return errors, _per_component(rows)
+        return errors, _groups(rows, of)
     trained = material.training_domains
     found = scan_rows(material, scan, lambda domain, _: domain in trained)
     joined = {k: thin(join_rows(parts), n_frames) for k, parts in found.items()}
     if not joined:
         raise missing('predictions of held-out frames by the members of the scan', MAKERS)
-    domains = next(iter(joined.values())).configurations.domains.tolist()
-    return {label: _energy_errors(rows) for label, rows in joined.items()}, domains
+    groups = _groups(next(iter(joined.values())), of)
+    return {label: _energy_errors(rows) for label, rows in joined.items()}, groups
 
 
 def _main_errors(
     material: Material, n_frames: int, of: str
-) -> tuple[dict[str, Floats], list[str], dict[str, str]]:
+) -> tuple[dict[str, Floats], Integers, dict[str, str]]:
     rows = thin(material.held_out(), n_frames)
     sources = material.sources(rows)
     if of == 'force':
         errors = force_errors(material.record.ensemble, rows)
-        return {'ensemble': errors}, _per_component(rows), sources
-    return {'ensemble': _energy_errors(rows)}, rows.configurations.domains.tolist(), sources
+        return {'ensemble': errors}, _groups(rows, of), sources
+    return {'ensemble': _energy_errors(rows)}, _groups(rows, of), sources
 
 
 def _energy_errors(rows: Rows) -> Floats:
@@ -151,9 +151,11 @@ def _energy_errors(rows: Rows) -> Floats:
     return errors
 
 
-def _per_component(rows: Rows) -> list[str]:
+def _groups(rows: Rows, of: str) -> Integers:
+    """Return the density's number of each energy, or of each force component."""
     frames = rows.configurations
-    return np.repeat(frames.domains, 3 * frames.n_atoms).tolist()
+    groups = density_groups(frames.domains.tolist(), frames.kinds)
+    return groups if of == 'energy' else np.repeat(groups, 3 * frames.n_atoms)
 
 
 def _table(

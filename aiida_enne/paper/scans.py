@@ -46,7 +46,7 @@ def point_ensembles(scan: Scan) -> dict[str, Ensemble]:
             scan.uuid,
             tuple(
                 Member(member, '', 0, weights, {})
-                for member, weights in sorted(point['members'].items())
+                for member, weights in sorted(point.members.items())
             ),
         )
         for label, point in scan.points.items()
@@ -123,8 +123,7 @@ def scan_table(material: Material, scan: Scan, ddof: int, n_frames: int) -> list
     def make() -> list[Row]:
         errors, _ = scan_force_errors(material, scan, n_frames)
         return [
-            row(label, scan.points[label]['values'], one, ddof=ddof)
-            for label, one in errors.items()
+            row(label, scan.points[label].values, one, ddof=ddof) for label, one in errors.items()
         ]
 
     return material.once(('table', scan.uuid, ddof, n_frames), make)

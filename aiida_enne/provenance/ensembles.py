@@ -9,6 +9,7 @@ from aiida.common.exceptions import NotExistent
 from aiida.common.links import LinkType
 
 from aiida_enne.data.model import ModelData
+from aiida_enne.data.scan import ScanData
 from aiida_enne.provenance.links import linked
 
 
@@ -57,7 +58,7 @@ def find_ensemble(identifier: str | int) -> Ensemble:
             f'{what} <{process.uuid}> has no models: '
             'expected a training, a prediction, an audit or a study'
         )
-    for *_, summary in linked(process, orm.Dict, 'summary', LinkType.RETURN):
+    for *_, summary in linked(process, (orm.Dict, ScanData), 'summary', LinkType.RETURN):
         if 'points' in summary:
             found = _of_one_point(found, summary['points'])
     members = [

@@ -7,7 +7,10 @@ from aiida.common.links import LinkType
 
 
 def linked(
-    process: orm.Node, node_class: type[orm.Data], namespace: str, link: LinkType
+    process: orm.Node,
+    node_class: type[orm.Data] | tuple[type[orm.Data], ...],
+    namespace: str,
+    link: LinkType,
 ) -> list[tuple[str, str, dict[str, Any]]]:
     """Return (label, UUID, attributes) of the nodes in one namespace of ports, by label.
 

@@ -12,14 +12,18 @@ from aiida.common.links import LinkType
 
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.scan import ScanData
 from aiida_enne.provenance.ensembles import Ensemble, find_ensemble
 from aiida_enne.provenance.links import linked
 from aiida_enne.provenance.statistics import Statistics, find_statistics
 from aiida_enne.provenance.trainings import find_trainings
-from aiida_enne.science.structures.domains import Domain, kinds_of
+from aiida_enne.science.plans.scans import KINDS, Trained
+from aiida_enne.science.structures.domains import Domain, dataset_role, kinds_of
 
 #: What a scan may vary.
-SCANS = ('grid', 'sizes', 'densities', 'features', 'cutoffs', 'subsets')
+SCANS = tuple(KINDS)
+#: Nodes of a scan; before version 0.2 it was a plain one.
+NODES = (orm.Dict, ScanData)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,14 @@ class Scan:
         name: What the study calls it.
         uuid: Its node.
         kind: One of `SCANS`.
-        points: By label: `values` of the choices, `n_train`, `members` (weights by label).
+        points: By label.
         roles: Digests of the datasets that its members predicted, by role.
     """
 
     name: str
     uuid: str
     kind: str
-    points: dict[str, dict[str, Any]]
+    points: dict[str, Trained]
     roles: dict[str, str]
 
 
@@ -113,7 +117,7 @@ def find_study(identifier: str | int) -> StudyRecord:
     datasets: dict[str, Dataset] = {}
     for uuid, attributes in _one_per_content(nodes, roles).items():
         kinds = kinds_of(attributes['domains'], attributes.get('roles'))
-        role = roles.get(uuid) or _unique(infer_role(kinds.values()), datasets)
+        role = roles.get(uuid) or _unique(dataset_role(kinds.values()), datasets)
         datasets[role] = Dataset(
             role,
             uuid,
@@ -158,15 +162,15 @@ def find_scans(process: orm.Node, datasets: Iterable[str]) -> dict[str, Scan]:
         process: A study, a scan, or any work chain that knows an ensemble.
         datasets: Digests of its datasets.
     """
-    rows = [row for row in linked(process, orm.Dict, 'scans', LinkType.RETURN) if _is_scan(row[2])]
+    rows = [row for row in linked(process, NODES, 'scans', LinkType.RETURN) if _is_scan(row[2])]
     rows += [
         (content['kind'], uuid, content)
-        for _, uuid, content in linked(process, orm.Dict, 'summary', LinkType.RETURN)
+        for _, uuid, content in linked(process, NODES, 'summary', LinkType.RETURN)
         if _is_scan(content)
     ]
     if not rows:
         query = orm.QueryBuilder().append(
-            orm.Dict,
+            NODES,
             filters={'attributes.kind': {'in': list(SCANS)}},
             project=['attributes.kind', 'uuid', 'attributes'],
         )
@@ -179,41 +183,9 @@ def find_scans(process: orm.Node, datasets: Iterable[str]) -> dict[str, Scan]:
     found: dict[str, Scan] = {}
     for label, uuid, content in rows:
         name = _unique(label, found)
-        found[name] = Scan(name, uuid, content['kind'], content['points'], content['roles'])
+        points = {one: Trained.from_dict(point, one) for one, point in content['points'].items()}
+        found[name] = Scan(name, uuid, content['kind'], points, content['roles'])
     return found
-
-
-def infer_role(kinds: Iterable[Domain]) -> str:
-    """Return what a dataset of domains is: `liquid`, `eos_diamond` or `defect_vacancy_3`.
-
-    A dataset of several kinds of systems is `mixed`.
-    """
-    # the perfect crystal stands beside a defect or a slab as what its energy refers to
-    subjects = {
-        (one.own, one.family, one.name, one.repeats, one.layers)
-        for one in kinds
-        if one.family != 'bulk'
-    }
-    families = {(own, family) for own, family, *_ in subjects}
-    if families == {(False, 'liquid')}:
-        return 'liquid'
-    if len(subjects) != 1:
-        return 'mixed'
-    ((own, family, name, repeats, layers),) = subjects
-    prefix = 'own_' if own else ''
-    if family == 'phase':
-        return f'{prefix}eos_{_port(name)}'
-    if family == 'defect':
-        return f'{prefix}defect_{_port(name)}_{repeats}'
-    if family == 'surface':
-        return f'{prefix}surface_{layers}'
-    return prefix + (_port(name) or 'mixed')
-
-
-def _port(name: str) -> str:
-    """Return a name in which every run of other characters is one underscore."""
-    letters = ''.join(letter if letter.isalnum() else ' ' for letter in name.lower())
-    return '_'.join(letters.split())
 
 
 def _unique(name: str, taken: Mapping[str, Any]) -> str:

@@ -174,7 +174,7 @@ def test_members_of_a_scan_are_compared_on_the_same_held_out_frames(material, si
 
 def test_points_without_predictions_are_left_out_and_counted(material):
     scan = material.record.scans['feature']
-    point = scan.points['point_1'] | {'members': {'seed_1': 'f' * 64}}
+    point = replace(scan.points['point_1'], members={'seed_1': 'f' * 64})
     lacking = replace(scan, points=scan.points | {'point_2': point})
     other = Material(replace(material.record, scans={'feature': lacking}))
     chosen = {'ddof': 0, 'n_frames': 50, 'scan': None, 'kind': 'features'}

@@ -6,8 +6,8 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 
 from aiida_enne import provenance
-from aiida_enne.provenance.studies import infer_role
-from aiida_enne.science.structures.domains import kinds_of
+from aiida_enne.provenance.studies import find_scans
+from aiida_enne.science.structures.domains import dataset_role, kinds_of
 from tests import studied
 from tests.audited import link, model
 
@@ -32,8 +32,19 @@ def test_scans_are_found_with_their_members(silicon):
     }
     assert list(scans) == sorted(scans)
     point = scans['force'].points['point_3']
-    assert point['values'] == {'l_max': 1, 'n_train': 20}
-    assert len(set(point['members'].values())) == 2
+    assert point.values == {'l_max': 1, 'n_train': 20}
+    assert len(set(point.members.values())) == 2
+
+
+def test_a_scan_of_an_archive_of_before_is_read_too(silicon):
+    """Version 0.1.0 stored it as a plain node."""
+    new = next(iter(provenance.find_study(silicon[0].uuid).scans.values()))
+    points = {label: point.to_dict() for label, point in new.points.items()}
+    old = orm.Dict({'kind': new.kind, 'points': points, 'roles': new.roles}).store()
+    process = studied.chain('ScanWorkChain', {})
+    link(process, {'summary': old})
+    found = find_scans(process, [])[new.kind]
+    assert (found.uuid, found.points, found.roles) == (old.uuid, new.points, new.roles)
 
 
 def test_a_scan_is_itself_and_the_ensemble_that_was_trained_on_most(silicon):
@@ -131,4 +142,4 @@ def test_other_processes_know_no_study(silicon):
     ],
 )
 def test_roles_are_told_by_domains(domains, role):
-    assert infer_role(kinds_of(domains).values()) == role
+    assert dataset_role(kinds_of(domains).values()) == role

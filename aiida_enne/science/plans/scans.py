@@ -104,6 +104,21 @@ def read_points(given: Mapping[str, Any]) -> dict[str, Point]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trained(Options):
+    """A point of a scan once it is trained.
+
+    Attributes:
+        values: Of the choices.
+        n_train: Training configurations.
+        members: Digests of the weights, by label; those that have none are left out.
+    """
+
+    values: dict[str, float] = option(_mapping)
+    n_train: int = option(count)
+    members: dict[str, str] = option(_mapping)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scan(Options):
     """What all kinds of scans have.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aiida_enne.science.fields import Floats, Integers
-from aiida_enne.science.structures.domains import parse
+from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.scores.correlations import centre_within, correlation_matrix
 
 
@@ -123,17 +123,17 @@ def _jackknife(
     return errors, counts
 
 
-def density_groups(domains: Sequence[str]) -> Integers:
+def density_groups(domains: Sequence[str], kinds: Mapping[str, Domain]) -> Integers:
     """Return the number of the liquid's density for each sample, for the groups of `correlate`.
 
     Domains that are not liquids are groups of their own.
 
     Args:
         domains: Domain of each sample, n of them.
+        kinds: What every domain is.
     """
-    parsed = {name: parse(name) for name in set(domains)}
     keys = [
-        name if (density := parsed[name].density) is None else f'{density:g}' for name in domains
+        name if (density := kinds[name].density) is None else f'{density:g}' for name in domains
     ]
     return np.unique(keys, return_inverse=True)[1].astype(np.int64)
 

@@ -25,6 +25,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.scan import ScanData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import training_sets
 from aiida_enne.science.plans.scans import KINDS, TRAINING, Point, read_points
@@ -129,7 +130,7 @@ class ScanWorkChain(ProtocolMixin, Branches):
         )
         spec.inputs.validator = validate_inputs
         spec.outline(cls.begin, while_(cls.has_work)(cls.work), cls.conclude)
-        spec.output('summary', valid_type=orm.Dict, required=False, help='See `summarise_scan`.')
+        spec.output('summary', valid_type=ScanData, required=False, help='What it consists of.')
         spec.output_namespace('models', valid_type=ModelData, dynamic=True, help='By point.')
         spec.output_namespace(
             'predictions', valid_type=PredictionData, dynamic=True, help='By role, point, member.'

@@ -12,6 +12,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.relaxations import take_lattice_constant
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.scan import ScanData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import studies
 from aiida_enne.science.plans.scans import TRAINING
@@ -67,7 +68,7 @@ class StudyWorkChain(ProtocolMixin, Branches):
         spec.expose_outputs(EnsembleWorkChain)
         spec.outputs['summary'].required = False
         spec.expose_outputs(AuditWorkChain)
-        spec.output_namespace('scans', valid_type=orm.Dict, dynamic=True, help='By name.')
+        spec.output_namespace('scans', valid_type=ScanData, dynamic=True, help='By name.')
         spec.exit_code(400, 'ERROR_PARTS_FAILED', message='Some parts failed: {failures}')
 
     @classmethod

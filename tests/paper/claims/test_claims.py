@@ -16,7 +16,7 @@ from aiida_enne.science.properties.ranking import rank
 from aiida_enne.science.properties.scatter import join, of_energies
 from aiida_enne.science.properties.transition import find_transition
 from aiida_enne.science.uncertainty.audit import audit
-from aiida_enne.science.uncertainty.cross import correlate, density_groups
+from aiida_enne.science.uncertainty.cross import correlate
 from aiida_enne.science.uncertainty.gates import epochs_gate
 from aiida_enne.science.uncertainty.growth import grow
 from aiida_enne.science.uncertainty.options import AuditOptions
@@ -57,7 +57,7 @@ def gather(rng, liquid, scans, cells, correlation):
         formations=paths,
         transition=find_transition(*(fit_curve(found[name]) for name in ('diamond', 'beta-tin'))),
         growth=grow({'liquid': liquid[1], 'diamond': found['diamond'].members}, n_subsets=50),
-        cross=correlate(errors, density_groups(2000 * ['liquid 2 g/cm³'])),
+        cross=correlate(errors, np.zeros(2000, dtype=np.int64)),
         scans=make_scans(rng),
         scatters_by_size={500: scatter, 5000: scatter},
     )

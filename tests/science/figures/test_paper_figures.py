@@ -45,7 +45,7 @@ class Made:
             *(fit_curve(self.curves[n]) for n in ('diamond', 'beta-tin'))
         )
         errors = (energies - liquid.energies) / liquid.n_atoms
-        groups = density_groups(liquid.domains.tolist())
+        groups = density_groups(liquid.domains.tolist(), liquid.kinds)
         noisy = errors + 1e-4 * rng.normal(size=errors.shape)
         self.cross = correlate({'a': errors, 'b': noisy}, groups)
         self.growth = grow(

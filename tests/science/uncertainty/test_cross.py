@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from aiida_enne.science.structures.domains import Domain, kinds_of
 from aiida_enne.science.uncertainty.cross import correlate, density_groups
 
 
@@ -73,9 +74,14 @@ def test_groups_are_densities():
         'liquid 2.57 g/cm³, 1600 K',
         'diamond',
     ]
-    groups = density_groups(domains)
+    groups = density_groups(domains, kinds_of(domains))
     assert groups[0] == groups[2]
     assert len(set(groups.tolist())) == 3
+
+
+def test_densities_are_those_of_the_roles_whatever_the_names():
+    kinds = {name: Domain('liquid', 'liquid', density=2.5) for name in ('one run', 'another')}
+    assert density_groups(['one run', 'another'], kinds).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from aiida.manage.caching import enable_caching
 
 from aiida_enne.calculations.scans import summarise_scan
 from aiida_enne.data.prediction import PredictionData
+from aiida_enne.science.plans.scans import Trained
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.study.scan import ScanWorkChain
 from tests.audited import model
@@ -111,15 +112,13 @@ def test_a_summary_tells_values_sizes_and_weights(dataset, split):
         models=models,
         splits={'a': split, 'b': split},
         datasets={'training': dataset},
-    ).get_dict()
-    assert told['kind'] == 'sizes'
-    assert set(told['points']) == {'a', 'b'}  # nothing was trained at c
-    assert told['points']['b'] == {
-        'values': {'n_train': 6},
-        'n_train': 6,
-        'members': {'seed_1': model(1).weights_sha256},
-    }
-    assert told['roles'] == {'training': dataset.sha256}
+    )
+    assert told.kind == 'sizes'
+    assert set(told.points) == {'a', 'b'}  # nothing was trained at c
+    assert told.points['b'] == Trained(
+        values={'n_train': 6}, n_train=6, members={'seed_1': model(1).weights_sha256}
+    )
+    assert told.roles == {'training': dataset.sha256}
 
 
 @pytest.mark.parametrize(

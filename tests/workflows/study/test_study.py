@@ -92,23 +92,23 @@ def test_nothing_trained_on_is_tested(study):
 
 
 def test_scans_say_what_their_points_are(study):
-    size = study.outputs.scans['size'].get_dict()
-    assert size['kind'] == 'sizes'
-    assert {p['values']['n_train']: p['n_train'] for p in size['points'].values()} == {8: 8, 22: 22}
+    size = study.outputs.scans['size']
+    assert size.kind == 'sizes'
+    assert {p.values['n_train']: p.n_train for p in size.points.values()} == {8: 8, 22: 22}
     main = {label: model.weights_sha256 for label, model in study.outputs.models.items()}
-    assert size['points']['n_train_22']['members'] == main  # the main ensemble is a point
-    assert set(size['roles']) == {'training', 'eos_diamond'}
-    for role, digest in size['roles'].items():
+    assert size.points['n_train_22'].members == main  # the main ensemble is a point
+    assert set(size.roles) == {'training', 'eos_diamond'}
+    for role, digest in size.roles.items():
         assert digest == study.outputs.datasets[role].sha256
     for scan in provenance.find_study(study.uuid).scans.values():
         for point in scan.points.values():
             for digest in scan.roles.values():
                 filters = {
                     'attributes.dataset_sha256': digest,
-                    'attributes.weights_sha256': {'in': list(point['members'].values())},
+                    'attributes.weights_sha256': {'in': list(point.members.values())},
                 }
                 query = orm.QueryBuilder().append(orm.Data, filters=filters)
-                assert query.count() >= len(point['members'])
+                assert query.count() >= len(point.members)
 
 
 def test_no_member_is_trained_twice_within_a_study(study):
@@ -145,7 +145,7 @@ def test_an_extended_study_computes_only_what_is_new(study, python_code):
         assert again.outputs.models[label].uuid == study.outputs.models[label].uuid
     assert again.outputs.datasets['training'].sha256 == study.outputs.datasets['training'].sha256
     assert 'eos_fcc' in again.outputs.datasets
-    assert set(again.outputs.scans['size']['points']) == {'n_train_8', 'n_train_16', 'n_train_22'}
+    assert set(again.outputs.scans['size'].points) == {'n_train_8', 'n_train_16', 'n_train_22'}
 
 
 def test_a_part_that_fails_takes_no_other_along(study, python_code):
