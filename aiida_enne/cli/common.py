@@ -57,6 +57,8 @@ def explain(exception: Exception) -> str:
 
     if isinstance(exception, click.ClickException):
         return exception.format_message()
+    if isinstance(exception, OSError) and exception.strerror:
+        return ': '.join(filter(None, [str(exception.filename or ''), exception.strerror]))
     if isinstance(exception, ValueError | OSError | AiidaException) and str(exception):
         return str(exception)
     return (

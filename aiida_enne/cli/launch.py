@@ -148,7 +148,7 @@ def read_overrides(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as exception:
+    except (yaml.YAMLError, UnicodeDecodeError) as exception:
         raise click.ClickException(f'{path} is not valid YAML: {exception}') from None
     if not isinstance(content, dict):
         raise click.ClickException(f'{path} must hold a mapping, got {content!r}')

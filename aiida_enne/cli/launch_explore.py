@@ -63,6 +63,7 @@ def explore(training: str, pool: Any, **options: Any) -> None:
     from aiida_enne.workflows import exploration
 
     sigma = {'every': options['look_every'], 'then': options['then']}
+    models = find_models(training)
     limits = thresholds(training, options)
     units = {'energy': 'eV/atom', 'force': 'eV/Å'}
     named = ', '.join(f'{name} {value:.3g} {units[name]}' for name, value in limits.items())
@@ -80,7 +81,7 @@ def explore(training: str, pool: Any, **options: Any) -> None:
     )
     builder = exploration.get_builder(
         options['code'],
-        find_models(training),
+        models,
         pool,
         samples,
         protocol=options['protocol'],

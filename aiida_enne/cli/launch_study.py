@@ -16,13 +16,16 @@ engine_option = click.option(
     '--engine', default='ase', show_default=True, help='ase, qe, aims or one of another package.'
 )
 lattice_option = click.option(
-    '--lattice-constant', type=float, required=True, help='Edge of the conventional cell in Å.'
+    '--lattice-constant',
+    type=click.FloatRange(min=0, min_open=True),
+    required=True,
+    help='Edge of the conventional cell in Å.',
 )
 
 
 @click.command()
 @engine_option
-@click.option('--python', type=CodeParam(), help='Python with NequIP, if --code is none.')
+@click.option('--python', type=CodeParam(), help='Python with NequIP, where --code is another.')
 @click.option(
     '--assume',
     'assumed',

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import load_profile
+from aiida_enne.cli.common import explain, load_profile
 from aiida_enne.machines.setup_file import Machine, SetupError, read_setup
 
 TEMPLATES = ('slurm-gpu', 'hyperqueue', 'local')
@@ -22,7 +22,7 @@ TEMPLATES = ('slurm-gpu', 'hyperqueue', 'local')
     '--job/--no-job',
     'in_job',
     default=None,
-    help='Look in a job, or on the login node; by default in a job where there are GPUs.',
+    help='Check inside a job or on the login node; default: in a job where there are GPUs.',
 )
 @click.option('--wait', default=600.0, show_default=True, help='Seconds that the job may queue.')
 @click.pass_context
@@ -75,7 +75,7 @@ def read(file: Path) -> Machine:
     try:
         return read_setup(file.read_text())
     except (OSError, UnicodeDecodeError) as exception:
-        raise click.ClickException(f'{file} cannot be read: {exception}') from exception
+        raise click.ClickException(f'{file} cannot be read: {explain(exception)}') from exception
     except SetupError as exception:
         raise click.ClickException('\n'.join([f'{file}', *exception.faults])) from exception
 

@@ -36,7 +36,7 @@ def check_processes(hours: float, *, remote: bool) -> Iterator[Verdict]:
         if node.paused:
             verdicts.append(paused(node, name, roots[node.pk]))
         elif node.pk in gone:
-            told = f'its {gone[node.pk]} is gone, and nobody has noticed'
+            told = f'its {gone[node.pk]} is gone, and no process has noticed'
             verdicts.append(Verdict('WARN', name, told, served_by(roots[node.pk])))
         elif node.pk not in parents and (age := age_of(node)) > timedelta(hours=hours):
             told = f'nothing has happened for {age.total_seconds() / 3600:.1f} h'
@@ -50,7 +50,7 @@ def check_processes(hours: float, *, remote: bool) -> Iterator[Verdict]:
 
 def interrupted(root: Any, *, remote: bool) -> Verdict:
     """Say of a process whose terminal is gone what its jobs do and how it goes on."""
-    told = 'the terminal that ran it is gone'
+    told = 'the terminal that ran it was closed or interrupted'
     if remote:
         mine = jobs.jobs_of(root)
         alive, unknown = jobs.find_alive(mine)

@@ -28,7 +28,7 @@ def status(process: Any) -> None:
     root = root_of(node)
     if foreground.is_interrupted(root):
         click.echo(
-            'It was interrupted: nobody runs it. To go on:\n  '
+            'It was interrupted, and no process runs it now. To go on:\n  '
             + root.base.extras.get(foreground.MARK)['command']
         )
     jobs = [child for child in node.called_descendants if isinstance(child, orm.CalcJobNode)]
@@ -38,6 +38,8 @@ def status(process: Any) -> None:
     if members:
         headers = ['member', 'job', 'state', 'epoch', 'of', 'best', 's/epoch']
         click.echo('\n' + table(members, headers))
+    for line in reasons(jobs):
+        click.echo(line, err=True)
     failed = [child for child in node.called_descendants if child.is_failed or child.is_excepted]
     for child in failed:
         reason = child.exit_message or child.exception
@@ -59,6 +61,21 @@ def member_rows(job: Any) -> list[list[Any]]:
             values = ['training' if progress else 'waiting', *map(progress.get, keys)]
         rows.append([label, job.pk, *map(_shown, values)])
     return [row + [''] * (7 - len(row)) for row in rows]
+
+
+def reasons(jobs: list[Any]) -> list[str]:
+    """Return a line for each member that failed: which, how, and why as its trainer said it."""
+    found = []
+    for job in jobs:
+        results = job.outputs.results if 'results' in job.outputs else {}
+        for label, node in sorted(results.items()):
+            result = node.get_dict()
+            if result.get('exit_status'):
+                why = ' '.join(str(result.get('exit_message') or '').split())
+                found.append(
+                    f'{label} of <{job.pk}>: {result["exit_label"]}: {why or "see its log"}'
+                )
+    return found
 
 
 def _shown(value: Any) -> Any:

@@ -54,7 +54,10 @@ def find_statistics(identifier: str | int) -> list[Statistics]:
     process = orm.load_node(identifier)
     found = linked(process, StatisticsData, 'statistics', LinkType.RETURN)
     if not found:
-        raise NotExistent(f'work chain <{process.uuid}> returned no statistics')
+        what = getattr(process, 'process_label', None) or type(process).__name__
+        raise NotExistent(
+            f'{what} <{process.uuid}> returned no statistics: expected a finished audit or study'
+        )
     return [
         Statistics(label, uuid, attributes, _sources(uuid, label))
         for label, uuid, attributes in sorted(found)

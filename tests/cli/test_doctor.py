@@ -190,13 +190,15 @@ def test_what_was_interrupted_is_one_line_that_says_how_to_go_on(doctor, tmp_pat
     job(root, tmp_path)
     result = doctor('--stuck-after', '0')
     (line,) = lines(result, 'EnsembleWorkChain')
-    assert f'<{root.pk}>: the terminal that ran it is gone; of 1 jobs' in line
+    assert f'<{root.pk}>: the terminal that ran it was closed or interrupted; of 1 jobs' in line
     assert 'that it waits for 0 still run → `aiida-enne launch study` goes on with it' in line
     assert f'stop {root.pk}` gives it up' in line
     assert not lines(result, 'NequipTrainCalculation')
     with Lock('seven') as lock:
         assert lock.acquire(wait=False)
-        assert 'the terminal that ran it is gone' not in doctor('--no-remote').output
+        assert (
+            'the terminal that ran it was closed or interrupted' not in doctor('--no-remote').output
+        )
 
 
 def test_what_was_interrupted_is_given_up_at_request(doctor, tmp_path):

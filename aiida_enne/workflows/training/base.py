@@ -69,6 +69,10 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
         """Keep what each member gave."""
         for namespace, taken in self.ctx.merged.items():
             taken.update(outputs(node, namespace))
+        for label, result in outputs(node, 'results').items():
+            if result['exit_status']:
+                why = ' '.join(str(result.get('exit_message', '')).split())[:400]
+                self.report(f'{label} of <{node.pk}>: {result["exit_label"]}: {why}')
         fresh = outputs(node, 'results').values()
         gained = any(result['epochs'] > result['first_epoch'] for result in fresh)
         self.ctx.idle = 0 if gained else self.ctx.idle + 1

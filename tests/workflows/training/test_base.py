@@ -103,7 +103,11 @@ def test_failed_members_fail_alone_and_are_named(base_inputs):
     assert node.exit_status == 500
     assert 'seed_7' in node.exit_message
     assert len(node.called) == 1
-    assert outputs['results']['seed_7']['exit_label'] == 'ERROR_MEMBERS_DIVERGED'
+    result = outputs['results']['seed_7']
+    assert result['exit_label'] == 'ERROR_MEMBERS_DIVERGED'
+    said = [log.message for log in orm.Log.collection.get_logs_for(node)]
+    why = f'seed_7 of <{node.called[0].pk}>: ERROR_MEMBERS_DIVERGED: {result["exit_message"]}'
+    assert any(why in message for message in said), said
 
 
 def test_members_whose_process_was_lost_keep_their_epochs(base_inputs, monkeypatch):

@@ -1,0 +1,169 @@
+"""Every command with bad input: one message that names it, and no traceback."""
+
+import click
+import pytest
+from aiida import orm
+from click.testing import CliRunner
+from plumpy import ProcessState
+
+from aiida_enne.cli.main import main
+from aiida_enne.data.split import SplitData
+from aiida_enne.science.data.splits import Split
+
+#: Words that have no place in a message to a user.
+RAW = (
+    'Traceback', 'should not happen', 'no result was found', 'sqlalchemy', 'Errno',
+    'NoneType', 'QueryBuilder', 'object has no attribute', 'EntityLoader', 'entity',
+)  # fmt: skip
+LAUNCH = '--code python@localhost --dry-run'
+#: By command, what is typed and what the message must hold; `{names}` are those of `things`.
+CASES = {
+    'dataset export': [
+        ('424242 out.xyz', '424242'), ('{waiting} out.xyz', 'expected a DatasetData'),
+        ('{dataset} {folder}', 'directory'), ('{dataset} {missing}/out.xyz', 'no folder'),
+        ('{dataset} out.xyz --domain nowhere', 'nowhere'),
+    ],
+    'dataset import': [
+        ('{missing}', 'missing'), ('{noise}', 'noise'), ('{empty}', 'empty'),
+    ],
+    'dataset list': [('--limit 0', '0')],
+    'dataset show': [('nothing', "'nothing'"), ('{split}', 'expected a DatasetData')],
+    'dataset split': [
+        ('nothing --method random', 'nothing'), ('{dataset} --method random', '--seed'),
+        ('{dataset} --method random --sizes 500 1 1 --seed 1', '500'),
+    ],
+    'demo': [('--protocol paper', 'paper'), ('--output {noise}', 'noise')],
+    'doctor': [('--code nothing', 'nothing')],
+    'ensemble compare': [('nothing nothing', 'nothing'), ('{dataset} {dataset}', 'DatasetData')],
+    'ensemble export': [
+        ('nothing out', 'nothing'), ('{dataset} out', 'DatasetData'), ('{waiting} out', 'models'),
+    ],
+    'ensemble list': [('nothing', 'nothing')],
+    'ensemble show': [
+        ('nothing', 'nothing'), ('{dataset}', 'DatasetData'), ('{waiting}', 'models'),
+    ],
+    'figure': [
+        ('nothing', 'nothing'), ('F7', 'audit'), ('F7 --ensemble nothing', 'nothing'),
+        ('F7 --ensemble {dataset}', 'DatasetData'), ('F7 --ensemble {waiting}', 'models'),
+        ('F7 --archive {noise}', 'noise'), ('F7 --option x', 'KEY=VALUE'),
+    ],
+    'launch audit': [
+        ('--ensemble nothing --dataset {dataset} {launch}', 'nothing'),
+        ('--ensemble {waiting} --dataset {dataset} {launch}', 'models'),
+        ('--ensemble {dataset} --dataset {dataset} {launch}', 'DatasetData'),
+        ('--ensemble {waiting} --dataset nothing {launch}', 'nothing'),
+    ],
+    'launch defect': [
+        ('--lattice-constant 5 --engine none {launch}', '`none`'),
+        ('--lattice-constant -5 {launch}', '-5'), ('--lattice-constant 5 --code no', "'no'"),
+    ],
+    'launch ensemble': [
+        ('--dataset {split} --split {split} {launch}', 'expected a DatasetData'),
+        ('--dataset {dataset} --split {dataset} {launch}', 'expected a SplitData'),
+        ('--dataset {dataset} --split {split} --seeds a {launch}', "'a'"),
+        ('--dataset {dataset} --split {split} --seeds 1,1 {launch}', '1'),
+        ('--dataset {dataset} --split {split} --protocol none {launch}', 'none'),
+        ('--dataset {dataset} --split {split} --overrides {missing} {launch}', 'missing'),
+        ('--dataset {dataset} --split {split} --overrides {noise} {launch}', 'noise'),
+        ('--dataset {dataset} --split {split} --code no', "'no'"),
+        ('--dataset {other} --split {split} {launch}', 'split'),
+        ('--dataset {dataset} --split {split} --code python@localhost --daemon', '--daemon'),
+    ],
+    'launch eos': [('--engine none {launch}', '`none`'), ('--protocol none {launch}', 'none')],
+    'launch explore': [
+        ('--ensemble nothing --start {dataset} --temperature 300 {launch}', 'nothing'),
+        ('--ensemble {waiting} --start {dataset} --temperature 300 {launch}', 'models'),
+        ('--ensemble {dataset} --start {dataset} --temperature 300 {launch}', 'DatasetData'),
+    ],
+    'launch scan': [
+        ('--dataset {dataset} --split {split} --scan [ {launch}', '['),
+        ('--dataset {dataset} --split {split} --scan {{}} {launch}', 'must be one of grid'),
+        ('--dataset {dataset} --split {split} --scan {{kind}} --also x {launch}', "'x'"),
+    ],
+    'launch study': [
+        ('--engine none {launch}', '`none`'), ('--assume x {launch}', "'x'"),
+        ('--assume nothing=3 {launch}', 'nothing'),
+    ],
+    'launch surface': [('--lattice-constant 5 --engine none {launch}', '`none`')],
+    'pseudo install': [('{missing} --label x', 'missing'), ('{folder} --label x', 'folder')],
+    'pseudo list': [('nothing', 'nothing')],
+    'report': [
+        ('', 'audit'), ('nothing', 'nothing'), ('{dataset}', 'DatasetData'), ('{waiting}', 'audit'),
+        ('--archive {noise}', 'noise'), ('--archive {missing}', 'missing'),
+    ],
+    'setup': [('', '--template'), ('{missing}', 'missing'), ('{noise}', 'noise')],
+    'share': [
+        ('nothing {folder}/x.aiida', 'nothing'), ('{dataset} {folder}/x.aiida', 'DatasetData'),
+        ('{waiting} {noise}', '--force'), ('{waiting} {missing}/x.aiida', 'missing'),
+    ],
+    'species install': [('{missing}', 'missing'), ('{folder}', 'folder')],
+    'species list': [('nothing', 'nothing')],
+    'status': [('', 'launched'), ('nothing', 'nothing'), ('{dataset}', 'expected a process')],
+    'stop': [('nothing', 'nothing'), ('{dataset}', 'expected a process'), ('{waiting}', 'kill')],
+    'verdict': [
+        ('', 'audit'), ('nothing', 'nothing'), ('{dataset}', 'DatasetData'), ('{waiting}', 'audit'),
+        ('--archive {noise}', 'noise'),
+    ],
+}  # fmt: skip
+
+
+def commands(command, path=()):
+    """Return the words of every command."""
+    if not isinstance(command, click.Group):
+        return [' '.join(path)]
+    names = command.list_commands(click.Context(command))
+    found = [commands(command.get_command(click.Context(command), n), (*path, n)) for n in names]
+    return [words for some in found for words in some]
+
+
+@pytest.fixture
+def things(dataset, configurations, aiida_localhost, tmp_path, monkeypatch):
+    """Return what the cases name, and run in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    split = SplitData.from_split(
+        Split(train=range(0, 4), validation=range(4, 6), test=range(6, 10)), dataset, method='given'
+    )
+    waiting = orm.WorkChainNode(process_type='aiida.workflows:enne.ensemble')
+    waiting.set_process_label('EnsembleWorkChain')
+    waiting.set_process_state(ProcessState.WAITING)
+    half = type(dataset).from_configurations(configurations.select([0, 1]), level_of_theory='EMT')
+    (tmp_path / 'noise').write_bytes(bytes(range(128, 256)) * 9)
+    (tmp_path / 'empty').touch()
+    (tmp_path / 'folder').mkdir()
+    orm.InstalledCode(
+        label='python', computer=aiida_localhost, filepath_executable='/bin/true'
+    ).store()
+    return {
+        'dataset': dataset.pk,
+        'other': half.store().pk,
+        'split': split.store().pk,
+        'waiting': waiting.store().pk,
+        'launch': LAUNCH,
+    } | {name: tmp_path / name for name in ('noise', 'empty', 'folder', 'missing')}
+
+
+def test_every_command_has_its_cases():
+    assert set(CASES) == set(commands(main))
+
+
+@pytest.mark.parametrize('command', CASES)
+def test_bad_input_is_named_without_a_traceback(command, things, request):
+    wrong = []
+    for text, named in CASES[command]:
+        if command == 'status' and not text:
+            orm.Node.collection.delete(things['waiting'])
+        words = [*command.split(), *text.format(**things).split()]
+        result = CliRunner().invoke(main, words)
+        if result.exit_code == 0:
+            wrong.append(f'{words} is accepted:\n{result.output}')
+        elif named not in result.output or any(raw in result.output for raw in RAW):
+            wrong.append(f'{words} does not name {named!r}, or is raw:\n{result.output}')
+    assert not wrong, '\n\n'.join(wrong)
+
+
+@pytest.mark.parametrize('command', sorted(set(CASES) - {'demo'}))
+def test_a_profile_that_does_not_exist_is_named(command, things):
+    text = CASES[command][0][0].format(**things)
+    result = CliRunner().invoke(main, ['-p', 'nowhere', *command.split(), *text.split()])
+    assert result.exit_code != 0
+    assert not any(raw in result.output for raw in RAW), result.output
