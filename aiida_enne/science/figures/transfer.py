@@ -34,7 +34,8 @@ def draw_transfer(transfer: Transfer, axes: Axes, *, palette: Palette = ALONE) -
         text = '–' if np.isnan(value) else f'{value:.0%}'
         if np.isfinite(scale):
             text += f'\n×{scale:.2g}'
-        dark = np.isfinite(value) and (value < 0.45 * transfer.level or value > 0.985)
+        red, green, blue, _ = image.cmap(norm(value if np.isfinite(value) else transfer.level))
+        dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.45
         axes.text(
             column, row, text, ha='center', va='center', fontsize=7, color='w' if dark else 'k'
         )

@@ -19,7 +19,9 @@ from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.histograms import force_histograms
 from aiida_enne.science.uncertainty.judging import find_novelty, judge_samples
+from aiida_enne.science.uncertainty.local import local_arrays
 from aiida_enne.science.uncertainty.options import AuditOptions, width_label
+from aiida_enne.science.uncertainty.reasons import why_undefined
 from aiida_enne.science.uncertainty.rule import Row
 from aiida_enne.science.uncertainty.samples import Samples, gather
 from aiida_enne.science.uncertainty.scores import Scalars
@@ -44,7 +46,8 @@ class Audit:
             For each of the three prefixes: `spread_by_size` and `spread_by_size_std` (D, M - 1)
             over `spread_sizes` with the null `spread_null`; `correlations` and
             `correlations_uncentred` (D, M, M);
-            `member_mae` (D, M). Force histograms: see `histograms.force_histograms`.
+            `member_mae` (D, M). Force histograms: see `histograms.force_histograms`; local
+            calibration: see `local.local_arrays`.
         parameters: All choices, fit for JSON.
         verdicts: On every quantity of every domain, those trained on first; see `rule.decide`.
         gates: What caps verdicts, by quantity.
@@ -61,6 +64,18 @@ class Audit:
     def width_label(self) -> str:
         """How the values of the estimator are called: 'σ (ddof 0)'."""
         return width_label(self.parameters)
+
+    def why(self, domain: str, name: str) -> str | None:
+        """Return why a scalar of a domain is not defined; None where it is a number.
+
+        Args:
+            domain: The domain.
+            name: Of the scalar, e.g. 'energy_roc_auc'.
+
+        Raises:
+            KeyError: If there is no such domain or scalar.
+        """
+        return why_undefined(self.domains[domain], name)
 
 
 def audit(
@@ -102,7 +117,7 @@ def audit(
     }
     arrays |= force_histograms(quantities['force'], len(names), options)
     energy, judge = quantities['energy'], Judge.of(options)
-    arrays['block'] = energy.block
+    arrays |= {'block': energy.block} | local_arrays(quantities, configurations, len(names))
     scalars: dict[str, Scalars] = {
         name: _counts(energy, domain == index, judge) for index, name in enumerate(names.tolist())
     }

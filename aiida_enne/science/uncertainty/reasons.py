@@ -1,0 +1,64 @@
+"""Why a number of an audit is not defined, in one sentence."""
+
+from __future__ import annotations
+
+from aiida_enne.science.uncertainty.findings import QUANTITIES
+from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
+from aiida_enne.science.uncertainty.scores.interface import Scalars
+from aiida_enne.science.uncertainty.scores.local import MIN_IN_BIN
+
+_WIDTH = 'the estimator gives a score that only ranks, not a width'
+_TESTED = ('_honest', '_honest_low', '_honest_high', '_p_high', '_p_low')
+
+
+def why_undefined(scalars: Scalars, name: str) -> str | None:
+    """Return why a scalar of a domain is None; None where it is a number.
+
+    Args:
+        scalars: Of the domain.
+        name: Of the scalar, e.g. 'energy_roc_auc'.
+
+    Raises:
+        KeyError: If there is no scalar of this name.
+    """
+    if scalars[name] is not None:
+        return None
+    prefix = next((one for one in QUANTITIES if name.startswith(f'{one}_')), '')
+    score = name.removeprefix(f'{prefix}_')
+    if prefix and scalars.get(f'{prefix}_rmse') is None:
+        return 'there are no samples: none, or all are zero by symmetry or were learnt from'
+    members = int(scalars.get('n_members') or 0)
+    if score.endswith(_TESTED):
+        if members < 3:
+            return f'{members} members cannot change places with the truth: 3 are needed'
+        return _of_score(scalars, prefix, score.split('_honest')[0].split('_p_')[0]) or (
+            'the estimator learns from labels: members in the place of the truth would not be new'
+        )
+    if score.endswith(('_low', '_high')) and int(scalars.get('n_blocks') or 0) < MIN_BLOCKS:
+        return f'{scalars.get("n_blocks")} independent blocks: {MIN_BLOCKS} are needed'
+    return _of_score(scalars, prefix, score.removesuffix('_low').removesuffix('_high')) or _WIDTH
+
+
+def _of_score(scalars: Scalars, prefix: str, score: str) -> str | None:
+    """Return why a score is not defined, where its own definition says so."""
+    count = scalars.get('n_force_components' if prefix == 'force' else 'n_configurations') or 0
+    share, tolerated = scalars.get(f'{prefix}_share_intolerable'), None
+    if score == 'roc_auc' and share is not None:
+        tolerated = 'no error is' if share == 0 else 'all errors are'
+    reasons = {
+        'roc_auc': f'{tolerated} larger than τ: there is nothing to tell apart',
+        'ence': f'{count} samples do not fill two bins of {MIN_IN_BIN}',
+        'rank_correlation': 'error or width does not vary',
+        'confidence_area': 'error or width does not vary',
+    }
+    known = {
+        'roc_auc': tolerated is not None,
+        'ence': count < 2 * MIN_IN_BIN,
+        'rank_correlation': True,
+        'confidence_area': True,
+    }
+    if known.get(score):
+        return reasons[score]
+    if scalars.get(f'{prefix}_spread_max') == 0:
+        return 'all members agree to the last digit: σ is 0'
+    return None
