@@ -119,7 +119,7 @@ def decide(
     if below and extreme and (effect or 0) >= EFFECT:
         return 'do not believe', seen, 'label some of this domain and recalibrate, or train on it'
     if (blocks := numbers['n_blocks']) < MIN_BLOCKS:
-        few = f'{blocks} independent blocks, {MIN_BLOCKS} are needed: {seen}'
+        few = f'{blocks} independent block{"s" * (blocks != 1)}, {MIN_BLOCKS} are needed: {seen}'
         return 'cannot say', few, f'label {MIN_BLOCKS - blocks} or more unrelated structures'
     if (numbers['novelty'] or 0) > 1:
         return 'cannot say', seen, 'label more of this domain: it lies outside the training data'

@@ -22,7 +22,7 @@ def test_everything_undefined_has_a_reason(audited):
     [
         (SOLID, 'force_rmse', 'no samples'),
         (SOLID, 'energy_ence', '15 samples do not fill two bins of 10'),
-        (LIQUID, 'energy_roc_auc', 'no error is larger than τ'),
+        (SOLID, 'energy_roc_auc', 'all errors are larger than τ'),
     ],
 )
 def test_the_reason_is_the_one(audited, domain, name, said):

@@ -52,8 +52,8 @@ def conformal_quantile(scores: Floats, block: Integers, level: float) -> float:
     rank = ceil((n_blocks + 1) * level - 1e-9)
     if rank > n_blocks:
         raise TooFew(
-            f'{n_blocks} independent blocks give an infinite interval at {level:.0%}: it takes '
-            f'{blocks_needed(level)} or more'
+            f'{n_blocks} independent block{"s" * (n_blocks != 1)} cannot bound an interval at '
+            f'{level:.0%}: it takes {blocks_needed(level)} or more'
         )
     ordered = np.sort(scores)
     return float(ordered[min(ceil(rank / n_blocks * len(scores) - 1e-9), len(scores)) - 1])
