@@ -79,8 +79,8 @@ class Adam:
                 g = g.add(w, alpha=decay)
         first.lerp_(g, 1 - b1)
         second.mul_(b2).addcmul_(g, g, value=1 - b2)
-        if largest:
-            second = torch.maximum(largest[0], second, out=largest[0])
+        if largest is not None:
+            second = torch.maximum(largest, second, out=largest)
         root = (second.sqrt() / (1 - b2**self.steps) ** 0.5).add_(self._group['eps'])
         scale = (-rates / (1 - b1**self.steps)).to(w.dtype)
         w.add_((scale * first).div_(root))
