@@ -12,10 +12,12 @@ import pytest
 import aiida_enne
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.scan import ScanData
 from aiida_enne.data.species import SpeciesData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.data.splits import Split
+from aiida_enne.science.plans.scans import Trained
 from tests.aims_writer import species_text
 
 HEAVY = ('aiida', 'matplotlib', 'numpy', 'scipy', 'torch')
@@ -89,6 +91,11 @@ def nodes(dataset):
         'enne.model': ModelData.from_files(b'', {}, family='allegro', n_parameters=9, **model),
         'enne.prediction': PredictionData.from_arrays(
             arrays, dataset_sha256='b' * 64, seed=7, force_mae=0.0812
+        ),
+        'enne.scan': ScanData.from_points(
+            'sizes',
+            {'n_10': Trained(values={'n': 10.0}, n_train=10, members={'seed_1': 'a' * 64})},
+            {'liquid': 'b' * 64},
         ),
         'enne.statistics': StatisticsData.from_statistics({'liquid': {}}, {}, n_members=4),
     }

@@ -98,7 +98,7 @@ def test_foreign_content_is_refused(arrays):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, 'w') as archive:
         archive.writestr('energies.npy', 'no array')
-    with pytest.raises(ValueError, match=r"\['energies'\] are no arrays"):
+    with pytest.raises(ValueError, match=r"\['energies'\] are not arrays"):
         loads(stream.getvalue())
     for content in (b'plain text', b'\x93NUMPY\x01\x00'):
         with pytest.raises(ValueError, match=r'npz|pickle|EOF'):
