@@ -27,6 +27,7 @@ ENSEMBLE_SCRIPTS = (
     'ase_ensemble.py',
     'nequip_predict_member.py',
     'nequip_frames.py',
+    'nequip_private.py',
     'nequip_trust.py',
 )
 MEMBERS = 'members'

@@ -18,6 +18,7 @@ SCRIPTS = (
     'nequip_compiled.py',
     'nequip_artefact.py',
     'nequip_memory.py',
+    'nequip_private.py',
     'nequip_trust.py',
 )
 SETTINGS, CONFIGURATIONS, RESULT = 'predict.json', 'configurations.npz', 'result.json'

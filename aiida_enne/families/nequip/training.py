@@ -22,6 +22,7 @@ SCRIPTS = (
     'nequip_keeper.py',
     'nequip_gpus.py',
     'nequip_memory.py',
+    'nequip_private.py',
     'nequip_signatures.py',
     'nequip_trust.py',
 )

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
-from nequip.utils.global_state import set_global_state
 from nequip_frames import Geometry, to_input
 from nequip_predict_member import Member
+from nequip_private import set_global_state
 
 #: Of a full stress tensor, the six components in the order of ASE.
 VOIGT = [0, 4, 8, 5, 2, 1]

@@ -19,13 +19,16 @@ import numpy as np
 import torch
 from ase import Atoms
 from nequip.data import AtomicDataDict
-from nequip.data._key_registry import get_dynamic_shapes
-from nequip.nn.compile import ListInputOutputWrapper
-from nequip.scripts._compile_utils import AOTI_ASE_TARGET, COMPILE_TARGET_DICT
-from nequip.utils.compile import prepare_model_for_compile
-from nequip.utils.fx import nequip_make_fx
 from nequip_frames import to_input
 from nequip_predict_member import Member
+from nequip_private import (
+    AOTI_ASE_TARGET,
+    COMPILE_TARGET_DICT,
+    ListInputOutputWrapper,
+    get_dynamic_shapes,
+    nequip_make_fx,
+    prepare_model_for_compile,
+)
 
 TARGET = COMPILE_TARGET_DICT[AOTI_ASE_TARGET]
 INPUTS, OUTPUTS = TARGET['input'], [*TARGET['output'], AtomicDataDict.NODE_FEATURES_KEY]

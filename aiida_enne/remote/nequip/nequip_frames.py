@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import complete_cell
 from nequip.data import from_ase
-from nequip.integrations.utils import basic_transforms
+from nequip_private import basic_transforms
 
 
 class Geometry(NamedTuple):

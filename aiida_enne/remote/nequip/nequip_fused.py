@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import torch
 from e3nn.o3 import wigner_3j
-from nequip.nn._tp_scatter_base import TensorProductScatter
+from nequip_private import TensorProductScatter
 
 #: Part of the identity of what is trained with it: the last digits depend on the order of sums.
 VERSION = 1

@@ -24,9 +24,9 @@ def main() -> int:
         os.environ['OMP_NUM_THREADS'] = str(settings['threads'])
     with clock.timed('import'):
         import torch
-        from nequip.utils.global_state import set_global_state
         from nequip_frames import Frames
         from nequip_predict_member import Member
+        from nequip_private import set_global_state
     set_global_state()
     if settings['threads'] is not None:
         torch.set_num_threads(settings['threads'])

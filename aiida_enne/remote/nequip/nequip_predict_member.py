@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from nequip.data import AtomicDataDict
-from nequip.model.saved_models.load_utils import load_saved_model
 from nequip_frames import Frames, Geometry
+from nequip_private import load_saved_model
 from nequip_trust import check
 
 logging.getLogger('nequip').setLevel(logging.WARNING)

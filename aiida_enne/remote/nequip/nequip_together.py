@@ -18,12 +18,12 @@ import nequip_trust
 import torch
 from hydra.utils import instantiate
 from nequip.data import AtomicDataDict
-from nequip.utils.global_state import set_global_state
 from nequip_adam import Adam
 from nequip_codegen import share_generated_code
 from nequip_fused import VERSION, UnfitError
 from nequip_keeper import Attempt, DivergedError, OutOfTimeError, is_disk_full
 from nequip_memory import is_out_of_memory
+from nequip_private import set_global_state
 from nequip_single import Member, container, loss_of, read_configurations
 from nequip_stack import Stack
 from omegaconf import OmegaConf

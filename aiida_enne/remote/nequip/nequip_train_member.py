@@ -16,8 +16,6 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from nequip.model import ModelFromCheckpoint
-from nequip.scripts.train import main as nequip_train
-from nequip.utils.global_state import global_state_initialized, set_global_state
 from nequip_keeper import (
     BEST,
     LAST,
@@ -30,6 +28,8 @@ from nequip_keeper import (
     write,
 )
 from nequip_memory import is_out_of_memory
+from nequip_private import global_state_initialized, set_global_state
+from nequip_private import main as nequip_train
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 logger = logging.getLogger(__name__)
