@@ -21,6 +21,7 @@ from aiida_enne.science.plugins import registered
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.findings import find
+from aiida_enne.science.uncertainty.gates import caps
 
 #: Entry points of functions that take the material of a study and yield tables.
 TABLES = 'aiida_enne.tables'
@@ -235,7 +236,7 @@ def _section(material: Material, label: str) -> Section:
         label,
         statistics,
         audit,
-        [finding.text for finding in find(audit.domains, audit.parameters)],
+        [finding.text for finding in find(audit.domains, audit.parameters, caps(audit.gates))],
         find_labellings(statistics.sources['datasets']),
     )
 

@@ -28,8 +28,8 @@ class Finding:
     """One sentence.
 
     Attributes:
-        topic: 'accuracy', 'overconfidence', 'threshold', 'correlation', 'ranking', 'members' or
-            'caution'.
+        topic: 'gate', 'accuracy', 'overconfidence', 'threshold', 'correlation', 'ranking',
+            'members' or 'caution'.
         text: The sentence, with numbers and units.
     """
 
@@ -37,12 +37,17 @@ class Finding:
     text: str
 
 
-def find(domains: Mapping[str, Scalars], parameters: Mapping[str, Any]) -> list[Finding]:
+def find(
+    domains: Mapping[str, Scalars],
+    parameters: Mapping[str, Any],
+    caps: Sequence[tuple[str, str]] = (),
+) -> list[Finding]:
     """Return what an audit found, the most important first.
 
     Args:
         domains: Scalars by name, by domain; values may be None or missing.
         parameters: Choices of the audit.
+        caps: Reason and remedy of each gate that failed, see `gates.caps`.
 
     Returns:
         Sentences; only those whose numbers exist.
@@ -51,7 +56,8 @@ def find(domains: Mapping[str, Scalars], parameters: Mapping[str, Any]) -> list[
     new = [name for name in domains if name not in trained]
     ddof, label = parameters.get('ddof', 0), width_label(parameters)
     prefixes = [p for p in QUANTITIES if any(f'{p}_rmse' in s for s in domains.values())]
-    found = [Finding('accuracy', text) for text in _accuracy(domains, trained)]
+    found = [Finding('gate', f'Nothing below is a verdict on σ: {a}. To do: {b}.') for a, b in caps]
+    found += [Finding('accuracy', text) for text in _accuracy(domains, trained)]
     for prefix in prefixes:
         where = 'Outside the training domains the' if trained else 'The'
         found += _overconfidence(domains, new, prefix, label, where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,6 +63,16 @@ class Gate:
 def failed(gates: Sequence[Gate]) -> list[Gate]:
     """Return the gates that cap all verdicts."""
     return [gate for gate in gates if gate.state == 'failed']
+
+
+def caps(gates: Mapping[str, Sequence[Gate]]) -> list[tuple[str, str]]:
+    """Return reason and remedy of each failed gate, once, for findings.
+
+    Args:
+        gates: By quantity.
+    """
+    red = [(gate.reason, gate.remedy) for several in gates.values() for gate in failed(several)]
+    return list(dict.fromkeys(red))
 
 
 def training_gate(errors: Floats | None, domains: Strings | None, tolerance: float) -> Gate:

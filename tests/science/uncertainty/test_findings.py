@@ -4,6 +4,7 @@ import pytest
 
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.findings import chance, find, verdict
+from aiida_enne.science.uncertainty.gates import caps, failed
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 TOPICS = ['accuracy', 'overconfidence', 'threshold', 'correlation', 'ranking', 'members', 'caution']
@@ -47,6 +48,14 @@ def test_little_data_makes_few_claims(ensemble):
     found = find(result.domains, result.parameters)
     assert {finding.topic for finding in found} == {'accuracy', 'overconfidence', 'caution'}
     assert any('No interval in 1 of 1 domain:' in finding.text for finding in found)
+
+
+def test_a_failed_gate_is_said_first(audited):
+    found = find(audited.domains, audited.parameters, caps(audited.gates))
+    assert found[0].topic == 'gate'
+    red = failed([gate for gates in audited.gates.values() for gate in gates])
+    assert red[0].reason in found[0].text
+    assert red[0].remedy in found[0].text
 
 
 def test_nothing_is_found_in_nothing():
