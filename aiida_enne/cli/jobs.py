@@ -86,12 +86,14 @@ def is_own(job: Any) -> bool:
 def end_jobs(node: Any) -> Iterator[tuple[Any, str | None]]:
     """End the jobs of a process; give each that had not ended, with the reason if it runs on."""
     from aiida_enne.aiida_private import kill_calculation
+    from aiida_enne.workflows.restarts import ENDED
 
     alive, unknown = find_alive(jobs_of(node))
     yield from unknown
     asked = []
     for job in alive:
         try:
+            job.base.extras.set(ENDED, True)
             with job.get_transport() as transport:
                 kill_calculation(job, transport)
         except Exception as exception:  # what a scheduler or a connection says, whatever it is

@@ -1,11 +1,15 @@
 """Restarts of jobs that survive the loss of a process."""
 
+from typing import ClassVar
+
 from aiida import orm
 from aiida.engine import BaseRestartWorkChain, ExitCode
 
 #: Processes in a row that may be lost over one job. What AiiDA's machinery does to one it seldom
 #: does to the next; an error in the code does it to all.
 MAX_LOST = 2
+#: Extra of a job that its user ended.
+ENDED = 'enne_ended'
 
 
 class SurvivingRestartWorkChain(BaseRestartWorkChain):
@@ -15,10 +19,18 @@ class SurvivingRestartWorkChain(BaseRestartWorkChain):
     follows that job; where none was noted, it begins once more.
     """
 
+    #: Exit statuses of jobs that left nothing to go on from.
+    TRACELESS: ClassVar[frozenset[int]] = frozenset()
+
     def inspect_process(self) -> ExitCode | None:
         """Follow a job that lost its process, as no attempt of its own; else let AiiDA decide."""
         node = self.ctx.children[self.ctx.iteration - 1]
         followed = self.ctx.inputs.pop('follow', None)
+        if node.base.extras.get(ENDED, False) and node.exit_status in self.TRACELESS:
+            self.ctx.iteration -= 1
+            self.ctx.children.pop()
+            self.report(f'{node.process_label}<{node.pk}> was ended before it began; once more')
+            return None
         lost = self.ctx.get('lost', 0)
         if not node.is_excepted or lost == MAX_LOST:
             self.ctx.lost = 0

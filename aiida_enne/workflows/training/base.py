@@ -40,6 +40,7 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
     """
 
     _process_class = Train
+    TRACELESS = frozenset({Train.exit_codes.ERROR_NOTHING_LEFT.status})
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:

@@ -11,6 +11,7 @@ from aiida.plugins import WorkflowFactory
 from plumpy import ProcessState
 
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from aiida_enne.workflows.restarts import ENDED
 
 CODES = Train.exit_codes
 
@@ -128,3 +129,15 @@ def test_final_verdicts_name_the_members(chain):
     assert final.status == 410
     assert 'seed_2 (ERROR_MEMBERS_DIVERGED), seed_3 (ERROR_MEMBERS_FAILED)' in final.message
     assert set(process.outputs['results']) == {'seed_1', 'seed_2', 'seed_3'}
+
+
+def test_what_its_user_ended_before_it_began_goes_once_more(chain):
+    """Ctrl-C in the first seconds of a job leaves nothing to go on from, and is no failure."""
+    process, (verdict,) = chain((CODES.ERROR_NOTHING_LEFT, {}))
+    assert verdict is not None
+    process.ctx.children[-1].base.extras.set(ENDED, True)
+    process.ctx.unhandled_failure = False
+    children, iteration = len(process.ctx.children), process.ctx.iteration
+    assert process.inspect_process() is None
+    assert (len(process.ctx.children), process.ctx.iteration) == (children - 1, iteration - 1)
+    assert not process.ctx.unhandled_failure
