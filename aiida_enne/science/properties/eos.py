@@ -15,13 +15,20 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
 Property = Literal['volume', 'energy', 'bulk_modulus', 'bulk_modulus_gpa', 'derivative', 'rms']
-Reason = Literal['points', 'shape', 'range', 'convergence']
+Reason = Literal['points', 'condition', 'shape', 'range', 'convergence', 'residuals', 'derivative']
 
 #: Forms of the equation of state; the first is the default.
 FORMS = tuple(EQUATIONS)
 
 #: One more than there are parameters, so that the residual says something.
 MIN_POINTS = 5
+
+#: Largest volume over smallest, at least: a narrower window does not determine a curvature.
+MIN_WINDOW = 1.02
+#: Root mean square of the residuals as a share of the depth, the range of the energies, at most.
+MAX_RESIDUAL = 0.05
+#: B' of crystals is 2 to 8; outside these bounds the curve is not one of a crystal.
+DERIVATIVES = (0.0, 15.0)
 
 #: Relative changes below it end the search for the best fit.
 _TOLERANCE = 1e-14
@@ -31,8 +38,10 @@ class FitRefused(ValueError):  # noqa: N818 (it is a verdict on data, not a faul
     """No fit that can be trusted.
 
     Attributes:
-        reason: 'points': too few; 'shape': the curve has no minimum; 'range': the minimum lies
-            outside the volumes; 'convergence': the fit did not converge.
+        reason: 'points': too few; 'condition': the volumes are too close to each other; 'shape':
+            the curve has no minimum; 'range': the minimum lies outside the volumes; 'convergence':
+            the fit did not converge; 'residuals': the points do not lie on it; 'derivative': B' is
+            not that of a crystal.
     """
 
     def __init__(self, reason: Reason, message: str) -> None:
@@ -158,8 +167,9 @@ def fit(volumes: Floats, energies: Floats, form: str = 'birch-murnaghan') -> Fit
         form: One of `FORMS`.
 
     Raises:
-        FitRefused: If there are fewer than `MIN_POINTS` volumes, the curve has no minimum or has it
-            outside the volumes, or the fit does not converge.
+        FitRefused: If there are fewer than `MIN_POINTS` volumes or they are too close to each
+            other, the curve has no minimum or has it outside the volumes, the fit does not
+            converge, or its residuals or B' are not those of a crystal's curve.
         ValueError: If the form is unknown, shapes disagree or a number is not finite or a volume
             not positive.
     """
@@ -170,15 +180,40 @@ def fit(volumes: Floats, energies: Floats, form: str = 'birch-murnaghan') -> Fit
     if not (np.isfinite(volumes).all() and np.isfinite(energies).all() and (volumes > 0).all()):
         raise ValueError('volumes must be positive and energies finite numbers')
     if len(set(volumes.tolist())) < MIN_POINTS:
-        raise FitRefused('points', f'{len(volumes)} volumes are too few: {MIN_POINTS} are needed')
-    found = _birch_murnaghan_parameters(volumes, energies)
+        raise FitRefused(
+            'points',
+            f'{len(set(volumes.tolist()))} different volumes are too few: {MIN_POINTS} are needed',
+        )
     low, high = float(volumes.min()), float(volumes.max())
+    if high / low < MIN_WINDOW:
+        raise FitRefused(
+            'condition',
+            f'volumes from {low:.3f} to {high:.3f} Å³/atom do not determine a curvature: the '
+            f'largest must be {MIN_WINDOW} times the smallest or more',
+        )
+    found = _birch_murnaghan_parameters(volumes, energies)
     _check_range(found[0], low, high)
     if form != 'birch-murnaghan':
         found = _refine(volumes, energies, found, form)
         _check_range(found[0], low, high)
     rms = float(np.sqrt(np.mean((EQUATIONS[form][0](volumes, *found) - energies) ** 2)))
+    _judge(rms, float(np.ptp(energies)), found[3])
     return Fit(form, *found, rms=rms, low=low, high=high, n_points=len(volumes))
+
+
+def _judge(rms: float, depth: float, derivative: float) -> None:
+    """Refuse a fit that the points do not lie on, or that is not one of a crystal."""
+    if rms > MAX_RESIDUAL * depth:
+        raise FitRefused(
+            'residuals',
+            f'the residuals, {1e3 * rms:.3g} meV/atom, are {100 * rms / depth:.3g} % of the depth '
+            f'of the curve, above {100 * MAX_RESIDUAL:g} %: the points do not lie on one curve',
+        )
+    least, most = DERIVATIVES
+    if not least < derivative < most:
+        raise FitRefused(
+            'derivative', f"B' = {derivative:.3g} is not between {least:g} and {most:g}"
+        )
 
 
 def fit_curve(curve: Curve, form: str = 'birch-murnaghan') -> CurveFits:

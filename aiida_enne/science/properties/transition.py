@@ -70,11 +70,11 @@ def transition_pressure(low: Fit, high: Fit) -> float:
     """Return the pressure in GPa at which H = E + PV of two phases are equal.
 
     It is the slope of the common tangent. Only pressures that both scans reach are considered,
-    for nothing is known beyond; a negative one says that the second phase is the stable one at
-    zero pressure.
+    for nothing is known beyond. Either phase may be the one that is stable below it; where there
+    are several crossings, it is the one at which the first gives way to the second.
 
     Raises:
-        NoTransition: If the first phase does not give way to the second at any of them.
+        NoTransition: If one phase stays the stable one at all of them.
     """
     branches = [_branch(low), _branch(high)]
     smallest = max(float(pressures[0]) for _, pressures in branches)
@@ -88,14 +88,16 @@ def transition_pressure(low: Fit, high: Fit) -> float:
     grid = np.linspace(smallest, largest, _N_GRID)
     values = difference(grid)
     rising = np.flatnonzero((values[:-1] <= 0) & (values[1:] > 0))
-    if not rising.size:
+    falling = np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))
+    crossings = rising if rising.size else falling
+    if not crossings.size:
         gpa = GPA_PER_EV_PER_CUBIC_ANGSTROM
         stable = 'first' if values[-1] <= 0 else 'second'
         raise NoTransition(
             f'from {gpa * smallest:.1f} to {gpa * largest:.1f} GPa, which both scans reach, the '
             f'{stable} phase stays the stable one'
         )
-    start = int(rising[0])
+    start = int(crossings[0])
     ends = float(grid[start]), float(grid[start + 1])
     root = brentq(lambda p: float(difference(np.array([p]))[0]), *ends, xtol=1e-14, rtol=1e-13)
     return float(root) * GPA_PER_EV_PER_CUBIC_ANGSTROM

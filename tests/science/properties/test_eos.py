@@ -74,7 +74,7 @@ def test_the_fit_is_the_best_there_is(form):
 @pytest.mark.parametrize(
     ('volumes', 'energies', 'reason', 'message'),
     [
-        (VOLUMES[:4], None, 'points', '4 volumes are too few: 5 are needed'),
+        (VOLUMES[:4], None, 'points', '4 different volumes are too few: 5 are needed'),
         (np.append(VOLUMES[:4], VOLUMES[3]), None, 'points', 'too few'),
         (VOLUMES[:5], None, 'range', r'outside the volumes 16\.016 to 19\.219'),
         (VOLUMES[6:], None, 'range', 'outside'),
@@ -87,6 +87,31 @@ def test_what_cannot_be_trusted_is_refused(form, volumes, energies, reason, mess
     with pytest.raises(FitRefused, match=message) as caught:
         fit(volumes, energies, form)
     assert caught.value.reason in reason.split('|')
+
+
+def bent(index, change):
+    """Return the energies of a clean curve, one of them changed."""
+    energies = EQUATIONS['birch-murnaghan'][0](VOLUMES, *KNOWN)
+    energies[index] += change
+    return energies
+
+
+@pytest.mark.parametrize(
+    ('volumes', 'energies', 'reason', 'message'),
+    [
+        (VOLUMES, bent(0, -3.0), 'residuals', 'the points do not lie on one curve'),
+        (VOLUMES, bent(0, -0.6), 'residuals', 'the points do not lie on one curve'),
+        (20 * np.linspace(0.999, 1.001, 7), None, 'condition', 'do not determine a curvature'),
+        (VOLUMES, (20.02, -5.4, 0.6, -3.0), 'derivative', "B' = -3 is not between 0 and 15"),
+    ],
+)
+def test_a_fit_is_judged_by_its_residuals_window_and_derivative(volumes, energies, reason, message):
+    equation = EQUATIONS['birch-murnaghan'][0]
+    if not isinstance(energies, np.ndarray):
+        energies = equation(volumes, *(energies or KNOWN))
+    with pytest.raises(FitRefused, match=message) as caught:
+        fit(volumes, energies)
+    assert caught.value.reason == reason
 
 
 def test_noise_that_no_form_follows_does_not_pass_for_a_fit():

@@ -47,6 +47,13 @@ def test_a_known_pressure_is_found():
     assert enthalpy / 2 == pytest.approx(0.7, rel=1e-9)
 
 
+def test_the_order_of_the_two_phases_does_not_matter():
+    energy = EQUATIONS['birch-murnaghan'][0]
+    first, second = fit(V1, energy(V1, *DIAMOND)), fit(V2, energy(V2, *TIN))
+    expected = transition_pressure(first, second)
+    assert transition_pressure(second, first) == pytest.approx(expected, rel=1e-9)
+
+
 def test_members_have_their_own_and_a_constant_changes_none():
     shifts = np.array([0.0, 0.05, -0.05, 0.1])
     low = fit_curve(curve('diamond', V1, DIAMOND, np.zeros(4)))
