@@ -190,7 +190,7 @@ def test_demo_dry_run_leaves_the_users_folder_alone(tmp_path):
 def test_what_is_no_process_is_named(invoke, dataset, command, tmp_path):
     words = [command, dataset.pk] + [tmp_path / 'study.aiida'] * (command == 'share')
     result = invoke(*words)
-    assert result.exit_code == (2 if command == 'status' else 1)
+    assert result.exit_code == (1 if command == 'report' else 2)
     assert 'DatasetData' in result.output
     assert 'expected' in result.output
 
