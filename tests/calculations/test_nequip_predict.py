@@ -62,6 +62,7 @@ def test_default(prepare, inputs, file_regression):
         'nequip_memory.py',
         'nequip_predict.py',
         'nequip_predict_member.py',
+        'nequip_private.py',
         'nequip_trust.py',
         'predict.json',
     ]

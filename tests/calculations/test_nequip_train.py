@@ -15,7 +15,16 @@ from aiida_enne.science.data.splits import Split
 NAME = 'enne.nequip.train'
 SCRIPTS = [
     f'nequip_{name}.py'
-    for name in ('gpus', 'keeper', 'memory', 'signatures', 'train', 'train_member', 'trust')
+    for name in (
+        'gpus',
+        'keeper',
+        'memory',
+        'private',
+        'signatures',
+        'train',
+        'train_member',
+        'trust',
+    )
 ]
 
 

@@ -39,7 +39,7 @@ def script(tmp_path):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         inputs = from_atoms(structures)
-        files = ase.render(calculator, task, options.get('seed', 0))
+        files = ase.render(calculator, read_task(task), options.get('seed', 0))
         for name, text in (files | options.get('modules', {})).items():
             (folder / name).write_text(text)
         (folder / ase.CONFIGURATIONS).write_bytes(npz.dumps(inputs.as_arrays()))

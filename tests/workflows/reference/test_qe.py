@@ -10,6 +10,7 @@ from ase.build import bulk
 
 from aiida_enne.codes import qe
 from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.science.plans.tasks import read_task
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.engine import load_engine
 from aiida_enne.workflows.reference.qe_inputs import (
@@ -77,8 +78,18 @@ def test_the_level_of_theory_names_all_that_decides_it(build):
     ('frames', 'task', 'options', 'message'),
     [
         ([bulk('Si')], MD, {'thermostats': {'langevin': None}}, 'overdamped'),
-        ([bulk('Si')], MD | {'fixed': [[0], [1]]}, {}, '2 of 1'),
-        ([bulk('Si')], MD | {'fixed': [[2]]}, {}, 'no atom 2'),
+        (
+            [bulk('Si')],
+            MD | {'fixed': [[0], [1]]},
+            {},
+            'for 1 configurations, got 2',
+        ),
+        (
+            [bulk('Si')],
+            MD | {'fixed': [[2]]},
+            {},
+            'atom 2 of configuration 0 with 2',
+        ),
         ([bulk('Si'), Atoms('Si')], {'kind': 'label'}, {}, 'configuration 1 is not periodic'),
     ],
 )
@@ -114,7 +125,7 @@ def test_jobs_have_bands_and_thresholds_by_the_number_of_atoms(build):
     options = qe.complete_options({'conv_thr_per_atom': 1e-8})
     for atoms, n in ((bulk('Si'), 2), (bulk('Si', cubic=True), 8)):
         builder = build([atoms], {'kind': 'label'})
-        (job,) = qe.plan({'kind': 'label'}, options, None, n)
+        (job,) = qe.plan(read_task({'kind': 'label'}), options, None, n)
         base = builder._inputs()['base']
         inputs = job_inputs(base, job, orm.StructureData(ase=atoms), options)
         parameters = inputs['pw']['parameters'].get_dict()
