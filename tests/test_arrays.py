@@ -69,5 +69,5 @@ def test_wrong_shapes_and_choices_are_named(committee):
     energies, reference, *_ = committee
     with pytest.raises(ValueError, match=r'must have the shape \(M, 80\)'):
         aiida_enne.audit_arrays(energies.T, reference, N_ATOMS)
-    with pytest.raises(ValueError, match="did you mean `force_tolerance`"):
+    with pytest.raises(ValueError, match='did you mean `force_tolerance`'):
         aiida_enne.audit_arrays(energies, reference, N_ATOMS, forces_tolerance=1.0)
