@@ -1,7 +1,11 @@
 """Configuration of the documentation."""
 
 from aiida import load_profile
+from aiida.sphinxext.calcjob import AiidaCalcJobDirective
+from aiida.sphinxext.process import AiidaProcessDirective
+from aiida.sphinxext.workchain import AiidaWorkchainDirective
 from aiida.storage.sqlite_temp import SqliteTempBackend
+from docutils import nodes
 
 from aiida_enne import __version__
 
@@ -36,6 +40,34 @@ def escape_bars(app, what, name, obj, options, lines):
     lines[:] = [line.replace('|', r'\|') for line in lines]
 
 
+def with_exit_codes(directive):
+    """Return AiiDA's directive of a process, which shows ports alone, with the exit codes added."""
+
+    class WithExitCodes(directive):
+        def build_content(self):
+            content, codes = super().build_content(), nodes.bullet_list(bullet='*')
+            for code in sorted(self.process_spec.exit_codes.values(), key=lambda one: one.status):
+                if code.status >= 200:  # those below are AiiDA's own
+                    words = nodes.paragraph()
+                    words += nodes.literal(text=f'{code.status}')
+                    words += nodes.Text(f' {code.message}')
+                    codes += nodes.list_item('', words)
+            if len(codes):
+                content += nodes.paragraph('', '', nodes.strong(text='Exit codes:'))
+                content += codes
+            return content
+
+    return WithExitCodes
+
+
 def setup(app):
-    """Connect the hook."""
+    """Connect the hook and the directives."""
     app.connect('autodoc-process-docstring', escape_bars)
+    for name, directive in (
+        ('calcjob', AiidaCalcJobDirective),
+        ('process', AiidaProcessDirective),
+        ('workchain', AiidaWorkchainDirective),
+    ):
+        app.add_directive_to_domain(
+            'py', f'aiida-{name}', with_exit_codes(directive), override=True
+        )

@@ -17,8 +17,7 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import training
 from aiida_enne.science.data import frames
-
-STRATEGIES = ('sequential', 'parallel', 'vectorised')
+from aiida_enne.science.options import nearest
 
 
 def validate_parameters(node: orm.Dict, _: Any) -> str | None:
@@ -38,13 +37,6 @@ def validate_seeds(seeds: dict[str, orm.Int], _: Any) -> str | None:
     return None
 
 
-def validate_strategy(strategy: str, _: Any) -> str | None:
-    """Require a known strategy."""
-    if strategy not in STRATEGIES:
-        return f'`strategy` must be one of {list(STRATEGIES)}, got {strategy!r}'
-    return None
-
-
 def validate_positive(number: int, _: Any) -> str | None:
     """Require at least one."""
     return None if number >= 1 else f'expected at least 1, got {number}'
@@ -61,7 +53,10 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
         family = families.family_of(inputs['parameters'].get_dict())
         strategy, kernel = inputs['strategy'], inputs.get('kernel')
         if strategy not in family.strategies:
-            return f'`strategy` of {family.name} must be one of {list(family.strategies)}'
+            return (
+                f'`strategy` of {family.name} must be one of {list(family.strategies)}, got '
+                f'{strategy!r}{nearest(strategy, family.strategies)}'
+            )
         needed = family.kernel if strategy == 'vectorised' else None
         if (None if kernel is None else kernel.value) != needed:
             return f'`kernel` must be {needed!r} where `strategy` is {strategy!r}, got {kernel}'
@@ -115,9 +110,8 @@ class NequipTrainCalculation(FollowingCalcJob):
             valid_type=str,
             is_metadata=True,
             default='sequential',
-            validator=validate_strategy,
             help='`sequential`; `parallel`: processes forked after one import; `vectorised`: the '
-            'members of a process together, with the `kernel` of the family.',
+            'members of a process together, with the `kernel` of the family; others of the family.',
         )
         spec.input(
             'processes',

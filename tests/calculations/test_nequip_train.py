@@ -71,7 +71,10 @@ def test_gpus_are_told_to_the_scripts(prepare, train_inputs):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'strategy': 'threads'}, 'sequential'),
+        (
+            {'strategy': 'paralel'},
+            r'one of .*sequential.*got \'paralel\' \(did you mean `parallel`',
+        ),
         ({'strategy': 'vectorised'}, "`kernel` must be 'vectorised 1'"),
         ({'kernel': 'vectorised 1'}, '`kernel` must be None'),
         ({'processes': 0}, 'at least 1'),
