@@ -67,8 +67,13 @@ def test_diamond_beta_tin_and_a_vacancy(codes):
     # with so few k-points not as near to 5.47 Å and 89 GPa as `test_qe_runs` comes
     assert lattice_constant == pytest.approx(5.47, rel=0.02)
     assert fits['diamond']['bulk_modulus'] == pytest.approx(89, rel=0.25)
-    assert 0.1 < fits['beta_tin']['energy'] - fits['diamond']['energy'] < 0.6
-    assert 14 < fits['beta_tin']['volume'] < 17
+    # B' of a metal with so few k-points is no crystal's: such a fit is refused by name
+    assert ('refused' in fits['beta_tin']) != (0 < fits['beta_tin'].get('derivative', -1) < 15)
+    scan = node.outputs.datasets['eos_beta_tin'].get_configurations()
+    energies = scan.energies / scan.n_atoms
+    lowest = int(np.argmin(energies))
+    assert 0.1 < energies[lowest] - fits['diamond']['energy'] < 0.6
+    assert 14 < scan.volumes[lowest] / scan.n_atoms[lowest] < 17
 
     task = {'kind': 'relax', 'fmax': 0.5, 'max_steps': 8}
     options = {'kpoints_mesh': None, 'kpoints_distance': 0.6}
