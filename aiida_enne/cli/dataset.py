@@ -115,7 +115,7 @@ def _content(configurations: Any, suffix: str) -> Iterator[bytes]:
     if suffix == '.npz':
         yield npz.dumps(configurations.as_arrays())
         return
-    with tqdm(total=n, unit=' frames', disable=None, leave=False) as bar:
+    with tqdm(total=n, unit=' frames', disable=None, leave=False, delay=3) as bar:
         for first in range(0, n, CHUNK):
             chosen = range(first, min(first + CHUNK, n))
             yield to_extxyz(configurations.select(chosen)).encode()

@@ -215,4 +215,6 @@ def _store(
 def _progress(frames: Iterable[Any], name: str, total: int | None) -> Iterable[Any]:
     from tqdm import tqdm
 
-    yield from tqdm(frames, desc=name, total=total, unit=' frames', disable=None, leave=False)
+    yield from tqdm(
+        frames, desc=name, total=total, unit=' frames', disable=None, leave=False, delay=3
+    )
