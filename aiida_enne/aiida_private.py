@@ -82,7 +82,7 @@ def reread() -> None:
 
 
 class _ForegroundRunner(Runner):
-    """The runner of this interpreter, which leaves signals to whoever drives it.
+    """The runner of this interpreter, which leaves signals to its caller.
 
     With AiiDA's own, a signal kills the process function that is at work, and the work chain that
     called it ends by an exception.
@@ -124,7 +124,7 @@ def schedule(runner: Runner, process: ProcessBuilder | Process) -> tuple[orm.Pro
 
 
 def revive(runner: Runner, node: orm.ProcessNode) -> list[Process]:
-    """Return a process that nobody runs any more and all that it waits for, as they were left.
+    """Load a process that no runner has any more, and everything that it waits for.
 
     Args:
         runner: What is to run them.
@@ -161,7 +161,7 @@ def give_up(nodes: Iterable[orm.ProcessNode], why: str) -> None:
 
 
 def tasks_of_daemon() -> set[int]:
-    """Return the processes that the daemon has or will have; none where none can be asked."""
+    """Return the processes that the daemon runs or has queued; empty without a broker."""
     broker = get_manager().get_broker()
     if broker is None or not get_manager().get_daemon_client().is_daemon_running:
         return set()
@@ -192,7 +192,7 @@ class AwaitingAnyWorkChain(WorkChain):
             self.call_soon(self._resume_waiting)
 
     def _on_awaitable_finished(self, awaitable: Awaitable) -> None:
-        """Take the node over, and go on if that is enough."""
+        """Store the finished node in the context; continue if no other is awaited."""
         current = next((one for one in self._awaitables if one.pk == awaitable.pk), None)
         if current is None:  # it ended between two steps: the next one that awaits it asks again
             self.__dict__.setdefault('_asked', set()).discard(awaitable.pk)

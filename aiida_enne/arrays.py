@@ -1,4 +1,4 @@
-"""The front door for arrays of one's own: table, verdict and figures without a database."""
+"""The front door for your own arrays: table, verdict and figures without a database."""
 
 from __future__ import annotations
 

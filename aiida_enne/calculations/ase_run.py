@@ -36,7 +36,7 @@ def validate_task(node: orm.Dict, _: Any) -> str | None:
 
 
 def validate_execution(processes: int, _: Any) -> str | None:
-    """Check that there is a process to work."""
+    """Check that there is at least one process."""
     return None if processes >= 1 else f'`processes` must be at least 1, got {processes}'
 
 
@@ -78,7 +78,7 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
 
 
 class AseRunCalculation(FollowingCalcJob):
-    """Run one task on many configurations with an ASE calculator, without AiiDA over there.
+    """Run one task on many configurations with an ASE calculator; AiiDA is not needed there.
 
     The code is a Python interpreter with ASE and the calculator's package.
     """

@@ -1,4 +1,4 @@
-"""From the nodes of an audit to the arrays that the science wants, and back to identities."""
+"""Nodes of an audit as arrays, and the result as a node."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Calculation function that says in one node what became of an ensemble."""
+"""Calculation function that summarises an ensemble in one node."""
 
 from typing import Any
 

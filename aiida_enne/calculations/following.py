@@ -15,7 +15,7 @@ KEYS = range(1, 2**31)
 
 
 def validate_follow(pk: int | None, _: Any) -> str | None:
-    """Accept a job that was submitted and whose process has an exception for its end."""
+    """Accept a job that was submitted and whose process ended with an exception."""
     if pk is None:
         return None
     query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'id': pk if pk in KEYS else 0})
@@ -28,7 +28,7 @@ def validate_follow(pk: int | None, _: Any) -> str | None:
 
 
 class FollowingCalcJob(CalcJob):
-    """A job that, if it has to `follow` another, waits for that one's end and takes what it left.
+    """A job that can `follow` another: it waits until that one ends and takes its files.
 
     A process may end by an exception of AiiDA's own, such as a database that went away, while its
     job runs on in the scheduler. The follower has the same inputs, watches the same job in the same

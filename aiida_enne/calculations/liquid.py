@@ -1,4 +1,4 @@
-"""Calculation functions of liquids: where a trajectory goes on, and whether it is molten."""
+"""Calculation functions of liquids: last frame of a trajectory, and whether it is molten."""
 
 import numpy as np
 from aiida import orm

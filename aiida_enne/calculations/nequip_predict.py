@@ -88,7 +88,7 @@ def chosen_indices(
 
 
 class NequipPredictCalculation(FollowingCalcJob):
-    """Predict energies and forces of configurations with k members, each neighbour found once."""
+    """Predict energies and forces with k members; neighbour lists are computed once."""
 
     CACHE_VERSION = codec.VERSION
 
@@ -142,7 +142,7 @@ class NequipPredictCalculation(FollowingCalcJob):
 
     @classmethod
     def define_settings(cls, spec: CalcJobProcessSpec) -> None:
-        """Define what changes no result beyond rounding: no nodes, not in the hash of the job."""
+        """Define settings that change results by rounding only: not nodes, not in the hash."""
         settings = (
             ('mode', str, 'auto', validate_mode, f'One of {codec.MODES}.'),
             ('device', str, 'cpu', None, 'Where torch computes, e.g. `cuda`.'),

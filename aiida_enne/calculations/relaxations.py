@@ -48,7 +48,7 @@ def take_lattice_constant(equilibrium: orm.Dict, phase: orm.Str) -> orm.Float:
 
 @calcfunction
 def list_failures(parts: orm.Dict, **results: orm.Dict) -> orm.Dict:
-    """List every configuration of every part that has no good end.
+    """List every configuration of every part that did not end well.
 
     Args:
         parts: By label, `n` configurations and `message`: how the work chain of the part ended,

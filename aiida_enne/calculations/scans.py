@@ -1,4 +1,4 @@
-"""Calculation function that says in one node what a scan consists of."""
+"""Calculation function that summarises a scan in one node."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from aiida_enne.cli.common import table
 
 
 def domain_table(configurations: Any) -> str:
-    """Write one row per domain: what it holds, and numbers that betray a wrong unit."""
+    """Write one row per domain: what it holds, and numbers that reveal a wrong unit."""
     from aiida_enne.science.importing.summary import summarize_domains
 
     rows = [

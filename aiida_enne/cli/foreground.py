@@ -1,4 +1,4 @@
-"""Runs of this terminal: one at a time of the same, interrupted with care, and taken up again."""
+"""Runs in this terminal: never the same one twice at a time, interrupted cleanly, resumed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNALS = ('SIGINT', 'SIGTERM', 'SIGHUP')
 
 
 class Interruption:
-    """Signals, taken as a wish to stop between two steps of AiiDA's; a second one leaves at once.
+    """Signals that ask to stop between two steps of AiiDA; a second one exits at once.
 
     Args:
         loop: The event loop of the processes.
@@ -67,7 +67,7 @@ class Interruption:
 
 
 def say(text: str) -> None:
-    """Write a line to the terminal, if it is still there; safe where a signal may come."""
+    """Write a line to the terminal, if it still exists; safe in a signal handler."""
     with contextlib.suppress(OSError):
         os.write(2, f'{text}\n'.encode())
 
@@ -151,7 +151,7 @@ def take_up(runner: Any, node: Any) -> tuple[Any, Any]:
 
 
 def leave(node: Any, interruption: Interruption) -> NoReturn:
-    """End the jobs unless they are kept, say how to go on, and end this process.
+    """End the jobs unless they are kept, say how to continue, and exit.
 
     AiiDA's processes are left as they are: they wait, and the same command takes them up.
     """
@@ -173,7 +173,7 @@ def leave(node: Any, interruption: Interruption) -> NoReturn:
 
 @contextlib.contextmanager
 def writing() -> Any:
-    """Hold what a process needs that writes to the profile: alone where two would lock each other.
+    """Hold the lock of the profile where two writers would block each other.
 
     Raises:
         click.ClickException: If another one writes to an SQLite database that is not shareable.
@@ -205,7 +205,7 @@ def latest(key: str) -> Any:
 
 
 def is_interrupted(root: Any) -> bool:
-    """Return whether a process was launched in a terminal that is there no more."""
+    """Return whether a process was launched in a terminal that no longer exists."""
     mark = root.base.extras.get(MARK, None)
     return mark is not None and not root.is_terminated and Lock(mark['key']).holder() is None
 

@@ -47,7 +47,7 @@ def check_storage(profile: Any) -> Iterator[Verdict]:
 
 
 def set_journal(path: Path) -> None:
-    """Let a database have a write-ahead log.
+    """Switch a database to a write-ahead log.
 
     Raises:
         OSError: If it cannot be set now.
@@ -78,7 +78,7 @@ def check_broker(profile: Any) -> Iterator[Verdict]:
 
 
 def check_daemon(profile: Any) -> Iterator[Verdict]:
-    """Count the workers; who waits for a daemon that does not run waits for ever."""
+    """Count the workers; without a daemon, submitted processes wait."""
     from aiida.manage import get_manager
 
     from aiida_enne.aiida_private import DaemonException, validate_daemon_env
@@ -116,7 +116,7 @@ def check_daemon(profile: Any) -> Iterator[Verdict]:
 
 
 def broker_answers() -> bool:
-    """Return whether AiiDA's own broker is there; with a young daemon it takes a moment."""
+    """Return whether AiiDA's own broker answers; just after a start this takes a moment."""
     from aiida.common.log import override_log_level
     from aiida.manage import get_manager
 
@@ -130,7 +130,7 @@ def broker_answers() -> bool:
 
 
 def check_settings() -> Iterator[Verdict]:
-    """Look at what makes studies slow or repeats what has been calculated."""
+    """Check settings that make studies slow or repeat calculations."""
     from aiida.manage import get_manager
     from aiida.manage.caching import get_use_cache
 

@@ -84,7 +84,7 @@ def is_own(job: Any) -> bool:
 
 
 def end_jobs(node: Any) -> Iterator[tuple[Any, str | None]]:
-    """End the jobs of a process; give each that had not ended, with the reason if it runs on."""
+    """End the jobs of a process; yield each that ran, with the reason if it still runs."""
     from aiida_enne.aiida_private import kill_calculation
     from aiida_enne.workflows.restarts import ENDED
 

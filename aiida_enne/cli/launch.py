@@ -218,7 +218,7 @@ def add_to_group(node: Any, label: str | None) -> None:
 
 
 def check_daemon() -> None:
-    """Refuse to submit what nobody would ever pick up.
+    """Refuse to submit while no daemon runs.
 
     Raises:
         click.ClickException: If the profile has no broker or its daemon does not run.

@@ -125,7 +125,7 @@ def parse_assumptions(texts: tuple[str, ...]) -> dict[str, float]:
 
 
 def hint_at_caching() -> None:
-    """Say how a second run would find again what the first has computed, if it would not."""
+    """Say how to enable caching if a second run would not reuse what the first has computed."""
     from aiida.manage.caching import get_use_cache
 
     if not get_use_cache(identifier='aiida.calculations:enne.ase.run'):

@@ -21,7 +21,7 @@ class Lock:
         self._handle: int | None = None
 
     def acquire(self, *, wait: bool) -> bool:
-        """Take the lock and note who holds it; return whether it was to be had."""
+        """Take the lock and note who holds it; return whether it was free."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         tries = 3  # whoever only asks for the holder has it for a moment
         while True:

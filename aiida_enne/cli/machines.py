@@ -1,4 +1,4 @@
-"""Computers and codes in the profile against what a setup file says: made, compared, brought up."""
+"""Computers and codes of a setup file: created in the profile, or compared with it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from aiida_enne.machines.setup_file import Machine, Program
 
 
 def apply(machine: Machine, *, update: bool, dry_run: bool) -> list[str]:
-    """Make what is not there, leave alone what is the same; return a line for each.
+    """Create what is missing, leave alone what is equal; return a line for each.
 
     Raises:
         click.ClickException: If something is there and differs, and may not be changed: then
@@ -45,7 +45,7 @@ def refuse(
     *,
     update: bool,
 ) -> None:
-    """Refuse to change in silence what calculations may have run with.
+    """Refuse to change silently what calculations may have used.
 
     Raises:
         click.ClickException: With a line for each difference and the way out.

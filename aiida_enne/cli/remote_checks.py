@@ -68,7 +68,7 @@ def check_python(code: Any, *, gpus: int, in_job: bool, wait: float) -> Iterator
 
 
 def check_executable(code: Any) -> Verdict:
-    """Look whether a code is there and may be executed."""
+    """Check that a code exists and may be executed."""
     from aiida.common.exceptions import ValidationError
 
     try:

@@ -22,7 +22,7 @@ PAUSE = 2.0
 
 @contextlib.contextmanager
 def remote_folder(computer: Any) -> Iterator[tuple[Any, str]]:
-    """Open the transport of a computer, with a fresh folder that goes away again."""
+    """Open the transport of a computer, with a new folder that is removed afterwards."""
     with computer.get_transport() as transport:
         workdir = computer.get_workdir().format(username=transport.whoami())
         folder = str(PurePosixPath(workdir) / f'aiida-enne-{uuid.uuid4()}')

@@ -13,7 +13,7 @@ from aiida_enne.cli.common import ProcessParam, with_profile
 @click.option('--of-caller', is_flag=True, hidden=True, help='The caller runs it and waits.')
 @with_profile
 def stop(process: Any, jobs_only: bool, of_caller: bool) -> None:
-    """End the jobs of PROCESS and give it up, where it was run in a terminal that is gone.
+    """End the jobs of PROCESS and mark it as killed, if its terminal no longer exists.
 
     What is finished stays, and so do all checkpoints. For what the daemon runs there is
     `verdi process kill`.

@@ -1,4 +1,4 @@
-"""Node: what one member says about one dataset."""
+"""Node: predictions of one member on one dataset."""
 
 from typing import Any, Self
 

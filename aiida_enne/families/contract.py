@@ -16,7 +16,7 @@ class ContractError(Exception):
 
 
 def check_family(name: str, parameters: dict[str, Any]) -> Family:
-    """Check all that a family says of itself, and return it.
+    """Check everything that a family defines, and return it.
 
     Args:
         name: Under which it is registered.

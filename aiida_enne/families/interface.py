@@ -1,4 +1,4 @@
-"""What a family of models has to say of itself: the one interface between it and the package."""
+"""The one interface between a family of models and the package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Parameters = Mapping[str, Any]
 
 @runtime_checkable
 class Family(Protocol):
-    """A family of models: how it is trained and asked, as plain values; it imports no torch.
+    """A family of models: how it is trained and evaluated, as plain values; torch is not imported.
 
     Attributes:
         name: By which it is registered and chosen.

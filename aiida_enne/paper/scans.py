@@ -1,4 +1,4 @@
-"""The members of scans: who they are, and what they say about the same held-out frames."""
+"""The members of scans, and their predictions on the same held-out frames."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def point_ensembles(scan: Scan) -> dict[str, Ensemble]:
 def scan_rows(
     material: Material, scan: Scan, is_wanted: Callable[[str, Domain], bool]
 ) -> dict[str, list[Rows]]:
-    """Return what the members of every point say about the same held-out frames, by point.
+    """Return the predictions of every point's members on the same held-out frames, by point.
 
     Left out is what any member of the scan was trained on, and every point that has a member
     without predictions. Every point that is left has one entry per dataset.

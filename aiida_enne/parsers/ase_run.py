@@ -57,7 +57,7 @@ class AseRunParser(Parser):
         return self._verdict(outcome)
 
     def _verdict(self, outcome: ase.Outcome) -> ExitCode | None:
-        """Name the gravest thing first; only what can be continued is said to be so."""
+        """Name the most serious failure first; only what can be continued is said to be so."""
         codes, total = self.exit_codes, outcome.results['n_configurations']
         if outcome.damages:
             return codes.ERROR_OUTPUT_DAMAGED.format(damages='; '.join(outcome.damages))

@@ -41,7 +41,7 @@ LONGEST = 400
 
 @dataclass
 class Member:
-    """What one member left and what is to be thought of it."""
+    """The files of one member, and the verdict on them."""
 
     label: str
     verdict: str | None = None

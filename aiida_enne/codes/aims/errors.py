@@ -1,4 +1,4 @@
-"""The one table from what a failing run leaves behind to the verdict, and the judge of both."""
+"""The table from messages of a failed run to verdicts, and the function that applies it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ LEAVE = 'Have a nice day.'
 
 
 class OutputReader:
-    """Takes lines and can say at any time what they amount to.
+    """Takes lines; the result so far can be read at any time.
 
     Only whole lines may be fed: a number that was cut in two is still a number.
     """

@@ -96,7 +96,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Unfinished:
-    """The last step of a run that ended within it: where it may go on, nothing to learn from.
+    """The last step of a run that ended within it: it can be continued, but it has no labels.
 
     Attributes:
         geometry: The atoms, or None if the output does not say where they were.
@@ -141,5 +141,5 @@ class AimsOutput:
 
     @property
     def wall_time(self) -> float | None:
-        """Seconds that the whole run took, if it came to say so."""
+        """Wall time of the whole run in s; None if the output ends before it."""
         return self.timings.get('Total time')

@@ -1,4 +1,4 @@
-"""What one run of FHI-aims is asked to do, checked as soon as it is said."""
+"""Settings of one run of FHI-aims, checked when they are made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYWORD = re.compile(r'[A-Za-z][A-Za-z0-9_\-]*')
 
 @dataclass(frozen=True, kw_only=True)
 class ControlSettings(Settings):
-    """One run of FHI-aims, by the names that its control.in has for the values.
+    """Settings of one run of FHI-aims, named as in control.in.
 
     Attributes:
         xc: Functional, such as `pw91_gga`; a screened hybrid with its number, `hse06 0.11`,

@@ -32,7 +32,7 @@ class SpeciesDefault:
 
     @property
     def sha256(self) -> str:
-        """Hash of the text: what it is, whatever its file was called."""
+        """Hash of the text, whatever the name of its file."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 

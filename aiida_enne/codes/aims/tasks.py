@@ -89,7 +89,7 @@ def plan(
 
 
 def seed_of(seed: int, *stream: int) -> int:
-    """Return a seed for `MD_RNG_seed`, another one for every stream.
+    """Return a seed for `MD_RNG_seed`, a different one for every stream.
 
     Args:
         seed: The one seed of the task.

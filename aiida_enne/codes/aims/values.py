@@ -27,7 +27,7 @@ def number(word: str) -> float | None:
 
 
 def numbers(words: Sequence[str], count: int) -> tuple[float, ...] | None:
-    """Return the first numbers of a line, or None if there are fewer or one of them is none."""
+    """Return the first numbers of a line, or None if there are fewer or one is not a number."""
     values = [number(word) for word in words[:count]]
     known = tuple(value for value in values if value is not None)
     return known if len(known) == count else None

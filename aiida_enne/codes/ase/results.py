@@ -218,7 +218,7 @@ def _tally(reports: list[dict[str, Any]], n: int, kind: str) -> dict[str, Any]:
 
 
 def last_words(texts: Iterable[str]) -> str:
-    """Return the last line of the first text that holds any."""
+    """Return the last line of the first text that is not empty."""
     for text in texts:
         if lines := [line.strip() for line in text.splitlines() if line.strip()]:
             return lines[-1]

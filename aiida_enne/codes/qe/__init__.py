@@ -1,4 +1,4 @@
-"""What Quantum ESPRESSO's pw.x is told for a task, and what its arrays mean."""
+"""Inputs of Quantum ESPRESSO's pw.x for a task, and the meaning of its arrays."""
 
 from aiida_enne.codes.qe.dynamics import (
     VELOCITY,

@@ -71,7 +71,7 @@ def temperatures(
 def check_first_step(
     positions: Floats, velocities: Floats, forces: Floats, timestep: float, masses: Floats
 ) -> str | None:
-    """Say whether pw.x took the velocities as they were meant.
+    """Check that pw.x used the velocities as given.
 
     Args:
         positions: Å, before and after the first step, shape (2, N, 3).

@@ -1,4 +1,4 @@
-"""Judges of claims about σ: overconfident, related to ε at all, saved by a factor, a threshold."""
+"""Judges of claims about σ: overconfident, related to ε at all, repaired by a factor."""
 
 from __future__ import annotations
 

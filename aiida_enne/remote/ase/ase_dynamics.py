@@ -14,7 +14,7 @@ CHAIN_LENGTH = 3
 
 
 class ExplodedError(Exception):
-    """The trajectory has left the realm of physics."""
+    """The trajectory has become unphysical."""
 
 
 class Walker:
@@ -74,7 +74,7 @@ class Walker:
         self.momenta = self.momenta + time * self.forces
 
     def drift(self, time: float) -> None:
-        """Let the atoms fly for a time."""
+        """Move the atoms for a time."""
         self.atoms.positions += time * self.momenta / self.masses
 
     def check(self, limit: float) -> None:

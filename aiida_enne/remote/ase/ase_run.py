@@ -27,7 +27,7 @@ FATAL, STOPPED = 3, 4
 
 
 def main() -> None:
-    """Work on all units, in worker processes so that no crash takes the others along."""
+    """Work on all units, in worker processes, so that a crash does not end the others."""
     begin = time.time()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument('--processes', type=int, default=1, help='units worked on at a time')
@@ -65,9 +65,9 @@ class Crew:
 
     def work(self, processes: int) -> dict[str, Any]:
         """Work until nothing is left or no more can be done; return how it ended."""
-        signal.signal(signal.SIGTERM, self.tell)
+        signal.signal(signal.SIGTERM, self.request_stop)
         for _ in range(processes):
-            self.hire(None)
+            self.start_worker(None)
         verdict = {'status': 'finished', 'message': ''}
         while self.workers:
             for sentinel in multiprocessing.connection.wait(list(self.workers)):
@@ -81,27 +81,29 @@ class Crew:
                     if verdict['status'] == 'finished':
                         verdict = {'status': 'stopped', 'message': message}
                     if not stopped and not self.stopping:
-                        self.hire(None)  # the others' work; this unit is for the next attempt
+                        self.start_worker(
+                            None
+                        )  # for the other units: this one waits for the next attempt
                 elif process.exitcode != 0 and configuration.value < 0:
                     message = f'the process crashed with exit code {process.exitcode}'
                     name = self.job.calculator['import_path']
                     verdict = {'status': 'import', 'name': name, 'message': message}
                 elif process.exitcode != 0:
-                    self.bury(self.units[unit.value], configuration.value, process.exitcode)
-                    self.hire(unit.value)
+                    self.note_crash(self.units[unit.value], configuration.value, process.exitcode)
+                    self.start_worker(unit.value)
         return verdict
 
-    def hire(self, unit: int | None) -> None:
+    def start_worker(self, unit: int | None) -> None:
         """Start a worker, with a unit that another one left behind if one is given."""
         shared = self.context.Value('q', -1), self.context.Value('q', -1)
-        process = self.context.Process(target=self.toil, args=(unit, *shared))
+        process = self.context.Process(target=self.run_worker, args=(unit, *shared))
         process.start()
         self.workers[process.sentinel] = (process, *shared)
 
-    def toil(self, unit: int | None, in_work: Any, configuration: Any) -> None:
+    def run_worker(self, unit: int | None, in_work: Any, configuration: Any) -> None:
         """Work on one unit after the other; runs in the worker's process."""
         clock = Clock(self.clock.interval, self.clock.deadline)
-        signal.signal(signal.SIGTERM, clock.tell)
+        signal.signal(signal.SIGTERM, clock.request_stop)
         try:
             calculators = Calculators(**self.job.calculator)
             while unit is not None or (unit := self.take()) is not None:
@@ -122,7 +124,7 @@ class Crew:
             self.next.value += 1
             return self.next.value - 1 if self.next.value <= len(self.units) else None
 
-    def bury(self, unit: Unit, configuration: int, code: int) -> None:
+    def note_crash(self, unit: Unit, configuration: int, code: int) -> None:
         """Note a crash, e.g. in a library, as the failure of the configuration in work."""
         unit.open()
         message = f'the process crashed with exit code {code}'
@@ -130,7 +132,7 @@ class Crew:
         changes = {} if len(unit.members) > 1 else {'status': 'failed', 'message': message}
         unit.checkpoint(None, **changes)
 
-    def tell(self, *_: Any) -> None:
+    def request_stop(self, *_: Any) -> None:
         """Handle SIGTERM: let every worker write down its state."""
         self.stopping = True
         for process, *_shared in self.workers.values():

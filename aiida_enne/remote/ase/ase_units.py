@@ -34,7 +34,7 @@ class Clock:
         self.interval, self.deadline = interval, deadline
         self.parent, self.last, self.stopping = os.getppid(), time.time(), False
 
-    def tell(self, *_: Any) -> None:
+    def request_stop(self, *_: Any) -> None:
         """Handle a signal: stop at the next step."""
         self.stopping = True
 

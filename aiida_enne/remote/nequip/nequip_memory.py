@@ -1,4 +1,4 @@
-"""Tells want of memory from all other failures: it is mended by doing less at a time."""
+"""Recognises a lack of memory, which smaller batches avoid."""
 
 import torch
 

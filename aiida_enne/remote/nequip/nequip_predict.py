@@ -80,7 +80,7 @@ def evaluate(members: list[Any], frames: Any, batch_atoms: int | None) -> None:
 
 
 def predict(member: Any, batch: Sequence[int], prepared: list[Any], frames: Any) -> None:
-    """Let a member see a batch, in halves of halves where memory is too short for the whole."""
+    """Let a member see a batch, halving the batch where memory does not suffice."""
     import torch
     from nequip_memory import is_out_of_memory
 
@@ -102,7 +102,7 @@ def predict(member: Any, batch: Sequence[int], prepared: list[Any], frames: Any)
 
 @contextlib.contextmanager
 def alone(member: Any) -> Iterator[None]:
-    """Let a member fail alone, and tell want of memory from all else."""
+    """Let a member fail alone; a lack of memory is told apart."""
     from nequip_memory import is_out_of_memory
 
     lacking = False
@@ -134,7 +134,7 @@ class Clock:
 
     @contextlib.contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Charge a block to a name."""
+        """Add the time of a block to a name."""
         wall, cpu = time.monotonic(), time.process_time()
         yield
         self.wall[name] = self.wall.get(name, 0.0) + time.monotonic() - wall

@@ -55,7 +55,7 @@ def main() -> None:
 def train_all(
     train: Any, waiting: list[Path], processes: int, devices: Sequence[str], deadline: float
 ) -> None:
-    """Keep so many processes busy until no member waits."""
+    """Keep a number of processes busy until no member waits."""
     running: dict[Any, tuple[Any, Path, str | None]] = {}
     context = multiprocessing.get_context('fork')
     while waiting or running:

@@ -1,4 +1,4 @@
-"""One row per domain: how large is the error, how large did the ensemble believe it to be?"""
+"""One row per domain: how large is the error, and how large does σ say it is?"""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,1 +1,1 @@
-"""Files of others: read, check every frame, name what is wrong, and only then gather."""
+"""Files of others: read and check every frame, name what is wrong, and only then join."""

@@ -191,7 +191,7 @@ def _take(path: Path, index: int, atoms: Atoms, choices: ImportChoices, found: _
 
 
 def _doubt(doubts: Sequence[Problem], choices: ImportChoices, found: _Found) -> None:
-    """File away why numbers are not labels."""
+    """Note why numbers are not labels."""
     if choices.drop_unusable:
         found.left_out += doubts
     else:

@@ -1,4 +1,4 @@
-"""Could it be real? The bounds outside which a number is questioned, all in this one place."""
+"""Is it plausible? The bounds outside which a number is questioned, all in this one place."""
 
 import math
 import warnings
@@ -34,7 +34,7 @@ OUTLYING, TIMES, ENOUGH = 15.0, 20.0, 4
 
 
 def implausible(frame: Frame) -> list[str]:
-    """Return one sentence for everything in a frame that is hardly real."""
+    """Return one sentence for everything in a frame that is not plausible."""
     reasons = _geometry(frame)
     strongest = float(np.abs(frame.forces).max())
     if strongest > STRONGEST:

@@ -1,4 +1,4 @@
-"""What a study costs before it is run: jobs, hours and disk of every part, assumptions stated."""
+"""The cost of a study before it runs: jobs, hours and disk of every part, with assumptions."""
 
 from __future__ import annotations
 

@@ -277,7 +277,7 @@ class End:
 def list_failures(
     ends: Mapping[str, End], named: Mapping[str, Sequence[dict[str, Any]]]
 ) -> dict[str, Any]:
-    """List every configuration of every part that has no good end.
+    """List every configuration of every part that did not end well.
 
     Args:
         ends: Of the parts, by label.

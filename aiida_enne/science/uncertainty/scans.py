@@ -1,4 +1,4 @@
-"""Scans of training choices: error and spread at every point, with the luck of the seeds beside."""
+"""Scans of training choices: error and spread at every point, and the scatter of the seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up ensembles with known answers: how often is the rule of the verdict right?"""
+"""Synthetic ensembles with known answers: how often is the rule of the verdict right?"""
 
 from __future__ import annotations
 

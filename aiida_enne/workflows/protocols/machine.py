@@ -1,4 +1,4 @@
-"""What a computer is known to want of its jobs, written by `aiida-enne setup`, and GPUs as inputs.
+"""What jobs need on a computer, as `aiida-enne setup` noted it, and GPUs as inputs.
 
 `gpus`, `gpu_directive`, `gpu_type` and `members_per_gpu` are words of the protocols, no ports: they
 become the scheduler's directive, the device and the number of processes.

@@ -32,7 +32,7 @@ class Branch(NamedTuple):
 
 
 class Branches(PoolWorkChain):
-    """Submit branches stage by stage; one that fails is named and takes no other along."""
+    """Submit branches stage by stage; one that fails is named, and the others continue."""
 
     @abstractmethod
     def stages(self) -> dict[str, Callable[[], list[Planned]]]:

@@ -17,7 +17,7 @@ class ContractError(Exception):
 
 
 def make_samples(seed: int, *, scale: float = 1.0, n: int = 60, n_members: int = 8) -> Asked:
-    """Return samples of a made-up ensemble whose errors have a common part."""
+    """Return samples of a synthetic ensemble whose errors have a common part."""
     rng = np.random.default_rng(seed)
     size = 0.1 + rng.random(n)
     reference = rng.normal(size=n)
@@ -31,7 +31,7 @@ def make_samples(seed: int, *, scale: float = 1.0, n: int = 60, n_members: int =
 
 
 def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimator:
-    """Check all that an estimator says and gives, and return it.
+    """Check everything that an estimator defines and returns, and return it.
 
     Raises:
         ContractError: If something is missing, of another shape, or breaks a law.

@@ -1,4 +1,4 @@
-"""How well the spread of an ensemble tells its error, and what a perfect one would score."""
+"""How well the spread of an ensemble predicts its error, and what a perfect one would score."""
 
 from dataclasses import dataclass
 
