@@ -35,7 +35,8 @@ VECTORISED_SCRIPTS = (
     'nequip_adam.py',
     'nequip_codegen.py',
     'nequip_fused.py',
-    'nequip_fused.cpp',
+    'nequip_product.py',
+    'nequip_product.cpp',
 )
 #: Folder of compiled code, beside the jobs of the same computer.
 ARTEFACTS = '../../../enne_artefacts'

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from nequip_fused import UnfitError
+from nequip_product import UnfitError
 
 Tensors = list[torch.Tensor]
 #: Options of torch's optimiser that are followed, and those that must not be set.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from nequip_fused import UnfitError
+from nequip_product import UnfitError
 from torch.autograd import forward_ad
 
 #: The modules of NequIP that have no weights, in their order, and what the last one makes.

@@ -8,9 +8,9 @@ import lightning
 import nequip_train_member
 import torch
 from hydra.utils import instantiate
-from nequip_fused import UnfitError
 from nequip_keeper import Attempt, Keeper
 from nequip_private import get_current_code_versions, get_latest_global_state
+from nequip_product import UnfitError
 from nequip_stack import Loss
 from omegaconf import OmegaConf
 

@@ -13,8 +13,9 @@ from typing import Any, cast
 
 import torch
 from nequip.nn import SequentialGraphNetwork
-from nequip_fused import VERSION, UnfitError, fuse, use_plain
+from nequip_fused import VERSION, fuse, use_plain
 from nequip_geometry import Arrays, fixed_modules
+from nequip_product import UnfitError
 from torch.func import functional_call, stack_module_state
 from torch.fx.experimental.proxy_tensor import make_fx
 

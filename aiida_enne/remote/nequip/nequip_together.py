@@ -20,10 +20,11 @@ from hydra.utils import instantiate
 from nequip.data import AtomicDataDict
 from nequip_adam import Adam
 from nequip_codegen import share_generated_code
-from nequip_fused import VERSION, UnfitError
+from nequip_fused import VERSION
 from nequip_keeper import Attempt, DivergedError, OutOfTimeError, is_disk_full
 from nequip_memory import is_out_of_memory
 from nequip_private import set_global_state
+from nequip_product import UnfitError
 from nequip_single import Member, container, loss_of, read_configurations
 from nequip_stack import Stack
 from omegaconf import OmegaConf

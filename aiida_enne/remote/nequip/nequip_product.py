@@ -1,0 +1,225 @@
+"""The compiled tensor product and scatter: one pass over edges, and its two derivatives.
+
+The code is compiled once for a kind of processor; couplings are sparse Clebsch–Gordan.
+"""
+
+import ctypes
+import hashlib
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from e3nn.o3 import wigner_3j
+from nequip_private import TensorProductScatter
+
+SOURCE = Path(__file__).with_suffix('.cpp')
+FLAGS = ('-O3', '-march=native', '-fno-math-errno', '-fno-trapping-math', '-fPIC', '-shared')
+REALS = {torch.float32: 'float', torch.float64: 'double'}
+L_MAX, EDGE_SIZE = 3, 16
+
+
+class UnfitError(Exception):
+    """A model cannot use the fused product; it says why."""
+
+
+def _structure(kind: Any, names: str) -> list[tuple[str, Any]]:
+    return [(name, kind) for name in names.split()]
+
+
+class _Path(ctypes.Structure):
+    _fields_ = _structure(ctypes.c_int32, 'table l_in l_out x out weight mul')
+
+
+class _Table(ctypes.Structure):
+    _fields_ = _structure(ctypes.c_int32, 'offset first last')
+
+
+class _Entry(ctypes.Structure):
+    _fields_ = _structure(ctypes.c_int32, 'cell j')
+
+
+class _Arguments(ctypes.Structure):
+    _fields_ = [
+        *_structure(
+            ctypes.c_int64, 'n_edges x_size y_size out_size w_size n_paths n_tables n_cells'
+        ),
+        *_structure(ctypes.c_void_p, 'src dst x y w g a b c out dx dy dw'),
+        *_structure(ctypes.c_void_p, 'paths tables entries coefficients'),
+    ]
+
+
+def cpu_flags() -> str:
+    """Return what the processor can do: the compiler makes use of all of it."""
+    path = Path('/proc/cpuinfo')
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line for line in lines if line.startswith(('flags', 'Features'))), '')
+
+
+def library(dtype: torch.dtype, lanes: int, folder: Path) -> ctypes.CDLL:
+    """Return the compiled code, made once for a kind of processor and kept in a folder.
+
+    Raises:
+        UnfitError: If there is no compiler or it fails.
+    """
+    command = [os.environ.get('CXX', 'g++'), *FLAGS, f'-DREAL={REALS[dtype]}', f'-DLANES={lanes}']
+    text = repr((command, platform.machine(), cpu_flags())).encode() + SOURCE.read_bytes()
+    path = folder / f'fused-{hashlib.sha256(text).hexdigest()[:24]}.so'
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder) as work:
+                fresh = Path(work) / path.name
+                subprocess.run(
+                    [*command, str(SOURCE), '-o', str(fresh)],
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                )
+                fresh.replace(path)
+        code = ctypes.CDLL(str(path.resolve()))
+    except subprocess.CalledProcessError as exception:
+        raise UnfitError(f'{command[0]} failed: {exception.stderr[-500:]}') from exception
+    except OSError as exception:
+        raise UnfitError(f'the product could not be compiled or loaded: {exception}') from exception
+    code.product.argtypes = [ctypes.c_int, ctypes.POINTER(_Arguments)]
+    code.transpose.argtypes = [
+        ctypes.c_int,
+        *[ctypes.c_int64] * 3,
+        *[ctypes.c_void_p] * 4,
+    ]
+    code.product.restype = code.transpose.restype = None
+    return code
+
+
+class Product:
+    """The couplings of one tensor product, and its three sums over edges.
+
+    Features of atoms are (n, x_size) and (n, out_size) in e3nn's layout, edge attributes
+    (e, y_size), weights (e, w_size).
+    """
+
+    def __init__(self, old: TensorProductScatter, folder: Path) -> None:
+        x, y, out = old.feature_irreps_in, old.irreps_edge_attr, old.irreps_mid
+        if max(x.lmax, y.lmax, out.lmax) > L_MAX or y.dim > EDGE_SIZE:
+            raise UnfitError(f'l up to {max(x.lmax, y.lmax, out.lmax)}; the product has {L_MAX}')
+        if any(mul != 1 for mul, _ in y) or old.model_dtype not in REALS:
+            raise UnfitError(f'edge attributes {y} of {old.model_dtype}')
+        self.x_size, self.y_size, self.out_size = x.dim, y.dim, out.dim
+        paths, tables, entries, values = _couplings(old)
+        self.w_size = sum(path[-1] for path in paths)
+        self.n_cells = tables[-1][0] + EDGE_SIZE**2  # an upper bound: one matrix beyond the last
+        self._blocks = {size: _blocks(irreps) for size, irreps in ((x.dim, x), (out.dim, out))}
+        self._paths = (_Path * len(paths))(*paths)
+        self._tables = (_Table * len(tables))(*tables)
+        self._entries = (_Entry * len(entries))(*entries)
+        self._coefficients = torch.tensor(values, dtype=old.model_dtype)
+        lanes = math.gcd(8, *[path[-1] for path in paths])
+        self._code = library(old.model_dtype, lanes, folder)
+
+    def out(self, x: Any, y: Any, w: Any, src: Any, dst: Any) -> torch.Tensor:
+        """Return the sum over edges of x ⊗ y weighted by w, at the atoms `dst`."""
+        made: dict[str, torch.Tensor] = {'out': x.new_zeros(len(x), self.out_size)}
+        self._run(0, src, dst, made, x=x, y=y, w=w)
+        return made['out']
+
+    def first(self, need: Sequence[bool], *tensors: Any) -> list[torch.Tensor]:
+        """Return the derivatives of ⟨out, g⟩ with respect to x, y, w; empty where not needed.
+
+        Args:
+            need: Which of the three.
+            tensors: x, y, w, g, src, dst.
+        """
+        x, y, w, g, src, dst = tensors
+        made = _wanted(need, dx=x, dy=y, dw=w)
+        self._run(1, src, dst, made, x=x, y=y, w=w, g=g)
+        return [made.get(name, x.new_empty(0)) for name in ('dx', 'dy', 'dw')]
+
+    def second(self, need: Sequence[bool], *tensors: Any) -> list[torch.Tensor]:
+        """Return the derivatives of ⟨dx, a⟩ + ⟨dy, b⟩ + ⟨dw, c⟩ with respect to x, y, w, g.
+
+        Args:
+            need: Which of the four.
+            tensors: x, y, w, g, a, b, c, src, dst.
+        """
+        x, y, w, g, a, b, c, src, dst = tensors
+        made = _wanted(need, dx=x, dy=y, dw=w, out=g)
+        self._run(2, src, dst, made, x=x, y=y, w=w, g=g, a=a, b=b, c=c)
+        return [made.get(name, x.new_empty(0)) for name in ('dx', 'dy', 'dw', 'out')]
+
+    def _run(self, order: int, src: Any, dst: Any, made: dict[str, Any], **given: Any) -> None:
+        atomic = {'x': self.x_size, 'a': self.x_size, 'g': self.out_size}
+        tensors = {'src': src.contiguous(), 'dst': dst.contiguous()}
+        for name, tensor in given.items():
+            size = atomic.get(name)
+            tensors[name] = tensor.contiguous() if size is None else self._turn(tensor, size, 1)
+        arguments = _Arguments(
+            *(len(given['y']), self.x_size, self.y_size, self.out_size, self.w_size),
+            *(len(self._paths), len(self._tables), self.n_cells),
+            paths=ctypes.addressof(self._paths),
+            tables=ctypes.addressof(self._tables),
+            entries=ctypes.addressof(self._entries),
+            coefficients=self._coefficients.data_ptr(),
+        )
+        for name, tensor in (tensors | made).items():
+            setattr(arguments, name, tensor.data_ptr())
+        self._code.product(order, ctypes.byref(arguments))
+        for name, size in (('out', self.out_size), ('dx', self.x_size)):
+            if name in made:
+                made[name] = self._turn(made[name], size, 0)
+
+    def _turn(self, tensor: Any, size: int, inner: int) -> torch.Tensor:
+        """Return features of atoms with the multiplicity innermost, or in e3nn's layout again."""
+        tensor, (n_blocks, muls, dims) = tensor.contiguous(), self._blocks[size]
+        turned = torch.empty_like(tensor)
+        pointers = [ctypes.addressof(muls), ctypes.addressof(dims)]
+        rows = (tensor.data_ptr(), turned.data_ptr())
+        self._code.transpose(inner, len(tensor), size, n_blocks, *pointers, *rows)
+        return turned
+
+
+def _wanted(need: Sequence[bool], **like: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return room for what is needed: zeros, since sums over edges are added to them."""
+    return {
+        name: torch.zeros_like(tensor, memory_format=torch.contiguous_format)
+        for (name, tensor), wanted in zip(like.items(), need, strict=True)
+        if wanted
+    }
+
+
+def _blocks(irreps: Any) -> tuple[int, Any, Any]:
+    kind = ctypes.c_int32 * len(irreps)
+    return len(irreps), kind(*[mul for mul, _ in irreps]), kind(*[ir.dim for _, ir in irreps])
+
+
+def _couplings(old: TensorProductScatter) -> tuple[list[Any], ...]:
+    """Return paths, tables, entries and coefficients: sparse Clebsch–Gordan, each table once."""
+    x, y, out = old.feature_irreps_in, old.irreps_edge_attr, old.irreps_mid
+    paths: list[Any] = []
+    tables: list[Any] = []
+    entries: list[Any] = []
+    values: list[float] = []
+    known: dict[Any, int] = {}
+    offset = weight = 0
+    for step in old.tp.instructions:
+        if step.connection_mode != 'uvu' or not step.has_weight:
+            raise UnfitError(f'the instruction {step} of the tensor product')
+        (mul, ir_in), ir_edge, ir_out = x[step.i_in1], y[step.i_in2].ir, out[step.i_out].ir
+        key = (ir_in.l, step.i_in2, ir_out.l, round(step.path_weight, 12))
+        if key not in known:
+            known[key], first = len(tables), len(entries)
+            table = wigner_3j(ir_in.l, ir_edge.l, ir_out.l, dtype=torch.float64) * step.path_weight
+            for i, j, k in (table.abs() > 1e-12).nonzero().tolist():
+                entries.append((i * ir_out.dim + k, y.slices()[step.i_in2].start + j))
+                values.append(table[i, j, k].item())
+            tables.append((offset, first, len(entries)))
+            offset += ir_in.dim * ir_out.dim
+        starts = (x.slices()[step.i_in1].start, out.slices()[step.i_out].start)
+        paths.append((known[key], ir_in.l, ir_out.l, *starts, weight, mul))
+        weight += mul
+    return paths, tables, entries, values
