@@ -84,3 +84,31 @@ def read_path(
         end=end,
         converged=one['converged'],
     )
+
+
+def levels_of_theory(base: Any) -> dict[str, str]:
+    """Say what the labels are, by what may differ: 'functional', 'cutoffs', 'k-points', 'smearing'.
+
+    Joined by commas, for example 'QE PW91 (input_dft) Si.pbe-rrkj.UPF, 22/88 Ry, k 2x2x2'.
+
+    Args:
+        base: Inputs as `PwBaseWorkChain` takes them.
+    """
+    system = base['pw']['parameters'].get_dict().get('SYSTEM', {})
+    functional = system.get('input_dft')
+    files = ' '.join(sorted({pseudo.filename for pseudo in base['pw']['pseudos'].values()}))
+    wfc = system.get('ecutwfc', 0)
+    levels = {
+        'functional': f'QE {functional} (input_dft) {files}' if functional else f'QE {files}',
+        'cutoffs': f'{wfc:g}/{system.get("ecutrho", 4 * wfc):g} Ry',
+    }
+    if 'kpoints' not in base:
+        levels['k-points'] = f'k {base["kpoints_distance"].value:g}/Å'
+    elif 'mesh' in base['kpoints'].base.attributes.all:
+        levels['k-points'] = 'k ' + 'x'.join(map(str, base['kpoints'].get_kpoints_mesh()[0]))
+    else:
+        levels['k-points'] = f'{len(base["kpoints"].get_kpoints())} k-points'
+    if system.get('occupations') == 'smearing':
+        width = system.get('degauss', 0)
+        levels['smearing'] = f'{system.get("smearing", "gaussian")} {width:g} Ry'
+    return levels

@@ -9,7 +9,7 @@ from aiida import orm
 from ase.build import bulk, molecule, mx2
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from aiida_enne.cli.dataset_import import (
+from aiida_enne.cli.dataset_options import (
     ENERGY_NAMES,
     FORCE_NAMES,
     LENGTH_NAMES,

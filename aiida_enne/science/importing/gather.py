@@ -1,28 +1,16 @@
 """Files to configurations: all of them pass, or all that is wrong is said and none is taken."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
 
-from aiida_enne.science.data.configurations import Configurations
-from aiida_enne.science.importing.blocks import Located, number_blocks
+from aiida_enne.science.importing.checking import Found, Imported, conclude, doubt, take
 from aiida_enne.science.importing.choices import ImportChoices
-from aiida_enne.science.importing.duplicates import sort_out
 from aiida_enne.science.importing.formats import NAME_IT, file_format
-from aiida_enne.science.importing.frame import BadFrameError, check_frame
-from aiida_enne.science.importing.labels import unconverged, zeroed_forces
-from aiida_enne.science.importing.plausibility import energy_outliers, implausible
-from aiida_enne.science.importing.problems import (
-    BrokenFileError,
-    ImportRefusedError,
-    Problem,
-    describe_problems,
-)
+from aiida_enne.science.importing.labels import unconverged
+from aiida_enne.science.importing.problems import BrokenFileError, Problem
 from aiida_enne.science.importing.reading import (
     MISREAD,
     Readers,
@@ -30,13 +18,9 @@ from aiida_enne.science.importing.reading import (
     file_sha256,
     iterate_frames,
 )
-from aiida_enne.science.importing.work import check_work
-from aiida_enne.science.structures.domains import imported_roles
 
 #: Wraps the frames of a file to show progress: frames, name of the file, their number if known.
 Progress = Callable[[Iterable[Atoms], str, int | None], Iterable[Atoms]]
-#: What the level of theory says where energies differ from those that the file has beside them.
-FREE_ENERGY = 'free energies'
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +31,6 @@ class SourceFile:
     sha256: str
     format: str
     n_frames: int
-
-
-class Imported(NamedTuple):
-    """What came of the files.
-
-    Attributes:
-        configurations: In eV and Å, in the order of files and frames.
-        sources: The files.
-        notes: What was left out or kept although it may be asked about, one sentence each.
-        energy: `FREE_ENERGY` if the energies are free energies, which differ from the other
-            energies of the files; empty otherwise.
-    """
-
-    configurations: Configurations
-    sources: list[SourceFile]
-    notes: list[str]
-    energy: str
-
-
-@dataclass(slots=True)
-class _Found:
-    """What was read so far."""
-
-    taken: list[Located] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    sources: list[SourceFile] = field(default_factory=list)
-    left_out: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    virials: list[Problem] = field(default_factory=list)
 
 
 def _silent(frames: Iterable[Atoms], name: str, total: int | None) -> Iterable[Atoms]:
@@ -106,40 +61,14 @@ def import_files(
     """
     if not paths:
         raise ValueError('there are no files to import')
-    found = _Found()
+    found = Found()
     for path in paths:
         _read_file(path, choices, progress, readers or {}, found)
-    found.taken, problems, copies, differing = sort_out(found.taken, choices)
-    found.problems += problems
-    found.left_out += copies
-    if differing:
-        found.notes.append(f'kept all the same:\n{describe_problems(differing)}')
-    if found.virials:
-        found.notes.append(describe_problems(found.virials))
-    if not choices.elements:
-        found.problems += _mixed_elements(found.taken)
-    found.problems += _absent_info(found.taken, choices)
-    _check_domains(found)
-    energy = _which_energy(found)
-    roles: dict[str, str] = {}
-    try:
-        roles = imported_roles((item.frame.domain for item in found.taken), choices.roles)
-    except ValueError as exception:
-        found.problems.append(Problem('all files', None, str(exception)))
-    if not found.taken and not found.problems:
-        found.problems.append(Problem('all files', None, 'no frame is left'))
-    if found.taken and not choices.allow_implausible:
-        found.problems += _questions(found.taken, choices)
-    if found.problems:
-        raise ImportRefusedError(found.problems)
-    if found.left_out:
-        found.notes.insert(0, f'left out:\n{describe_problems(found.left_out)}')
-    configurations = replace(_assemble(found.taken, choices), roles=roles)
-    return Imported(configurations, found.sources, found.notes, energy)
+    return conclude(found, choices)
 
 
 def _read_file(
-    path: Path, choices: ImportChoices, progress: Progress, readers: Readers, found: _Found
+    path: Path, choices: ImportChoices, progress: Progress, readers: Readers, found: Found
 ) -> None:
     """Add the good frames and the problems of one file."""
     count, file = 0, str(path)
@@ -151,7 +80,7 @@ def _read_file(
             own = readers[name](path, choices)
             total: int | None = len(own.frames)
             frames, doubts = iter(own.frames), dict[int, str]()
-            _doubt([Problem(file, None, text) for text in own.doubts], choices, found)
+            doubt([Problem(file, None, text) for text in own.doubts], choices, found)
             if not choices.allow_implausible:
                 found.problems += [Problem(file, None, text) for text in own.questions]
         else:
@@ -160,133 +89,12 @@ def _read_file(
         for index, atoms in enumerate(progress(frames, path.name, total)):
             count += 1
             if index in doubts:
-                _doubt([Problem(file, index, doubts[index])], choices, found)
+                doubt([Problem(file, index, doubts[index])], choices, found)
             else:
-                _take(path, index, atoms, choices, found)
+                take(path, index, atoms, choices, found)
         if not count:
             text = f'as {name} the file holds no frames; if it is something else, {NAME_IT}'
             raise BrokenFileError(text)
         found.sources.append(SourceFile(path.name, file_sha256(path), name, count))
     except BrokenFileError as exception:
         found.problems.append(Problem(file, exception.frame, str(exception)))
-
-
-def _take(path: Path, index: int, atoms: Atoms, choices: ImportChoices, found: _Found) -> None:
-    """Add a frame, or what is wrong with it."""
-    file = str(path)
-    try:
-        frame = check_frame(atoms, choices)
-    except BadFrameError as exception:
-        found.problems += [Problem(file, index, reason) for reason in exception.reasons]
-        return
-    if zeros := zeroed_forces(frame, declared_only=choices.allow_implausible):
-        _doubt([Problem(file, index, zeros)], choices, found)
-        return
-    if not choices.allow_implausible:
-        found.problems += [Problem(file, index, text) for text in implausible(frame)]
-    found.taken.append(Located(path, index, frame))
-    if np.isnan(frame.stress).all() and any('virial' in str(key).lower() for key in atoms.info):
-        text = 'has a virial and no stress; it is not read (`virial_key`)'
-        found.virials.append(Problem(file, index, text))
-
-
-def _doubt(doubts: Sequence[Problem], choices: ImportChoices, found: _Found) -> None:
-    """Note why numbers are not labels."""
-    if choices.drop_unusable:
-        found.left_out += doubts
-    else:
-        found.problems += [
-            replace(doubt, text=f'not a label: {doubt.text} (`drop_unusable` leaves it out)')
-            for doubt in doubts
-        ]
-
-
-def _questions(taken: Sequence[Located], choices: ImportChoices) -> list[Problem]:
-    """Return what can be asked only of many frames: outlying energies, the work of the forces."""
-    outliers = energy_outliers([item.frame for item in taken])
-    problems = [
-        Problem(str(taken[index].path), taken[index].index, text)
-        for index, text in outliers.items()
-    ]
-    kept = [item for index, item in enumerate(taken) if index not in outliers]
-    return problems + (check_work(kept, number_blocks(kept, choices)) if kept else [])
-
-
-def _check_domains(found: _Found) -> None:
-    """Name the frames that lack a key of their domain which others of the file have."""
-    by_file: dict[Path, list[Located]] = {}
-    for item in found.taken:
-        by_file.setdefault(item.path, []).append(item)
-    for path, items in by_file.items():
-        for key in sorted({key for item in items for key in item.frame.domain_of}):
-            lack = [item for item in items if key not in item.frame.domain_of]
-            if not lack:
-                continue
-            if any(item.frame.domain_of for item in lack):
-                domains = ', '.join(sorted({item.frame.domain for item in lack}))
-                found.notes.append(
-                    f'{path}: {len(lack)} of {len(items)} frames lack the key {key!r}; their '
-                    f'domains are named without it: {domains}'
-                )
-                continue
-            text = (
-                f'lacks the key {key!r}, the domain of other frames of the file: name all, or '
-                'give one label (`domain`)'
-            )
-            found.problems += [Problem(str(path), item.index, text) for item in lack]
-
-
-def _which_energy(found: _Found) -> str:
-    """Return `FREE_ENERGY` where it matters; refuse files of which only some give it."""
-    kinds: dict[str, Located] = {}
-    for item in found.taken:
-        kinds.setdefault(item.frame.energy_of, item)
-    if 'free' in kinds and 'only' in kinds:
-        item = kinds['only']
-        text = (
-            'has one energy, where other frames have a free energy, from which the forces '
-            'derive, beside it: they do not mix (`energy_key`)'
-        )
-        found.problems.append(Problem(str(item.path), item.index, text))
-    return FREE_ENERGY if 'free' in kinds else ''
-
-
-def _mixed_elements(taken: Sequence[Located]) -> list[Problem]:
-    """Name the first frame that brings a second element."""
-    known: set[str] = set()
-    where: Located | None = None
-    for item in taken:
-        here = {chemical_symbols[number] for number in np.unique(item.frame.numbers)}
-        if where is None and len(known | here) > 1:
-            where = item
-        known |= here
-    if where is None:
-        return []
-    text = f'more than one element from here on; declare `elements`: {",".join(sorted(known))}'
-    return [Problem(str(where.path), where.index, text)]
-
-
-def _absent_info(taken: Sequence[Located], choices: ImportChoices) -> list[Problem]:
-    return [
-        Problem('all files', None, f'no frame has a number under the key `{key}`')
-        for key in choices.info
-        if taken and all(np.isnan(item.frame.info[key]) for item in taken)
-    ]
-
-
-def _assemble(taken: Sequence[Located], choices: ImportChoices) -> Configurations:
-    frames = [item.frame for item in taken]
-    stresses = np.array([frame.stress for frame in frames])
-    return Configurations(
-        n_atoms=np.array([len(frame.numbers) for frame in frames], dtype=np.int64),
-        numbers=np.concatenate([frame.numbers for frame in frames]),
-        positions=np.concatenate([frame.positions for frame in frames]),
-        cells=np.array([frame.cell for frame in frames]),
-        pbc=np.array([frame.pbc for frame in frames]),
-        domains=np.array([frame.domain for frame in frames], dtype=np.str_),
-        blocks=number_blocks(taken, choices),
-        energies=np.array([frame.energy for frame in frames]),
-        forces=np.concatenate([frame.forces for frame in frames]),
-        stresses=stresses if np.isfinite(stresses).any() else None,
-        info={key: np.array([frame.info[key] for frame in frames]) for key in choices.info},
-    )

@@ -8,7 +8,11 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, while_
 from ase.data import atomic_masses
 
-from aiida_enne.calculations.quantumespresso import collect_pw, extract_structures
+from aiida_enne.calculations.quantumespresso import (
+    collect_pw,
+    extract_structures,
+    levels_of_theory,
+)
 from aiida_enne.codes import qe
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.science.data.configurations import Configurations
@@ -20,7 +24,6 @@ from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 from aiida_enne.workflows.reference.qe_inputs import (
     from_protocol,
     job_inputs,
-    level_of_theory,
     pw_base,
     validate_options,
     validate_qe,
@@ -158,7 +161,7 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         """Hand out one dataset of all labels, and name the configurations that failed."""
         outcome: dict[str, Any] = {
             'paths': sorted(self.ctx.paths, key=lambda path: path['label']),
-            'level_of_theory': level_of_theory(self.inputs.base),
+            'level_of_theory': ', '.join(levels_of_theory(self.inputs.base).values()),
             'results': self._results(),
         }
         nodes = {'trajectories': self.ctx.trajectories, 'ends': self.ctx.ends}

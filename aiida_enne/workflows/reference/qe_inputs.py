@@ -175,22 +175,3 @@ def is_gamma(kpoints: orm.KpointsData) -> bool:
     except AttributeError:
         return False  # a list of points
     return list(mesh) == [1, 1, 1] and not any(offset)
-
-
-def level_of_theory(base: Any) -> str:
-    """Say what the labels are, e.g. 'QE PW91 (input_dft) Si.pbe-rrkj.UPF 22/88 Ry …'."""
-    system = base['pw']['parameters'].get_dict().get('SYSTEM', {})
-    functional = system.get('input_dft')
-    files = ' '.join(sorted({pseudo.filename for pseudo in base['pw']['pseudos'].values()}))
-    words = [f'QE {functional} (input_dft) {files}' if functional else f'QE {files}']
-    wfc = system.get('ecutwfc', 0)
-    words.append(f'{wfc:g}/{system.get("ecutrho", 4 * wfc):g} Ry')
-    if 'kpoints' not in base:
-        words.append(f'k {base["kpoints_distance"].value:g}/Å')
-    elif 'mesh' in base['kpoints'].base.attributes.all:
-        words.append('k ' + 'x'.join(map(str, base['kpoints'].get_kpoints_mesh()[0])))
-    else:
-        words.append(f'{len(base["kpoints"].get_kpoints())} k-points')
-    if system.get('occupations') == 'smearing':
-        words.append(f'{system.get("smearing", "gaussian")} {system.get("degauss", 0):g} Ry')
-    return ', '.join(words)

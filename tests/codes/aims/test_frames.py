@@ -7,8 +7,9 @@ import pytest
 
 from aiida_enne.codes.aims.frames import FORMAT, read_frames
 from aiida_enne.codes.aims.output import Verdict, read_output
+from aiida_enne.science.importing.checking import FREE_ENERGY
 from aiida_enne.science.importing.choices import ImportChoices
-from aiida_enne.science.importing.gather import FREE_ENERGY, import_files
+from aiida_enne.science.importing.gather import import_files
 from aiida_enne.science.importing.problems import ImportRefusedError
 from tests.aims_runs import RUNS, run_of
 from tests.aims_writer import RULE, boxed

@@ -8,8 +8,9 @@ from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 
+from aiida_enne.science.importing.checking import FREE_ENERGY
 from aiida_enne.science.importing.choices import ImportChoices
-from aiida_enne.science.importing.gather import FREE_ENERGY, import_files
+from aiida_enne.science.importing.gather import import_files
 from aiida_enne.science.importing.problems import ImportRefusedError
 from tests.foreign_outputs import outcar, pwscf, vasprun
 
