@@ -72,9 +72,7 @@ def finish(node, inputs, outputs, status=0, message=None, state='finished'):
 
 def job(computer, entry_point, label, inputs, outputs, caller=None, **ending):
     """Return a finished job of an entry point."""
-    node = orm.CalcJobNode(
-        computer=computer, process_type=f'aiida.calculations:{entry_point}'
-    )
+    node = orm.CalcJobNode(computer=computer, process_type=f'aiida.calculations:{entry_point}')
     node.set_process_label(label)
     node.label = ending.pop('named', '')
     if caller is not None:

@@ -59,17 +59,14 @@ def gather(
         n = len(imported.configurations)
         click.echo(f'{n} configurations pass; nothing was stored (--dry-run)')
         return
-    labels = [f'source_{number:06}' for number in range(len(chosen))]
+    used = [one for one in chosen if one.name in imported.sources]
+    labels = [f'source_{number:06}' for number in range(len(used))]
     parameters = {
         'choices': plain_choices(choices),
-        'sources': dict(zip(labels, facts, strict=True)),
+        'sources': {name: one.facts() for name, one in zip(labels, used, strict=True)},
         'level_of_theory': level_of_theory,
     }
-    sources = {
-        name: dict(one.source.nodes)
-        for name, one in zip(labels, chosen, strict=True)
-        if one.source.nodes
-    }
+    sources = {name: dict(one.source.nodes) for name, one in zip(labels, used, strict=True)}
     node: Any = gather_labels(parameters=orm.Dict(parameters), sources=sources)
     node.label = label
     say_stored(node)
