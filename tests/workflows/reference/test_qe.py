@@ -8,6 +8,7 @@ from aiida.common.exceptions import MissingEntryPointError
 from ase import Atoms
 from ase.build import bulk
 
+from aiida_enne.calculations.quantumespresso import levels_of_theory
 from aiida_enne.codes import qe
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.science.plans.tasks import read_task
@@ -15,7 +16,6 @@ from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.engine import load_engine
 from aiida_enne.workflows.reference.qe_inputs import (
     job_inputs,
-    level_of_theory,
     pw_base,
     validate_qe,
 )
@@ -65,11 +65,11 @@ def test_every_protocol_gives_valid_inputs(build, protocol):
 
 def test_the_level_of_theory_names_all_that_decides_it(build):
     inputs = build([bulk('Si')], MD, 'laptop', seed=1, kpoints_distance=0.15)._inputs()
-    assert level_of_theory(inputs['base']) == (
+    assert ', '.join(levels_of_theory(inputs['base']).values()) == (
         'QE PW91 (input_dft) Si.dummy.UPF, 22/88 Ry, k 0.15/Å, cold 0.01 Ry'
     )
     inputs = build([bulk('Si')], MD, seed=1, functional=None)._inputs()
-    assert level_of_theory(inputs['base']) == (
+    assert ', '.join(levels_of_theory(inputs['base']).values()) == (
         'QE Si.dummy.UPF, 16/64 Ry, k 1x1x1, gaussian 0.01 Ry'
     )
 
