@@ -13,10 +13,11 @@ from aiida_enne.data.prediction import PredictionData
 LABEL = 'study'
 
 
-def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0):
+def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0, own=1.0):
     """Store members, predictions, a training and an audit; return audit and training.
 
-    All members have in common an error of `shared` in eV (energies) and eV/Å (forces).
+    All members have in common an error of `shared` in eV (energies) and eV/Å (forces), and each has
+    errors of its own, of `own` in eV and a tenth of it in eV/Å.
     """
     rng = np.random.default_rng(seed)
     configurations = dataset.get_configurations()
@@ -27,10 +28,12 @@ def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0):
         models[label] = model(number).store()
         arrays = {
             'indices': np.arange(len(configurations)),
-            'energies': configurations.energies + shared + rng.normal(size=len(configurations)),
+            'energies': configurations.energies
+            + shared
+            + own * rng.normal(size=len(configurations)),
             'forces': configurations.forces
             + shared
-            + 0.1 * rng.normal(size=configurations.forces.shape),
+            + 0.1 * own * rng.normal(size=configurations.forces.shape),
         }
         predictions[label] = PredictionData.from_arrays(
             arrays,

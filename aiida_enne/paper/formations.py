@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from aiida_enne.provenance.material import Material, Missing, missing
+from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.guard import Missing
 from aiida_enne.science.properties.formation import Formation, SizeSeries, formation, size_series
 from aiida_enne.science.structures.domains import Domain
 

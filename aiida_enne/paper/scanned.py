@@ -17,11 +17,12 @@ from aiida_enne.paper.scans import (
     scan_table,
 )
 from aiida_enne.provenance import Rows, Scan, join_rows
-from aiida_enne.provenance.material import Material, Missing, force_errors, missing
+from aiida_enne.provenance.material import Material, force_errors, missing
 from aiida_enne.provenance.rows import thin
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
 from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.guard import Missing
 from aiida_enne.science.properties.scatter import Scatter, agreement, of_energies
 from aiida_enne.science.uncertainty.cross import correlate, density_groups
 from aiida_enne.science.uncertainty.scans import Row, compare

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from aiida_enne.paper.crystals import phase_curves, phase_fits
 from aiida_enne.paper.formations import study_formations
-from aiida_enne.provenance.material import Material, Missing
+from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.tables import Table, percent, shown
-from aiida_enne.science.figures.palette import natural
 from aiida_enne.science.properties.eos import FORMS, Summary
 from aiida_enne.science.properties.ranking import rank
+from aiida_enne.science.structures.domains import natural
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
 MEV = 1000.0
@@ -20,19 +20,13 @@ MEV = 1000.0
 CLOSE = 0.1
 
 
-def of_paper(material: Material) -> list[Table]:
-    """Return the tables for which there are data."""
-    makers: tuple[Callable[[Material, int], Iterator[Table]], ...] = (_fits, _order, _formations)
-    found: list[Table] = []
-    for make in makers:
-        try:
-            found += make(material, PAPER_DDOF)
-        except Missing:
-            continue
-    return found
+def of_equations(material: Material) -> Iterator[Table]:
+    """Yield the equations of state of all phases.
 
-
-def _fits(material: Material, ddof: int) -> Iterator[Table]:
+    Raises:
+        Missing: If there are no phases.
+    """
+    ddof = PAPER_DDOF
     rows = []
     for name, fits in phase_fits(material, FORMS[0]).items():
         volume, energy, modulus = (
@@ -48,7 +42,12 @@ def _fits(material: Material, ddof: int) -> Iterator[Table]:
     yield Table(title, headers, rows)
 
 
-def _order(material: Material, _: int) -> Iterator[Table]:
+def of_order(material: Material) -> Iterator[Table]:
+    """Yield the pairs of phases whose order is doubtful, if there are any.
+
+    Raises:
+        Missing: If there are no phases.
+    """
     curves = phase_curves(material)
     if len(curves) < 2:
         return
@@ -71,7 +70,13 @@ def _order(material: Material, _: int) -> Iterator[Table]:
         yield Table(title, [*headers, 'members that have it the other way', 'share'], rows)
 
 
-def _formations(material: Material, ddof: int) -> Iterator[Table]:
+def of_formations(material: Material) -> Iterator[Table]:
+    """Yield the energies of all defects and surfaces at the end of their relaxation.
+
+    Raises:
+        Missing: If there are none.
+    """
+    ddof = PAPER_DDOF
     rows = []
     found = study_formations(material, ddof)
     for domain, (_, one) in sorted(found.items(), key=lambda pair: natural(pair[0])):
@@ -90,9 +95,10 @@ def _formations(material: Material, ddof: int) -> Iterator[Table]:
             ]
         )
     headers = ['path', 'atoms', 'steps', 'unit', 'reference', 'mean', 'ε', f'σ (ddof {ddof})']
-    if rows:
-        title = 'Formation and surface energies at the end of the relaxation, member by member'
-        yield Table(title, [*headers, 'σ if errors were independent'], rows)
+    if not rows:
+        raise missing('relaxed defects or surfaces', 'enne.defect or enne.surface')
+    title = 'Formation and surface energies at the end of the relaxation, member by member'
+    yield Table(title, [*headers, 'σ if errors were independent'], rows)
 
 
 def _reference(summary: Summary) -> str:

@@ -10,18 +10,21 @@ import numpy as np
 
 from aiida_enne.paper.claims import Evidence, Verdict, judge
 from aiida_enne.paper.crystals import OWN_ZERO, phase_curves, phase_fits
-from aiida_enne.paper.formations import study_formations
+from aiida_enne.paper.formations import MAKERS, study_formations
 from aiida_enne.paper.scanned import SCAN_FRAMES, build_correlations, size_scatters
 from aiida_enne.paper.scans import find_scan, scan_table
 from aiida_enne.paper.scatters import study_growth, study_scatter
 from aiida_enne.provenance.joint import ZERO, joint_audit
-from aiida_enne.provenance.material import Material, Missing
+from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.tables import Table
+from aiida_enne.science.guard import guarded
 from aiida_enne.science.properties.curves import Curve, ground_shift, shift_at_minimum
 from aiida_enne.science.properties.eos import FORMS
+from aiida_enne.science.properties.formation import Formation
 from aiida_enne.science.properties.paths import volume_path
 from aiida_enne.science.properties.ranking import rank
 from aiida_enne.science.properties.transition import find_transition
+from aiida_enne.science.uncertainty.cross import Cross
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.scans import Row
@@ -39,36 +42,64 @@ def judge_study(material: Material, ddof: int = PAPER_DDOF) -> list[Verdict]:
 
 
 def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
-    """Return the results that claims are judged by, as far as there are data."""
-    curves = _had(lambda: _phases(material)) or {}
+    """Return the results that claims are judged by, and why others are absent."""
+    absent: dict[str, str] = {}
+
+    def had(name: str, make: Callable[[], R]) -> R | None:
+        found, reason = guarded(make)
+        if reason:
+            absent[name] = reason
+        return found
+
+    curves = had('phases', lambda: _phases(material)) or {}
     diamond = curves.get(ZERO)
-    fits = _had(lambda: phase_fits(material, FORMS[0])) if curves else {}
-    fits = fits or {}
-    both = ZERO in fits and 'beta-tin' in fits
-    joined = _had(lambda: joint_audit(material, AuditOptions(ddof=ddof)))
-    correlations = _had(lambda: build_correlations(material, n_frames=CORRELATED, of='energy'))
-    growth = _had(lambda: study_growth(material, ddof))
-    paths = [one for _, one in study_formations(material, ddof).values()]
+    at_diamond = None if diamond is None else partial(shift_at_minimum, diamond, ddof=ddof)
+    if curves and diamond is None:
+        absent['phases'] = f'its crystal phases have no {ZERO} among them'
+    fits = had('phases', lambda: phase_fits(material, FORMS[0])) if curves else {}
+    two = [found for name in (ZERO, 'beta-tin') if (found := (fits or {}).get(name))]
+    joined = had('audit', lambda: joint_audit(material, AuditOptions(ddof=ddof)))
+    cross = had('correlations', partial(_cross, material))
+    growth = had('growth', lambda: study_growth(material, ddof)[0])
+    formations = had('formations', partial(_formations, material, ddof))
+    scans = {kind: had(kind, partial(_scan, material, kind, ddof)) for kind in KINDS}
     return Evidence(
         ddof=ddof,
-        training_domains=material.training_domains,
+        training_domains=had('energies', lambda: material.training_domains) or (),
         domains={} if joined is None else joined.domains,
-        scatter=_had(lambda: study_scatter(material, ddof)),
-        aligned=_had(lambda: study_scatter(material, ddof, OWN_ZERO)),
-        ground=ground_shift(curves, ddof=ddof) if curves else None,
+        scatter=had('energies', lambda: study_scatter(material, ddof)),
+        aligned=guarded(lambda: study_scatter(material, ddof, OWN_ZERO))[0],
+        ground=had('phases', lambda: ground_shift(curves, ddof=ddof)) if curves else None,
         curve=diamond,
         gates=() if joined is None else joined.gates['energy'],
-        is_published=_is_published(material),
-        shift=None if diamond is None else shift_at_minimum(diamond, ddof=ddof),
-        ranking=rank(curves) if len(curves) > 1 else None,
-        path=None if diamond is None else volume_path(diamond, ddof=ddof),
-        formations=[one for one in paths if not one.kind.own and np.isfinite(one.reference).all()],
-        transition=find_transition(fits[ZERO], fits['beta-tin']) if both else None,
-        growth=None if growth is None else growth[0],
-        cross=None if correlations is None else correlations.content['cross'],
-        scans=_scans(material, ddof),
-        scatters_by_size=_had(lambda: size_scatters(material, ddof)) or {},
+        is_published=bool(guarded(lambda: _is_published(material))[0]),
+        shift=None if at_diamond is None else had('phases', at_diamond),
+        ranking=had('phases', lambda: rank(curves)) if len(curves) > 1 else None,
+        path=None if diamond is None else had('phases', lambda: volume_path(diamond, ddof=ddof)),
+        formations=formations or (),
+        transition=had('phases', lambda: find_transition(*two)) if len(two) == 2 else None,
+        growth=growth,
+        cross=cross,
+        scans={kind: rows for kind, rows in scans.items() if rows},
+        scatters_by_size=had('sizes', lambda: size_scatters(material, ddof)) or {},
+        kinds=guarded(lambda: material.rows.configurations.kinds)[0] or {},
+        absent=absent,
     )
+
+
+def _cross(material: Material) -> Cross:
+    content = build_correlations(material, n_frames=CORRELATED, of='energy').content
+    found: Cross = content['cross']
+    return found
+
+
+def _formations(material: Material, ddof: int) -> list[Formation]:
+    """Return the paths in the geometries of the reference, with its energies."""
+    paths = [one for _, one in study_formations(material, ddof).values()]
+    known = [one for one in paths if not one.kind.own and np.isfinite(one.reference).all()]
+    if not known:
+        raise missing('relaxed defects or surfaces with their crystal', MAKERS)
+    return known
 
 
 def _is_published(material: Material) -> bool:
@@ -128,19 +159,6 @@ def _phases(material: Material) -> dict[str, Curve]:
 
 def _scan(material: Material, kind: str, ddof: int) -> list[Row]:
     return scan_table(material, find_scan(material, kind), ddof, SCAN_FRAMES)
-
-
-def _scans(material: Material, ddof: int) -> dict[str, list[Row]]:
-    found = {kind: _had(partial(_scan, material, kind, ddof)) for kind in KINDS}
-    return {kind: rows for kind, rows in found.items() if rows}
-
-
-def _had(make: Callable[[], R]) -> R | None:
-    """Return what the study has, or None where it has no data for it or they are refused."""
-    try:
-        return make()
-    except (Missing, ValueError):
-        return None
 
 
 def _number(value: float | None, uncertainty: float | None, unit: str) -> str:

@@ -8,7 +8,7 @@ from aiida_enne.provenance.ensembles import (
     load_histories,
 )
 from aiida_enne.provenance.joint import find_gates, joint_audit, joint_samples, zero_domain
-from aiida_enne.provenance.material import Material, Missing
+from aiida_enne.provenance.material import Material
 from aiida_enne.provenance.predictions import find_predictions, prediction_scalars
 from aiida_enne.provenance.rows import (
     Rows,
@@ -34,6 +34,7 @@ from aiida_enne.provenance.studies import (
     predicted_datasets,
 )
 from aiida_enne.provenance.trainings import find_trainings
+from aiida_enne.science.guard import Missing
 
 __all__ = [
     'SCANS',

@@ -26,6 +26,7 @@ from aiida_enne.provenance.studies import Dataset, StudyRecord, find_study
 from aiida_enne.provenance.trainings import find_trainings
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.guard import Missing
 from aiida_enne.science.properties.scatter import Scatter, of_energies
 from aiida_enne.science.structures.domains import Domain, parse
 from aiida_enne.science.uncertainty.audit import Audit, audit
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
     from aiida_enne.science.figures import Palette
 
 R = TypeVar('R')
-
-
-class Missing(LookupError):  # noqa: N818 (it is a verdict on a study, not a fault)
-    """A figure's data are not in the study; the message says which, and what makes them."""
 
 
 class Material:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,18 +10,21 @@ from typing import Any
 from aiida.common.exceptions import NotExistent
 
 from aiida_enne import provenance
-from aiida_enne.provenance import Material, Missing
+from aiida_enne.provenance import Material
 from aiida_enne.provenance.labels import Labelling, find_labellings
-from aiida_enne.report import interactive
+from aiida_enne.report import interactive, tables
 from aiida_enne.report.figures import Figure, Result, all_figures
 from aiida_enne.report.interactive import Map
-from aiida_enne.report.judged import verdict_numbers
+from aiida_enne.report.judged import of_verdicts, verdict_numbers
 from aiida_enne.report.tables import Table
+from aiida_enne.science.figures.palette import ALONE, Palette
+from aiida_enne.science.guard import Absence, attempt, guarded
 from aiida_enne.science.plugins import registered
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.findings import find
 from aiida_enne.science.uncertainty.gates import caps
+from aiida_enne.science.uncertainty.table import gate_lines, reasons
 
 #: Entry points of functions that take the material of a study and yield tables.
 TABLES = 'aiida_enne.tables'
@@ -37,6 +40,7 @@ class Section:
         audit: Its content.
         findings: Sentences with numbers.
         labellings: The reference calculations behind the dataset, if it was not imported.
+        tables: Error and spread by domain, and what the reference failed at.
     """
 
     label: str
@@ -44,6 +48,7 @@ class Section:
     audit: Audit
     findings: list[str]
     labellings: list[Labelling]
+    tables: list[Table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +69,6 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Absence:
-    """A figure, a form of one, or a group of tables that cannot be shown.
-
-    Attributes:
-        name: Of the figure.
-        title: What it would show.
-        reason: What is missing and which work chain makes it, or why the data are refused.
-    """
-
-    name: str
-    title: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """All that a page shows.
 
@@ -87,11 +77,16 @@ class Report:
         created: When the work chain was started, ISO 8601.
         sections: One per stored audit.
         forms: Figures, in the order of the registry.
-        absences: Those that cannot be drawn.
+        absences: What cannot be shown.
         tables: Numbers of the analyses.
+        members: One row a member; None where it cannot be shown.
         map: The interactive map; None where nothing can be shown on one.
         no_map: Why there is none.
+        palette: How domains look.
         judged: An audit of everything together, with verdicts; None where nothing can be judged.
+        verdicts: Its verdicts as a table.
+        gates: A sentence for every gate.
+        reasons: A sentence for every verdict.
     """
 
     material: Material
@@ -100,9 +95,14 @@ class Report:
     forms: list[Form]
     absences: list[Absence]
     tables: list[Table]
+    members: Table | None
     map: Map | None
     no_map: str
+    palette: Palette = ALONE
     judged: Audit | None = None
+    verdicts: Table | None = None
+    gates: Sequence[str] = ()
+    reasons: Sequence[str] = ()
 
     @property
     def findings(self) -> list[str]:
@@ -141,24 +141,44 @@ def collect(
     for figure in all_figures().values():
         progress(figure.name)
         build_forms(figure, material, forms, absences)
-    tables: list[Table] = []
+    found: list[Table] = []
     for name, entry in registered(TABLES).items():
         progress(name)
-        tables += attempt(partial(_tables, entry, material), name, absences) or []
-    sections = [_section(material, label) for label in material.audits()]
+        found += attempt(partial(_tables, entry, material), name, absences) or []
+    palette = attempt(lambda: material.palette, 'palette', absences) or ALONE
+    labels = attempt(material.audits, 'audits', absences) or []
+    sections = [attempt(partial(_section, material, one, palette), one, absences) for one in labels]
     progress('verdicts')
     judged = attempt(partial(provenance.joint_audit, material), 'verdicts', absences)
+    verdicts: dict[str, Any] = {}
+    if judged is not None:
+        verdicts['verdicts'] = attempt(partial(of_verdicts, judged), 'verdicts', absences)
+        verdicts['gates'] = attempt(partial(gate_lines, judged.gates), 'gates', absences) or ()
+        verdicts['reasons'] = attempt(partial(reasons, judged.verdicts), 'reasons', absences) or ()
+    members = attempt(partial(tables.of_members, record.ensemble), 'members', absences)
     created = provenance.created(record.process)
-    shown = _map(material, map_limit)
-    return Report(material, created, sections, forms, absences, tables, *shown, judged)
+    chart, no_map = _map(material, map_limit, palette)
+    return Report(
+        material,
+        created,
+        [section for section in sections if section is not None],
+        forms,
+        absences,
+        found,
+        members,
+        chart,
+        no_map,
+        palette,
+        judged,
+        **verdicts,
+    )
 
 
 def build_forms(
     figure: Figure, material: Material, forms: list[Form], absences: list[Absence]
 ) -> None:
     """Build all forms of a figure; what cannot be built joins what is absent."""
-    wanted: list[Mapping[str, Any]]
-    wanted = attempt(partial(figure.forms, material), figure.name, absences, figure.title) or []
+    wanted = attempt(partial(figure.forms, material), figure.name, absences, figure.title) or ()
     for number, options in enumerate(wanted, 1):
         chosen = figure.choose(options)
         make = partial(figure.build, material, **chosen)
@@ -168,20 +188,6 @@ def build_forms(
             suffix = '_'.join(own) if 'dataset' in options else str(number)
             name = figure.name if len(wanted) == 1 else f'{figure.name}_{suffix}'
             forms.append(Form(name, figure, chosen, result))
-
-
-def attempt(make: Callable[[], Any], name: str, absences: list[Absence], title: str = '') -> Any:
-    """Return what a figure or a table makes, or None with the reason among what is absent.
-
-    Whatever goes wrong in one, which may be of another package, is a line and takes no other along.
-    """
-    try:
-        return make()
-    except (Missing, ValueError) as exception:
-        absences.append(Absence(name, title or name, str(exception)))
-    except Exception as exception:
-        absences.append(Absence(name, title or name, f'{type(exception).__name__}: {exception}'))
-    return None
 
 
 def scalars(report: Report) -> dict[str, Any]:
@@ -230,25 +236,31 @@ def _tables(entry: Any, material: Material) -> list[Table]:
     return list(entry.load()(material))
 
 
-def _section(material: Material, label: str) -> Section:
+def _section(material: Material, label: str, palette: Palette) -> Section:
     statistics, audit = material.record.statistics[label], material.audit(label)
+    labellings = find_labellings(statistics.sources['datasets'])
+    failed = tables.of_failed_labels(labellings)
     return Section(
         label,
         statistics,
         audit,
         [finding.text for finding in find(audit.domains, audit.parameters, caps(audit.gates))],
-        find_labellings(statistics.sources['datasets']),
+        labellings,
+        tables.of_audit(audit, palette) + ([] if failed is None else [failed]),
     )
 
 
-def _map(material: Material, limit: int) -> tuple[Map | None, str]:
+def _map(material: Material, limit: int, palette: Palette) -> tuple[Map | None, str]:
     if not limit:
         return None, 'No map was asked for.'
     if not interactive.is_available():
         return None, f'The map needs the viewer chemiscope: {interactive.EXTRA}.'
-    try:
+
+    def make() -> Map | None:
         scatter = material.scatter(PAPER_DDOF)
-        found = interactive.build_map(material.rows, scatter, limit, material.palette)
-    except (Missing, ValueError) as exception:
-        return None, f'No map: {exception}.'
+        return interactive.build_map(material.rows, scatter, limit, palette)
+
+    found, reason = guarded(make)
+    if reason:
+        return None, f'No map, because {reason}.'
     return found, '' if found else 'No configuration has both σ > 0 and ε ≠ 0.'

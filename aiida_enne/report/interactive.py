@@ -16,13 +16,13 @@ from ase.geometry import wrap_positions
 from aiida_enne.provenance import Rows
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Integers, Strings
-from aiida_enne.science.figures.palette import ALONE, Palette
+from aiida_enne.science.figures.palette import ALONE, MARKERS, Palette
 from aiida_enne.science.properties.scatter import Scatter
 
 #: Structures in a map unless another number is chosen: about half a megabyte of liquids.
 LIMIT = 300
-#: More domains than this are told apart by their families: a map has few symbols.
-MAX_SYMBOLS = 9
+#: More domains than there are markers are told apart by their families.
+MAX_SYMBOLS = len(MARKERS)
 MEV = 1000.0
 #: The package whose viewer is written into the page.
 VIEWER, EXTRA = 'chemiscope', "pip install 'aiida-enne[report]'"

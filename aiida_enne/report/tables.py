@@ -11,7 +11,7 @@ from aiida_enne.provenance.labels import Labelling
 from aiida_enne.science.figures import Palette
 from aiida_enne.science.figures.palette import TRAINED
 from aiida_enne.science.uncertainty.audit import Audit
-from aiida_enne.science.uncertainty.findings import number
+from aiida_enne.science.uncertainty.wording import number, ratio
 
 MEV = 1000.0
 
@@ -123,7 +123,7 @@ def _row(scalars: dict[str, Any], prefix: str, factor: float) -> list[str]:
         get('bias', factor),
         get('spread_mean', factor),
         get('spread_max', factor),
-        get('rmse_over_spread'),
+        ratio(*(scalars.get(f'{prefix}_{k}') for k in ('rmse_over_spread', 'spread_rms', 'rmse'))),
         percent(scalars.get(f'{prefix}_cone_coverage')),
         percent(scalars.get('expected_cone_coverage')),
         get('member_correlation_mean'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.axes import Axes
 
 from aiida_enne import __version__
-from aiida_enne.report import tables
-from aiida_enne.report.collect import (
-    Absence,
-    Form,
-    Report,
-    attempt,
-    collect,
-    figure_numbers,
-    scalars,
-)
+from aiida_enne.report.collect import Form, Report, collect, figure_numbers, scalars
 from aiida_enne.report.interactive import LIMIT
-from aiida_enne.report.judged import of_verdicts
 from aiida_enne.report.pictures import Picture, write_picture
 from aiida_enne.science.figures import Palette
 from aiida_enne.science.figures.palette import MARKERS, TRAINED
-from aiida_enne.science.uncertainty.table import gate_lines, reasons
+from aiida_enne.science.guard import Absence, attempt
 
 #: Background of a verdict; each has a shape of its own, too.
 WORDS = {
@@ -79,15 +70,7 @@ def write_report(
     absences = list(report.absences)
     drawn = [(form, _draw(form, folder, absences, progress)) for form in report.forms]
     sections = [
-        (
-            section,
-            [
-                *tables.of_audit(section.audit, report.material.palette),
-                *filter(None, [tables.of_failed_labels(section.labellings)]),
-            ],
-            _pictures(drawn, partial(_is_of, section.label)),
-        )
-        for section in report.sections
+        (section, _pictures(drawn, partial(_is_of, section.label))) for section in report.sections
     ]
     page = (
         environment()
@@ -98,12 +81,8 @@ def write_report(
             sections=sections,
             pictures=_pictures(drawn, _is_of_all),
             training=_pictures(drawn, lambda form: form.figure.needs == 'histories'),
-            verdicts=None if report.judged is None else of_verdicts(report.judged),
-            gates=[] if report.judged is None else gate_lines(report.judged.gates),
-            reasons=[] if report.judged is None else reasons(report.judged.verdicts),
-            members=tables.of_members(report.material.record.ensemble),
             absences=absences,
-            swatches=_swatches(report.material.palette),
+            swatches=_swatches(report.palette),
             words=WORDS,
             version=__version__,
         )
@@ -165,7 +144,17 @@ def _swatches(palette: Palette) -> dict[str, tuple[str, str]]:
 
 
 def _write_numbers(path: Path, numbers: dict[str, Any]) -> None:
-    path.write_text(json.dumps(numbers, indent=1, sort_keys=True) + '\n')
+    text = json.dumps(_plain(numbers), indent=1, sort_keys=True, allow_nan=False)
+    path.write_text(text + '\n')
+
+
+def _plain(value: Any) -> Any:
+    """Return nested values with None for what is not finite: JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def environment() -> Environment:

@@ -13,6 +13,7 @@ from aiida_enne.science.properties.paths import VolumePath
 from aiida_enne.science.properties.ranking import Ranking
 from aiida_enne.science.properties.scatter import Scatter
 from aiida_enne.science.properties.transition import Transition
+from aiida_enne.science.structures.domains import Domain, parse
 from aiida_enne.science.uncertainty.cross import Cross
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.gates import Gate
@@ -50,6 +51,8 @@ class Evidence:
         scans: Points of the scans by kind: 'grid' (`l_max`, `n_train`), 'densities', 'features',
             'cutoffs'; errors are force components of held-out liquid.
         scatters_by_size: Energies per atom as `scatter`, by the number of training frames.
+        kinds: What each domain is, by its label.
+        absent: Why an analysis has no result, by the name that `judge.NEEDS` has for it.
     """
 
     ddof: int = PAPER_DDOF
@@ -70,6 +73,12 @@ class Evidence:
     cross: Cross | None = None
     scans: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     scatters_by_size: Mapping[int, Scatter] = field(default_factory=dict)
+    kinds: Mapping[str, Domain] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    def kind(self, name: str) -> Domain:
+        """Return what a domain is; a label that nobody gave a role is read as our own."""
+        return self.kinds.get(name) or parse(name)
 
 
 @dataclass(frozen=True, slots=True)

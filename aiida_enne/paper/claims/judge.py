@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiida_enne.paper.claims import properties, spread, training, volumes
 from aiida_enne.paper.claims.evidence import Evidence, Outcome, Verdict
 from aiida_enne.paper.claims.paper import CLAIMS, Claim
+from aiida_enne.science.guard import guarded
 from aiida_enne.science.uncertainty.gates import failed
 
+#: Which analysis each claim is judged by, as `Evidence.absent` names it.
+NEEDS = {
+    'accuracy': 'audit',
+    'temperature': 'audit',
+    **dict.fromkeys(('shift', 'order', 'path', 'interval', 'transition'), 'phases'),
+    **dict.fromkeys(('defects', 'surface', 'cells'), 'formations'),
+    **dict.fromkeys(spread.JUDGES, 'energies'),
+    'sizes': 'sizes',
+    'densities': 'densities',
+    'degree': 'grid',
+    'flat': 'grid',
+    'features': 'features',
+    'cutoff': 'cutoffs',
+    'growth': 'growth',
+    'within': 'correlations',
+    'across': 'correlations',
+}
 JUDGES = properties.JUDGES | volumes.JUDGES | spread.JUDGES | training.JUDGES
 
 
@@ -17,9 +37,10 @@ def judge(evidence: Evidence) -> list[Verdict]:
 
 def _judge(claim: Claim, evidence: Evidence) -> Verdict:
     text = claim.text if evidence.is_published else claim.general or claim.text
-    found = JUDGES[claim.name](evidence)
+    found, reason = guarded(partial(JUDGES[claim.name], evidence))
     if found is None:
-        missing = 'This study does not have what it takes to judge this.'
+        why = reason or evidence.absent.get(NEEDS[claim.name], '')
+        missing = f'This study does not have what it takes to judge this{": " * bool(why)}{why}.'
         return Verdict(claim, 'undecided', missing, text=text)
     outcomes: dict[bool | None, Outcome] = {
         True: 'holds',

@@ -18,10 +18,9 @@ from aiida_enne.paper.claims.tested import (
 )
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.properties.formation import size_series
-from aiida_enne.science.structures.domains import parse
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.exchange import Statistic, exchange
-from aiida_enne.science.uncertainty.findings import number
+from aiida_enne.science.uncertainty.wording import number
 
 #: Factor within which an error counts as that of the paper.
 SIMILAR = 2.0
@@ -60,7 +59,7 @@ def judge_temperature(evidence: Evidence) -> Found | None:
     """F3: force RMSE of one density over temperature."""
     by_density: dict[float, dict[float, str]] = {}
     for name, scalars in evidence.domains.items():
-        kind = parse(name)
+        kind = evidence.kind(name)
         if kind.density is None or kind.temperature is None or kind.own:
             continue
         if scalars.get('force_rmse') is not None:

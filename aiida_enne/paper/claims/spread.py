@@ -19,10 +19,10 @@ from aiida_enne.paper.claims.tested import (
 )
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.properties.scatter import Scatter, exchange_points
-from aiida_enne.science.structures.domains import parse
-from aiida_enne.science.uncertainty.findings import MIN_SAMPLES, number
+from aiida_enne.science.uncertainty.findings import MIN_SAMPLES
 from aiida_enne.science.uncertainty.scores.calibration import rmse_over_spread
 from aiida_enne.science.uncertainty.thresholds import QUANTILE, quantile_interval
+from aiida_enne.science.uncertainty.wording import number
 
 MEV = 1000.0
 
@@ -241,10 +241,9 @@ def _solids(evidence: Evidence) -> tuple[Scatter, Scatter] | None:
     trained, scatter = _trained(evidence), evidence.scatter
     if trained is None or scatter is None:
         return None
-    names = [n for n in set(scatter.domain.tolist()) if parse(n).family in SOLIDS]
-    solids = scatter.select(
-        np.isin(scatter.domain, names) & ~np.isin(scatter.domain, evidence.training_domains)
-    )
+    known = np.isin(scatter.domain, evidence.training_domains)
+    names = [n for n in set(scatter.domain.tolist()) if evidence.kind(n).family in SOLIDS]
+    solids = scatter.select(np.isin(scatter.domain, names) & ~known)
     return (trained, solids) if len(solids) else None
 
 

@@ -18,8 +18,9 @@ from aiida_enne.science.uncertainty.exchange import (
     attainable_level,
     members_needed,
 )
-from aiida_enne.science.uncertainty.findings import MIN_SAMPLES, chance
+from aiida_enne.science.uncertainty.findings import MIN_SAMPLES
 from aiida_enne.science.uncertainty.scores.calibration import rank_correlation
+from aiida_enne.science.uncertainty.wording import chance
 
 #: How a rule names its level.
 AT = f'at the {LEVEL:.0%} level'

@@ -16,9 +16,9 @@ from aiida_enne.science.fields import Floats
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.cross import Cross, Pairs
 from aiida_enne.science.uncertainty.exchange import LEVEL
-from aiida_enne.science.uncertainty.findings import number
 from aiida_enne.science.uncertainty.scans import Comparison, Row, Value, compare
 from aiida_enne.science.uncertainty.scores.calibration import rmse_over_spread_from_correlation
+from aiida_enne.science.uncertainty.wording import number
 
 #: Relative change of an error that counts as none.
 CONVERGED, FLAT = 0.05, 0.1

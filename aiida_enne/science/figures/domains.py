@@ -32,9 +32,14 @@ def draw_error_and_spread(
             style.nothing(axes, row)
             continue
         colour, marker = palette.colour(name), palette.marker(name)
-        axes.plot([factor * spread, factor * rmse], [row, row], color=colour, alpha=0.4, zorder=1)
-        axes.plot(factor * spread, row, marker, markerfacecolor='white', color=colour, markersize=6)
-        axes.plot(factor * rmse, row, marker, color=colour, markersize=6)
+        look: dict[str, Any] = {'marker': marker, 'color': colour, 'markersize': 6}
+        if spread > 0:
+            ends = [factor * spread, factor * rmse]
+            axes.plot(ends, [row, row], color=colour, alpha=0.4, zorder=1)
+            axes.plot(factor * spread, row, markerfacecolor='white', **look)
+        else:
+            style.nothing(axes, row, 'σ = 0')
+        axes.plot(factor * rmse, row, **look)
         low, high = scalars.get(f'{prefix}_rmse_low'), scalars.get(f'{prefix}_rmse_high')
         if low is not None and high is not None:
             axes.plot([factor * low, factor * high], [row, row], '|-', color=colour, zorder=2)
@@ -90,7 +95,7 @@ def draw_coverage(
             axes.plot(
                 coverage,
                 row + shift,
-                palette.marker(name),
+                marker=palette.marker(name),
                 color=colour,
                 fillstyle=fills[prefix],
                 markerfacecoloralt='white',

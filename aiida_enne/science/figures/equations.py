@@ -70,7 +70,8 @@ def draw_equations_of_state(
         axes.plot(
             curve.volumes,
             curve.reference,
-            palette.marker(domain),
+            marker=palette.marker(domain),
+            linestyle='none',
             color=colour,
             markerfacecolor='white',
             markersize=3.5,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from aiida_enne.science.structures.domains import natural
 
 #: Okabe and Ito's colours, less the yellow, with three of Tol's: by order of the domains.
 COLOURS = (
@@ -20,9 +21,11 @@ COLOURS = (
     '#332288',
     '#7F7F7F',
 )
-#: Markers, each with the character that stands for it in a table; but for the last, in the order of
-#: Plotly, which draws the map.
-MARKERS = {
+#: A name or vertices, as Matplotlib takes them.
+Marker = Any
+#: Markers, each with the character that stands for it in a table, in the order of Plotly, which
+#: draws the map. Triangles in a corner are given by their vertices.
+MARKERS: dict[Marker, str] = {
     'o': '●',
     's': '■',
     'D': '◆',
@@ -32,18 +35,17 @@ MARKERS = {
     'v': '▼',
     '<': '◀',
     '>': '▶',
+    ((-1, 1), (1, 1), (1, -1), (-1, 1)): '◥',
+    ((1, 1), (1, -1), (-1, -1), (1, 1)): '◢',
+    ((1, -1), (-1, -1), (-1, 1), (1, -1)): '◣',
+    ((-1, -1), (-1, 1), (1, 1), (-1, -1)): '◤',
+    'p': '⬟',
     'h': '⬢',
+    'H': '⬣',
 }
 LINES: tuple[Any, ...] = ('-', (0, (6, 2)), (0, (2, 1.5)))
 #: Behind the name of a domain that the ensemble was trained on.
 TRAINED = ' (trained on)'
-
-
-def natural(name: str) -> tuple[Any, ...]:
-    """Return what sorts names as people do: 300 K, 605 K, 1089 K."""
-    text, *rest = re.split(r'(\d+(?:\.\d+)?)', name)
-    numbers = zip(map(float, rest[::2]), rest[1::2], strict=True)
-    return text.casefold(), tuple((value, word.casefold()) for value, word in numbers), name
 
 
 def shown(name: str) -> str:
@@ -58,9 +60,9 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def marker(index: int) -> str:
+def marker(index: int) -> Marker:
     """Return the marker of what has a number: another once colours repeat."""
-    return list(MARKERS)[(index + index // len(COLOURS)) % len(MARKERS)]
+    return list(MARKERS)[index % len(MARKERS)]
 
 
 def line(index: int) -> Any:
@@ -100,7 +102,7 @@ class Palette:
         """Return the colour of a domain."""
         return colour(self.domains.index(name))
 
-    def marker(self, name: str) -> str:
+    def marker(self, name: str) -> Marker:
         """Return the marker of a domain."""
         return marker(self.domains.index(name))
 

@@ -151,10 +151,12 @@ def draw_flags(
         spread = spread[spread > 0]
         colour = palette.colour(name)
         if not spread.size:
-            style.nothing(axes, row)
+            style.nothing(axes, row, 'σ = 0')
         else:
             axes.plot([spread.min(), spread.max()], [row, row], '|-', color=colour)
-            axes.plot(np.median(spread), row, palette.marker(name), color=colour, markersize=5)
+            axes.plot(
+                np.median(spread), row, marker=palette.marker(name), color=colour, markersize=5
+            )
         axes.text(
             1.02,
             row,

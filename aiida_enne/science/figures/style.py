@@ -154,10 +154,10 @@ def name_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.tick_params(axis='y', length=0)
 
 
-def nothing(axes: Axes, row: int) -> None:
-    """Say that a row is empty because there is nothing to show, not because it is zero."""
+def nothing(axes: Axes, row: int, text: str = 'none') -> None:
+    """Say why a row is empty: by default, that there is nothing to show."""
     transform = axes.get_yaxis_transform()
-    axes.text(0.02, row, 'none', transform=transform, va='center', color=GREY, style='italic')
+    axes.text(0.02, row, text, transform=transform, va='center', color=GREY, style='italic')
 
 
 def legend_beside(axes: Axes, title: str | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Strings
 from aiida_enne.science.properties.curves import check_energies
 from aiida_enne.science.properties.formation import Formation
-from aiida_enne.science.structures.domains import Domain
+from aiida_enne.science.structures.domains import Domain, Family
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.audit import Audit
@@ -172,7 +172,10 @@ def of_formations(formations: Iterable[Formation]) -> Scatter:
 
 
 def _family(kind: Domain) -> str:
-    return kind.name if kind.family == 'other' else kind.family
+    if kind.family != 'other':
+        return kind.family
+    # free text may be the name of a family: it is not one
+    return f'"{kind.name}"' if kind.name in get_args(Family) else kind.name
 
 
 def join(scatters: Sequence[Scatter]) -> Scatter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from aiida_enne.science.structures.defects import DEFECTS
 from aiida_enne.science.structures.phases import PHASES
@@ -147,6 +147,13 @@ def parse(domain: str, roles: Mapping[str, str] | None = None) -> Domain:
         temperature = None if read[2] is None else float(read[2])
         return Domain('liquid', 'liquid', density=float(read[1]), temperature=temperature)
     return Domain('other', domain)
+
+
+def natural(name: str) -> tuple[Any, ...]:
+    """Return what sorts names as people do: 300 K, 605 K, 1089 K."""
+    text, *rest = re.split(r'(\d+(?:\.\d+)?)', name)
+    numbers = zip(map(float, rest[::2]), rest[1::2], strict=True)
+    return text.casefold(), tuple((value, word.casefold()) for value, word in numbers), name
 
 
 def kinds_of(domains: Iterable[str], roles: Mapping[str, str] | None = None) -> dict[str, Domain]:

@@ -11,13 +11,14 @@ from aiida_enne.science.uncertainty.options import width_label
 from aiida_enne.science.uncertainty.scores import Scalars
 from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
 from aiida_enne.science.uncertainty.summary import SMALL_ENSEMBLE
-
-#: Unit of each quantity in a sentence, factor from that of the data, and what it is called.
-QUANTITIES = {
-    'energy': ('meV/atom', 1000.0, 'energy'),
-    'aligned': ('meV/atom', 1000.0, 'energy (own zeros)'),
-    'force': ('eV/Å', 1.0, 'force'),
-}
+from aiida_enne.science.uncertainty.wording import (
+    QUANTITIES,
+    amount,
+    chance,
+    is_silent,
+    number,
+    plural,
+)
 
 #: With fewer configurations than this nothing is said of correlations: chance alone makes some.
 MIN_SAMPLES = 10
@@ -28,8 +29,8 @@ class Finding:
     """One sentence.
 
     Attributes:
-        topic: 'gate', 'accuracy', 'overconfidence', 'threshold', 'correlation', 'ranking',
-            'members' or 'caution'.
+        topic: 'gate', 'silent' (σ is 0, the error is not), 'accuracy', 'overconfidence',
+            'threshold', 'correlation', 'ranking', 'members' or 'caution'.
         text: The sentence, with numbers and units.
     """
 
@@ -57,6 +58,8 @@ def find(
     ddof, label = parameters.get('ddof', 0), width_label(parameters)
     prefixes = [p for p in QUANTITIES if any(f'{p}_rmse' in s for s in domains.values())]
     found = [Finding('gate', f'Nothing below is a verdict on σ: {a}. To do: {b}.') for a, b in caps]
+    for prefix in prefixes:
+        found += _silent(domains, prefix, label)
     found += [Finding('accuracy', text) for text in _accuracy(domains, trained)]
     for prefix in prefixes:
         where = 'Outside the training domains the' if trained else 'The'
@@ -102,23 +105,16 @@ def verdict(scalars: Scalars, prefix: str) -> str:
     return 'underconfident' if low <= LEVEL else 'consistent'
 
 
-def chance(p: float, n_members: float | None) -> str:
-    """Write p of the exact test, and that it is the least that so many members allow."""
-    members = int(n_members or 0)
-    least = abs(p * (members + 1) - 1) < 1e-9
-    return f'p = {p:.2g}' + (f', the least that {members} members allow' if least else '')
-
-
 def _accuracy(domains: Mapping[str, Scalars], trained: Sequence[str]) -> list[str]:
     sentences = []
     best = _extreme(domains, list(domains), 'force_mae', min)
     for name in trained or ([] if best is None else [best]):
         scalars = domains[name]
-        force, energy = _amount(scalars, 'force', 'mae'), _amount(scalars, 'energy', 'mae')
+        force, energy = amount(scalars, 'force', 'mae'), amount(scalars, 'energy', 'mae')
         if energy is None:
             continue
         role = 'trained on' if trained else 'the most accurate domain'
-        text = f'In {name} ({role}, {_plural(scalars["n_configurations"], "configuration")}) the '
+        text = f'In {name} ({role}, {plural(scalars["n_configurations"], "configuration")}) the '
         text += f'mean of {scalars["n_members"]} members has an energy MAE of {energy}'
         if force is not None:
             share = scalars.get('force_relative_mae')
@@ -128,22 +124,45 @@ def _accuracy(domains: Mapping[str, Scalars], trained: Sequence[str]) -> list[st
     return sentences
 
 
+def _silent(domains: Mapping[str, Scalars], prefix: str, label: str) -> list[Finding]:
+    """Name the worst case: members that agree to the last digit, and are wrong."""
+    silent = [name for name, scalars in domains.items() if _is_silent(scalars, prefix)]
+    errors = {name: float(domains[name][f'{prefix}_rmse'] or 0) for name in silent}
+    if not errors:
+        return []
+    worst = max(errors, key=lambda name: errors[name])
+    text = f'{label} of the {QUANTITIES[prefix][2]} is 0 throughout {", ".join(errors)}, the error '
+    text += f'is not: RMSE {amount(domains[worst], prefix, "rmse")} in {worst}. The members agree '
+    text += 'to the last digit and are wrong; no factor repairs a width of 0.'
+    return [Finding('silent', text)]
+
+
+def _is_silent(scalars: Scalars, prefix: str) -> bool:
+    return is_silent(scalars.get(f'{prefix}_spread_rms'), scalars.get(f'{prefix}_rmse'))
+
+
 def _overconfidence(
     domains: Mapping[str, Scalars], names: Sequence[str], prefix: str, label: str, where: str
 ) -> list[Finding]:
-    ratios = {n: r for n in names if (r := domains[n].get(f'{prefix}_rmse_over_spread'))}
+    key = f'{prefix}_rmse_over_spread'
+    known = [name for name in names if not _is_silent(domains[name], prefix)]
+    ratios = {n: r for n in known if (r := domains[n].get(key)) is not None}
     if not ratios:
         return []
     worst = max(ratios, key=lambda name: ratios[name])
     scalars = domains[worst]
     verdicts = [verdict(domains[name], prefix) for name in ratios]
     larger = sum(r > (domains[n].get('expected_rmse_over_spread') or 1) for n, r in ratios.items())
-    text = f'{where} {QUANTITIES[prefix][2]} error exceeds what σ tells in {larger} of '
-    text += f'{_plural(len(ratios), "domain")}'
+    silent = len(names) - len(known)
+    text = f'{where} {QUANTITIES[prefix][2]} error exceeds what σ tells in {larger + silent} of '
+    text += f'{plural(len(ratios) + silent, "domain")}'
+    if rest := len(names) - len(ratios) - silent:
+        text += f' ({rest} more {"has" if rest == 1 else "have"} nothing to compare)'
     decided = len(verdicts) - verdicts.count('undecided')
     text += f' ({_named(ratios, verdicts)} by the exact test at {LEVEL:.0%})' if decided else ''
-    text += f'; the largest ratio is in {worst}: RMSE {_amount(scalars, prefix, "rmse")} against '
-    text += f'an rms {label} of {_amount(scalars, prefix, "spread_rms")}, '
+    text += f'; the largest ratio is in {worst}: '
+    error, width = (amount(scalars, prefix, name) for name in ('rmse', 'spread_rms'))
+    text += f'RMSE {error} against an rms {label} of {width}, ' if error and width else ''
     text += f'{number(ratios[worst])} times'
     coverage, expected = (
         scalars.get(f'{prefix}_cone_coverage'),
@@ -169,13 +188,17 @@ def _threshold(
     shares = {n: s for n in names if (s := domains[n].get(f'{prefix}_flagged')) is not None}
     if not shares:
         return []
-    limit = _amount(domains[next(iter(shares))], prefix, 'spread_threshold')
+    at = (
+        f', {limit}'
+        if (limit := amount(domains[next(iter(shares))], prefix, 'spread_threshold'))
+        else ''
+    )
     wholly = [name for name, share in shares.items() if share == 1]
     partly = [name for name, share in shares.items() if 0 < share < 1]
     symbol, _, note = label.partition(' (')
     note = f' ({note}' if note else ''
     text = f'The rule "flag what has {symbol} of the {QUANTITIES[prefix][2]}{note} above the '
-    text += f'largest of the training domains, {limit}" flags all of '
+    text += f'largest of the training domains{at}" flags all of '
     text += f'{len(wholly)}, some of {len(partly)} and none of '
     text += f'{len(shares) - len(wholly) - len(partly)} other domains'
     accurate = flagged = 0.0
@@ -184,9 +207,10 @@ def _threshold(
         flagged += count
         accurate += count * float(domains[name].get(f'{prefix}_flagged_accurate') or 0)
     if flagged:
-        tolerated = _amount(domains[next(iter(shares))], prefix, 'error_threshold')
+        tolerated = amount(domains[next(iter(shares))], prefix, 'error_threshold')
         text += f'; {round(accurate)} of the {round(flagged)} flagged configurations err no more '
-        text += f'than the worst one of the training domains ({tolerated})'
+        text += 'than the worst one of the training domains'
+        text += f' ({tolerated})' if tolerated else ''
     return [Finding('threshold', text + '.')]
 
 
@@ -208,7 +232,8 @@ def _correlation(
         )
     )
     text = f"In {name} the members' {QUANTITIES[prefix][2]} errors are correlated by "
-    text += f'{mean:.3f} ± {std:.3f} over {_plural(_pairs(scalars), "pair")}'
+    text += f'{mean:.3f}' + ('' if std is None else f' ± {std:.3f}')
+    text += f' over {plural(_pairs(scalars), "pair")}'
     if pooled is not None and predicted is not None and seen is not None:
         text += f'; what they share (ρ̄ = {pooled:.2f}) cannot show in σ and alone makes RMSE/σ '
         text += f'{predicted:.2f}, where {seen:.2f} is found'
@@ -231,7 +256,7 @@ def _ranking(domains: Mapping[str, Scalars], prefixes: Sequence[str]) -> list[Fi
         least = min(known, key=lambda name: (known[name][2], known[name][0] - known[name][1]))
         own, best, p = known[least]
         members = domains[least].get('n_members')
-        text = f'Of {_plural(len(known), "domain")} σ ranks the {QUANTITIES[prefix][2]} errors '
+        text = f'Of {plural(len(known), "domain")} σ ranks the {QUANTITIES[prefix][2]} errors '
         text += f'worst, against an honest ensemble, in {least}: Spearman {own:.2f} where it would '
         text += f'have {best:.2f} (exact test: {chance(p, members)})'
         if attainable_level(int(members or 0)) is not None:
@@ -256,7 +281,7 @@ def _cautions(domains: Mapping[str, Scalars]) -> list[Finding]:
     found = []
     few = [name for name, s in domains.items() if s.get('energy_rmse_low') is None]
     if few:
-        text = f'No interval in {len(few)} of {_plural(len(domains), "domain")}: fewer than '
+        text = f'No interval in {len(few)} of {plural(len(domains), "domain")}: fewer than '
         text += f'{MIN_BLOCKS} independent blocks ({", ".join(few)}).'
         found.append(Finding('caution', text))
     members = max((int(s.get('n_members') or 0) for s in domains.values()), default=0)
@@ -267,7 +292,7 @@ def _cautions(domains: Mapping[str, Scalars]) -> list[Finding]:
         found.append(Finding('caution', text))
     masked = sum(int(s.get('force_n_masked') or 0) for s in domains.values())
     if masked:
-        text = f'{_plural(masked, "force component")} that symmetry makes zero are left out.'
+        text = f'{plural(masked, "force component")} that symmetry makes zero are left out.'
         found.append(Finding('caution', text))
     return found
 
@@ -279,21 +304,6 @@ def _extreme(
     return str(choose(known, key=lambda name: known[name])) if known else None
 
 
-def _amount(scalars: Scalars, prefix: str, name: str) -> str | None:
-    value = scalars.get(f'{prefix}_{name}')
-    unit, factor, _ = QUANTITIES[prefix]
-    return None if value is None else f'{number(factor * value)} {unit}'
-
-
 def _pairs(scalars: Scalars) -> int:
     members = int(scalars['n_members'] or 0)
     return members * (members - 1) // 2
-
-
-def _plural(count: float | None, noun: str) -> str:
-    return f'{count:,} {noun}' + ('' if count == 1 else 's')
-
-
-def number(value: float) -> str:
-    """Write three significant digits, and thousands in full rather than with an exponent."""
-    return f'{value:.0f}' if abs(value) >= 1000 else f'{value:.3g}'

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from aiida_enne.science.uncertainty.findings import QUANTITIES
 from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
 from aiida_enne.science.uncertainty.scores.interface import Scalars
 from aiida_enne.science.uncertainty.scores.local import MIN_IN_BIN
+from aiida_enne.science.uncertainty.wording import QUANTITIES
 
 _WIDTH = 'the estimator gives a score that only ranks, not a width'
 _TESTED = ('_honest', '_honest_low', '_honest_high', '_p_high', '_p_low')

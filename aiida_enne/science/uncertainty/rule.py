@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from aiida_enne.science.uncertainty.exchange import LEVEL
-from aiida_enne.science.uncertainty.findings import QUANTITIES, chance, number
 from aiida_enne.science.uncertainty.gates import Gate, failed
 from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
+from aiida_enne.science.uncertainty.wording import QUANTITIES, chance, is_silent, number
 
 Word = Literal['believe', 'do not believe', 'cannot say', 'unlabelled']
 
@@ -93,9 +93,9 @@ def decide(
 ) -> tuple[Word, str, str]:
     """Return the word, its reason and what would decide or help, by the first rule that applies.
 
-    1. A failed gate: cannot say. 2. RMSE ≤ τ: believe, whatever σ. 3. Coverage below what
-    chance leaves of nominal, the truth the most extreme of M + 1 (or p ≤ 5 %) and an effect of
-    `EFFECT` or more: do not believe.
+    1. A failed gate: cannot say. 2. RMSE ≤ τ: believe, whatever σ. 3. σ is 0 throughout, or
+    coverage below what chance leaves of nominal, the truth the most extreme of M + 1 (or p ≤ 5 %)
+    and an effect of `EFFECT` or more: do not believe.
     4. Fewer than `MIN_BLOCKS` blocks, or novelty above 1: cannot say. 5. Coverage that the interval
     puts at nominal, α within `ALPHA` and at least three quarters of the nominal coverage seen:
     believe. 6. Anything else: cannot say.
@@ -116,7 +116,9 @@ def decide(
     low, least = numbers['coverage_low'], numbers['nominal_low']
     below = (coverage if high is None else high) < least
     extreme = p is not None and m >= MIN_MEMBERS and p <= max(LEVEL, 1 / (m + 1)) + 1e-12
-    if below and extreme and (effect or 0) >= EFFECT:
+    if silent := is_silent(numbers['spread'], numbers['rmse']):
+        seen = f'σ is 0, the error is not: {seen}'
+    if silent or (below and extreme and (effect or 0) >= EFFECT):
         return 'do not believe', seen, 'label some of this domain and recalibrate, or train on it'
     if (blocks := numbers['n_blocks']) < MIN_BLOCKS:
         few = f'{blocks} independent block{"s" * (blocks != 1)}, {MIN_BLOCKS} are needed: {seen}'

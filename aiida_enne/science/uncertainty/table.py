@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aiida_enne.science.uncertainty.findings import QUANTITIES, number
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.rule import NOMINAL, Row
+from aiida_enne.science.uncertainty.wording import QUANTITIES, number, ratio
 
 #: A shape for every verdict: words and colours are not all that tells them apart.
 SHAPES = {'believe': '●', 'do not believe': '✕', 'cannot say': '?', 'unlabelled': '○'}
@@ -43,7 +43,7 @@ def cells(row: Row) -> list[str]:
         shown(row.rmse, factor),
         shown(row.spread, factor),
         unit,
-        shown(row.alpha),
+        ratio(row.alpha, row.spread, row.rmse),
         '–' if row.coverage is None else f'{row.coverage:.0%}',
         shown(row.width, factor),
         f'{SHAPES[row.verdict]} {row.verdict}',

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.structures.domains import natural
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.estimators.conformal import Conformal, TooFew
 from aiida_enne.science.uncertainty.exchange import Exchange, exchange_widths
-from aiida_enne.science.uncertainty.findings import QUANTITIES, number
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.rule import NOMINAL, Row, decide, finite_only
 from aiida_enne.science.uncertainty.scores.accuracy import rms
@@ -27,6 +27,7 @@ from aiida_enne.science.uncertainty.scores.calibration import (
     rmse_over_spread,
 )
 from aiida_enne.science.uncertainty.transfer import halves, join
+from aiida_enne.science.uncertainty.wording import QUANTITIES, number
 
 #: Numbers that need labels.
 _OF_LABELS = (
@@ -70,7 +71,7 @@ def judge_cases(
         gates: What must be passed before any verdict, by quantity, see `gates`.
     """
     rows = []
-    for case in sorted(cases, key=lambda one: not one.trained):
+    for case in sorted(cases, key=_place):
         known = [
             other.samples
             for other in cases
@@ -82,6 +83,11 @@ def judge_cases(
             judge_case(case, known, tolerances[case.quantity], gates.get(case.quantity, ()))
         )
     return _disagreeing(rows)
+
+
+def _place(case: Case) -> tuple[Any, ...]:
+    """Trained domains come first, then the quantities; domains are in natural order."""
+    return not case.trained, list(QUANTITIES).index(case.quantity), natural(case.domain)
 
 
 def judge_case(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from aiida_enne.science import figures
 from aiida_enne.science.figures import Palette
-from aiida_enne.science.figures.palette import COLOURS, natural
 from aiida_enne.science.properties.scatter import PER_ATOM, Scatter
+from aiida_enne.science.structures.domains import natural
 
 NAMES = st.lists(st.text(max_size=12), min_size=1, max_size=8, unique=True)
 
@@ -47,7 +47,7 @@ def test_a_domain_looks_the_same_whatever_is_drawn_beside_it(names, others):
             palette.marker(name),
         )
     looks = {(more.colour(name), more.marker(name)) for name in more.domains}
-    assert len(looks) == len(more.domains) <= len(COLOURS) ** 2
+    assert len(looks) == len(more.domains) <= 80
 
 
 @settings(max_examples=25, deadline=None)

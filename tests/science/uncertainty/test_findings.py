@@ -3,9 +3,10 @@ import re
 import pytest
 
 from aiida_enne.science.uncertainty.audit import audit
-from aiida_enne.science.uncertainty.findings import chance, find, verdict
+from aiida_enne.science.uncertainty.findings import find, verdict
 from aiida_enne.science.uncertainty.gates import caps, failed
 from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.wording import chance
 
 TOPICS = ['accuracy', 'overconfidence', 'threshold', 'correlation', 'ranking', 'members', 'caution']
 

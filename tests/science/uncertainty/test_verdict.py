@@ -86,7 +86,7 @@ def test_domains_trained_on_come_first_and_calibrate_the_others(rng):
         Case('new', 'energy', replace(make(rng), reference=None), novelty=3.0),
     ]
     rows = judge_cases(cases, TOLERANCES, {})
-    assert [row.domain for row in rows] == ['liquid', 'solid', 'hot', 'new']
+    assert [row.domain for row in rows] == ['liquid', 'hot', 'new', 'solid']
     assert [row.verdict for row in rows] == ['believe', 'do not believe', 'believe', 'unlabelled']
     assert [row.interval for row in rows] == 3 * ['conformal'] + ['']
     assert '3 × the edge' in rows[-1].reason
@@ -118,11 +118,13 @@ def test_the_recalibrated_width_would_cover(rng):
     assert inside.mean() == pytest.approx(0.9, abs=0.01)
 
 
-def test_members_that_agree_to_the_last_digit_are_no_evidence():
+def test_members_that_agree_to_the_last_digit_and_are_wrong_are_the_worst_case():
     samples = Asked(np.ones((8, 30)), np.arange(30), np.zeros(30))
     row = judge_case(Case('solid', 'energy', samples), [], 0.01)
     assert (row.alpha, row.width, row.p) == (None, None, None)
-    assert row.verdict == 'cannot say'
+    assert row.verdict == 'do not believe'
+    assert row.reason.startswith('σ is 0, the error is not: ')
+    assert '∞' in cells(row)
 
 
 def test_the_table_has_a_word_a_shape_and_units(rng):
