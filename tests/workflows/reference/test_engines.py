@@ -3,7 +3,9 @@
 import sys
 from importlib.metadata import entry_points
 
+import numpy as np
 import pytest
+from aiida import orm
 from aiida.common.exceptions import EntryPointError
 from aiida.engine import run_get_node
 from ase.build import bulk
@@ -66,14 +68,14 @@ def test_ase_keeps_the_contract(kind, aiida_profile_clean, aiida_code_installed)
 @pytest.mark.slow
 @pytest.mark.parametrize('kind', contract.TASKS)
 def test_qe_keeps_the_contract(kind, qe_code, recording_pw, pseudo_folder):
-    keeps_the_contract('qe', qe_code(recording_pw, pseudo_folder), kind)
+    gathered_alike(keeps_the_contract('qe', qe_code(recording_pw, pseudo_folder), kind), kind)
 
 
 @pytest.mark.parametrize('kind', contract.TASKS)
 def test_qe_keeps_the_contract_where_its_outputs_are_replayed(
     kind, qe_code, recorded_pw, pseudo_stand_in
 ):
-    keeps_the_contract('qe', qe_code(recorded_pw, pseudo_stand_in), kind)
+    gathered_alike(keeps_the_contract('qe', qe_code(recorded_pw, pseudo_stand_in), kind), kind)
 
 
 @pytest.fixture
@@ -105,3 +107,27 @@ def keeps_the_contract(engine, code, kind):
     contract.check_outputs(node, configurations, task)
     with pytest.raises(contract.ContractError):  # the checks do see when something is wrong
         contract.check_outputs(node, ConfigurationsData.from_atoms([bulk('Si')]), task)
+    return node
+
+
+def gathered_alike(node, kind):
+    """Check that `dataset gather` finds what the engine made of its runs of pw.x."""
+    expected = node.outputs.dataset.get_configurations()
+    bases = [one for one in node.called if one.process_label == 'PwBaseWorkChain']
+    words = ['dataset', 'gather', *(str(one.pk) for one in bases), '--label', 'gathered']
+    # steps of dynamics that two jobs share are labelled twice, and few steps are no trajectory
+    result = CliRunner().invoke(main, [*words, '--allow-implausible', '--allow-duplicates'])
+    assert result.exit_code == 0, result.output
+    gathered = orm.load_node('gathered')
+    assert gathered.level_of_theory == node.outputs.dataset.level_of_theory
+    found = gathered.get_configurations()
+    if kind == 'md':  # the engine records some steps, here are all
+        assert set(np.round(expected.energies, 9)) <= set(np.round(found.energies, 9))
+    else:
+        order = [np.lexsort((one.energies, one.n_atoms)) for one in (expected, found)]
+        for name in ('energies', 'stresses'):
+            one, two = (getattr(c, name)[i] for c, i in zip((expected, found), order, strict=True))
+            np.testing.assert_allclose(two, one, rtol=0, atol=1e-12)
+    runs = [one for base in bases for one in base.called if 'output_trajectory' in one.outputs]
+    inputs = {one.uuid for one in gathered.creator.base.links.get_incoming().all_nodes()}
+    assert {one.outputs.output_trajectory.uuid for one in runs} <= inputs
