@@ -23,6 +23,10 @@ CASES = {
         ('{dataset} {folder}', 'directory'), ('{dataset} {missing}/out.xyz', 'no folder'),
         ('{dataset} out.xyz --domain nowhere', 'nowhere'),
     ],
+    'dataset gather': [
+        ('424242', '424242'), ('{split}', 'SplitData'), ('{waiting}', 'waiting'),
+        ('--group nothing', 'nothing'), ('', 'nothing to gather'),
+    ],
     'dataset import': [
         ('{missing}', 'missing'), ('{noise}', 'noise'), ('{empty}', 'empty'),
     ],
