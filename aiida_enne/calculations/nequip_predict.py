@@ -15,8 +15,10 @@ from aiida_enne.data.model import CHECKPOINT, ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import prediction as codec
+from aiida_enne.families.nequip.needs import find_needs
 from aiida_enne.families.nequip.training import ARTEFACTS
 from aiida_enne.science.data.splits import PARTS
+from aiida_enne.science.data.trainable import untrained_elements
 from aiida_enne.science.fields import Integers
 
 
@@ -67,6 +69,37 @@ def unsuitable(
         known = model.base.attributes.get('elements')
         if unknown := sorted(set(dataset.elements) - set(known)):
             return f'the dataset holds {unknown}, the model `{label}` knows only {sorted(known)}'
+    return unseen(dataset, models, chosen_indices(dataset, split, part))
+
+
+def unseen(
+    dataset: ConfigurationsData, models: dict[str, ModelData], indices: Integers
+) -> str | None:
+    """Return which element of these configurations no training configuration of a model has.
+
+    Models that come without their training, or began from a finished model, are not asked.
+    """
+    known: dict[tuple[str, str], frozenset[str]] = {}
+    for label, model in models.items():
+        job = model.creator
+        if job is None or not {'dataset', 'split', 'parameters'} <= set(job.inputs):
+            continue
+        if find_needs(job.inputs.parameters.get_dict()).elements_known:
+            continue
+        key = job.inputs.dataset.uuid, job.inputs.split.uuid
+        if key not in known:
+            used = job.inputs.dataset.get_configurations()
+            known[key] = frozenset(used.select(job.inputs.split.get_split().train).elements)
+        if not set(dataset.elements) - known[key]:
+            continue
+        asked = dataset.get_configurations().select(indices)
+        for element, count in untrained_elements(asked, known[key]).items():
+            frames = f'{count} configuration{"" if count == 1 else "s"}'
+            return (
+                f'{frames} hold {element}, which the model `{label}` was never trained on '
+                f'(only {sorted(known[key])}): its weights of {element} are as they were drawn. '
+                f'Train with configurations that hold {element}, or leave them out of the dataset'
+            )
     return None
 
 

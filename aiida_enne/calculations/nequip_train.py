@@ -16,7 +16,8 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import training
-from aiida_enne.science.data import frames
+from aiida_enne.families.nequip.needs import find_needs
+from aiida_enne.science.data import frames, trainable
 from aiida_enne.science.options import nearest
 
 
@@ -62,7 +63,14 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
             return f'`kernel` must be {needed!r} where `strategy` is {strategy!r}, got {kernel}'
     if 'dataset' not in ports or 'split' not in ports:
         return None  # a workflow has excluded them and validates by submitting
-    return inputs['split'].mismatch(inputs['dataset'])
+    split, dataset = inputs['split'], inputs['dataset']
+    return split.mismatch(dataset) or untrainable(dataset, split, inputs['parameters'])
+
+
+def untrainable(dataset: DatasetData, split: SplitData, parameters: orm.Dict) -> str | None:
+    """Return why nothing can be learnt from this part of the dataset, or None if it can."""
+    needs = find_needs(parameters.get_dict())
+    return trainable.untrainable(dataset.get_configurations(), split.get_split(), needs)
 
 
 class NequipTrainCalculation(FollowingCalcJob):

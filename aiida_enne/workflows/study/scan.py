@@ -27,6 +27,8 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.scan import ScanData
 from aiida_enne.data.split import SplitData
+from aiida_enne.families.nequip.needs import find_needs
+from aiida_enne.science.data.trainable import untrainable
 from aiida_enne.science.plans import training_sets
 from aiida_enne.science.plans.scans import KINDS, TRAINING, Point, read_points
 from aiida_enne.workflows import protocols
@@ -63,16 +65,21 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
         points = read_points(inputs['points'].get_dict())
     except ValueError as exception:
         return str(exception)
-    labels = dataset.get_configurations().domains
+    configurations = dataset.get_configurations()
     for label, point in points.items():
+        split = inputs['split'].get_split()
         if point.draw is not None:
             try:
-                training_sets.thin(labels, pool.get_split(), **point.draw.to_dict())
+                split = training_sets.thin(
+                    configurations.domains, pool.get_split(), **point.draw.to_dict()
+                )
             except ValueError as exception:
                 return f'{label}: {exception}'
         parameters = inputs['ensemble']['training']['train']['parameters'].get_dict()
         merged = protocols.merge(parameters, point.parameters)
         if why := families.family_of(merged).check(merged):
+            return f'{label}: {why}'
+        if why := untrainable(configurations, split, find_needs(merged)):
             return f'{label}: {why}'
     return None
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_enne.calculations.nequip_train import untrainable
+
 
 def validate_seeds(node: orm.List, _: Any) -> str | None:
     """Require one or more distinct seeds that torch accepts."""
@@ -25,8 +27,11 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
         return 'give either `split` or `splits`, one of them'
     if splits and set(splits) != set(labels):
         return f'`splits` must hold {sorted(labels)}, got {sorted(splits)}'
-    for split in splits.values() or [inputs['split']]:
+    parameters = inputs['training']['train']['parameters']
+    for split in {one.uuid: one for one in splits.values() or [inputs['split']]}.values():
         if why := split.mismatch(inputs['dataset']):
+            return why
+        if why := untrainable(inputs['dataset'], split, parameters):
             return why
     if 'min_members' in inputs and inputs['min_members'].value > len(labels):
         return f'`min_members` is {inputs["min_members"].value}, but there are {len(labels)} seeds'

@@ -1,0 +1,67 @@
+"""What the parameters of NequIP's trainer ask of the data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aiida_enne.families import models_in
+from aiida_enne.families.nequip.training import FINISHED_MODELS
+from aiida_enne.science.data.trainable import Needs
+
+#: Sections of `training_module` that compare predictions with labels.
+COMPARISONS = ('loss', 'train_metrics', 'val_metrics', 'test_metrics')
+
+
+def find_needs(parameters: Mapping[str, Any]) -> Needs:
+    """Return what a training asks of its data.
+
+    Args:
+        parameters: Sections of a NequIP configuration, Allegro's the same.
+    """
+    module = parameters['training_module']
+    models = list(models_in(parameters))
+    r_max = next((model['r_max'] for model in models if 'r_max' in model), None)
+    scales = json.dumps([model.get('per_type_energy_scales') for model in models])
+    per_type = 'type' if 'per_type_forces_rms' in scales else ''
+    return Needs(
+        r_max=float(r_max) if isinstance(r_max, int | float) else None,
+        force_scale=per_type or ('all' if 'forces_rms' in scales else ''),
+        stress=_asks(module, 'stress'),
+        forces=_asks(module, 'forces'),
+        elements_known=any(
+            str(model.get('_target_', '')).endswith(FINISHED_MODELS) for model in models
+        ),
+    )
+
+
+def _asks(module: Mapping[str, Any], label: str) -> str:
+    """Return the first section that compares a label, '' where none does."""
+    for name in COMPARISONS:
+        if any(_compares(one, label) for one in _mappings(module.get(name))):
+            return name
+    return ''
+
+
+def _compares(section: Mapping[str, Any], label: str) -> bool:
+    """Return whether a mapping of the loss or of metrics compares a label."""
+    target = str(section.get('_target_', ''))
+    if label == 'stress' and target.endswith(('EnergyForceStressLoss', 'EnergyForceStressMetrics')):
+        return True
+    coeffs = section.get('coeffs')
+    named = isinstance(coeffs, Mapping) and any(
+        str(name).startswith(label) and value for name, value in coeffs.items()
+    )
+    return named or section.get('field') == label
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield all mappings in nested values."""
+    if isinstance(value, Mapping):
+        yield value
+        for one in value.values():
+            yield from _mappings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _mappings(one)

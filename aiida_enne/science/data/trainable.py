@@ -1,0 +1,164 @@
+"""Can anything be learnt from these configurations? What is degenerate is known before a job."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+from ase.geometry import complete_cell
+from matscipy.neighbours import neighbour_list
+
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.splits import PARTS, Split
+from aiida_enne.science.fields import Floats
+
+#: Farthest that a message looks for the nearest neighbour, Å.
+FARTHEST = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a training asks of its data.
+
+    Attributes:
+        r_max: Cutoff in Å; None where the parameters do not say it.
+        force_scale: What is scaled by the root mean square of forces: 'all' for one scale, 'type'
+            for one of each element, '' for none.
+        stress: Where the parameters ask for stresses: 'loss', 'val_metrics'; '' where nothing does.
+        forces: Where they ask for forces; '' where nothing does.
+        elements_known: Whether the model that is trained knows elements from before.
+    """
+
+    r_max: float | None = None
+    force_scale: str = ''
+    stress: str = ''
+    forces: str = ''
+    elements_known: bool = False
+
+
+def untrainable(configurations: Configurations, split: Split, needs: Needs) -> str | None:
+    """Return why nothing, or nothing sensible, can be learnt; None if it can.
+
+    Args:
+        configurations: With energies and forces.
+        split: Indices of what trains, validates and tests.
+        needs: Of the training.
+    """
+    if len(split.train) < 2:
+        return (
+            'the training part holds 1 configuration, 2 or more are needed: a mean and a scale '
+            'come from them; give the part `train` a larger share of the split'
+        )
+    reason = None if needs.elements_known else _unseen(configurations, split)
+    trained = configurations.select(split.train)
+    return (
+        reason
+        or _forces(trained, needs)
+        or _stress(configurations, split, needs)
+        or _cutoff(trained, needs)
+    )
+
+
+def untrained_elements(configurations: Configurations, trained: Collection[str]) -> dict[str, int]:
+    """Return the elements that were never trained on, with the configurations that hold each."""
+    frame = np.repeat(np.arange(len(configurations)), configurations.n_atoms)
+    return {
+        element: len(np.unique(frame[configurations.numbers == chemical_symbols.index(element)]))
+        for element in configurations.elements
+        if element not in trained
+    }
+
+
+def _unseen(configurations: Configurations, split: Split) -> str | None:
+    known = set(configurations.select(split.train).elements)
+    for part in PARTS[1:]:
+        missing = untrained_elements(configurations.select(getattr(split, part)), known)
+        for element, count in missing.items():
+            return (
+                f'no training configuration holds {element}, but {_plural(count)} of the part '
+                f'`{part}` {"does" if count == 1 else "do"}: its weights would stay as they were '
+                f'drawn. Move configurations with {element} into the training part, or leave '
+                'theirs out of the split'
+            )
+    return None
+
+
+def _forces(trained: Configurations, needs: Needs) -> str | None:
+    forces = np.asarray(trained.forces)
+    if (needs.forces or needs.force_scale) and not forces.any():
+        used = 'the scale of the model is their root mean square' if needs.force_scale else ''
+        used = used or f'`{needs.forces}` asks for them'
+        return (
+            f'all forces of the {len(trained)} training configurations are zero, and {used}: add '
+            'configurations off equilibrium, or check the forces of the dataset'
+        )
+    if needs.force_scale == 'type':
+        for number in np.unique(trained.numbers):
+            if not forces[trained.numbers == number].any():
+                return (
+                    f'all forces on {chemical_symbols[number]} are zero in the training '
+                    'configurations, and its scale is their root mean square: add configurations '
+                    'off equilibrium, or scale by `forces_rms` of all elements'
+                )
+    return None
+
+
+def _stress(configurations: Configurations, split: Split, needs: Needs) -> str | None:
+    if not needs.stress:
+        return None
+    used = np.concatenate([split.train, split.validation])
+    missing = len(used)
+    if configurations.stresses is not None:
+        missing = int((~np.isfinite(configurations.stresses[used]).all(axis=(1, 2))).sum())
+    if not missing:
+        return None
+    return (
+        f'`{needs.stress}` asks for stresses, which {missing} of the {len(used)} training and '
+        'validation configurations lack: leave these out of the dataset, or take a loss and '
+        'metrics without stress'
+    )
+
+
+def _cutoff(trained: Configurations, needs: Needs) -> str | None:
+    if needs.r_max is None or (trained.n_atoms.max() == 1 and not trained.pbc.any()):
+        return None
+    if any(_has_pair(trained, index, needs.r_max) for index in range(len(trained))):
+        return None
+    cutoff = needs.r_max
+    while cutoff < FARTHEST:
+        cutoff = min(2 * cutoff, FARTHEST)
+        found = [d for i in range(len(trained)) if len(d := _distances(trained, i, cutoff))]
+        if found:
+            nearest = min(float(one.min()) for one in found)
+            return (
+                f'the cutoff `r_max` of {needs.r_max:g} Å is shorter than the nearest distance in '
+                f'the training configurations, {nearest:.4g} Å: no atom has a neighbour; take a '
+                'larger `r_max`, or check the unit of lengths'
+            )
+    return (
+        f'no two atoms of the training configurations are closer than {FARTHEST:g} Å, the cutoff '
+        f'`r_max` is {needs.r_max:g} Å: no atom has a neighbour; check the unit of lengths'
+    )
+
+
+def _has_pair(configurations: Configurations, index: int, cutoff: float) -> bool:
+    return len(_distances(configurations, index, cutoff)) > 0
+
+
+def _distances(configurations: Configurations, index: int, cutoff: float) -> Floats:
+    atoms = configurations.atom_index([index])
+    structure = Atoms(
+        configurations.numbers[atoms],
+        positions=configurations.positions[atoms],
+        cell=complete_cell(configurations.cells[index]),
+        pbc=configurations.pbc[index],
+    )
+    distances: Floats = neighbour_list('d', structure, cutoff)
+    return distances
+
+
+def _plural(count: int) -> str:
+    return f'{count} configuration{"" if count == 1 else "s"}'
