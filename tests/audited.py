@@ -13,11 +13,11 @@ from aiida_enne.data.prediction import PredictionData
 LABEL = 'study'
 
 
-def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0, own=1.0):
+def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0, own=1.0, **attributes):
     """Store members, predictions, a training and an audit; return audit and training.
 
     All members have in common an error of `shared` in eV (energies) and eV/Å (forces), and each has
-    errors of its own, of `own` in eV and a tenth of it in eV/Å.
+    errors of its own, of `own` in eV and a tenth of it in eV/Å. Predictions have the `attributes`.
     """
     rng = np.random.default_rng(seed)
     configurations = dataset.get_configurations()
@@ -42,6 +42,7 @@ def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0, own=1
             seed=number,
             force_mae=0.1,
             energy_mae=0.1,
+            **attributes,
         ).store()
     link(training, {f'models__{label}': node for label, node in models.items()})
     inputs = {f'models__{label}': node for label, node in models.items()}

@@ -1,5 +1,6 @@
 """Calculation functions: each one unwraps nodes, calls the science, wraps the answer."""
 
+from dataclasses import replace
 from typing import Any
 
 from aiida import orm
@@ -58,6 +59,13 @@ def audit_ensemble(parameters: orm.Dict, **nodes: Any) -> dict[str, StatisticsDa
     alignment = choices.pop('alignment', None)
     options = AuditOptions.from_dict(choices)
     datasets, predictions = nodes['datasets'], nodes['predictions']
+    known = [
+        one.base.attributes.get('r_max', 0.0)
+        for two in predictions.values()
+        for one in two.values()
+    ]
+    if not options.r_max and all(known):
+        options = replace(options, r_max=float(max(known, default=0.0)))
     tables = {label: tabulate(datasets[label], predictions[label]) for label in sorted(datasets)}
     offsets = align(tables, **alignment) if alignment else None
     return {

@@ -46,6 +46,7 @@ def split(node: Any, label: str, dry_run: bool, **options: Any) -> None:
     from aiida_enne.calculations.functions import split_dataset
     from aiida_enne.data.split import check_leakage
     from aiida_enne.science.data.splits import draw
+    from aiida_enne.science.data.trainable import thin_parts
 
     parameters = chosen(options)
     shared = parameters['shared_blocks']
@@ -56,6 +57,8 @@ def split(node: Any, label: str, dry_run: bool, **options: Any) -> None:
         check_leakage(found, configurations, shared=shared)
     except ValueError as exception:
         raise click.ClickException(with_flags(exception, options)) from exception
+    for text in thin_parts(found):
+        click.echo(f'Note: {text}')
     sizes = ', '.join(f'{part} {len(index)}' for part, index in found.as_arrays().items())
     if dry_run:
         click.echo(f'{sizes}; nothing was stored')

@@ -42,19 +42,42 @@ def _of_training(inputs: Mapping[str, Any]) -> Iterator[str]:
         yield f'Data: {inputs["dataset"].get_description()}'
     if 'split' in inputs:
         yield f'Split: {inputs["split"].get_description()}'
+    if 'dataset' in inputs and {'split', 'splits'} & set(inputs):
+        yield from _doubts_of_training(inputs, parameters)
+
+
+def _doubts_of_training(inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[str]:
+    from aiida_enne.families.nequip.needs import find_needs
+    from aiida_enne.science.data.trainable import doubts
+
+    splits = inputs.get('splits') or {'': inputs['split']}
+    configurations, needs = inputs['dataset'].get_configurations(), find_needs(parameters)
+    found = [
+        text
+        for split in {one.uuid: one for one in splits.values()}.values()
+        for text in doubts(configurations, split.get_split(), needs)
+    ]
+    yield from (f'Note: {text}' for text in dict.fromkeys(found))
 
 
 def _of_predictions(inputs: Mapping[str, Any]) -> Iterator[str]:
+    from aiida_enne.calculations.nequip_predict import chosen_indices
+    from aiida_enne.science.data.trainable import doubts_of_audit
     from aiida_enne.science.plans.study_costs import jobs_for
 
     models, datasets = inputs['models'], inputs['datasets']
     per_job = int(inputs['members_per_job'])
+    known = [model.base.attributes.get('r_max', None) for model in models.values()]
+    r_max = None if None in known else max(known)
     jobs = len(datasets) * jobs_for(len(models), per_job)
     yield f'Predictions: {_count(len(models), "model")} in {_count(jobs, "job")}'
     for label, dataset in datasets.items():
         split = inputs.get('splits', {}).get(label)
         part = '' if split is None else f'; of these, {split.get_description()}'
         yield f'Data of {label}: {dataset.get_description()}{part}'
+        indices = chosen_indices(dataset, split, inputs.get('part'))
+        asked = dataset.get_configurations().select(indices)
+        yield from (f'Note on {label}: {text}' for text in doubts_of_audit(asked, r_max))
 
 
 def _of_reference(inputs: Mapping[str, Any]) -> Iterator[str]:

@@ -69,6 +69,8 @@ class NequipPredictParser(Parser):
             'part': part if 'split' in inputs else 'all',
             'mode': member['mode'],
         }
+        if (r_max := inputs.models[label].base.attributes.get('r_max', None)) is not None:
+            attributes['r_max'] = r_max
         if configurations.is_labelled:
             attributes |= codec.errors(arrays, configurations)
             attributes['level_of_theory'] = inputs.dataset.level_of_theory

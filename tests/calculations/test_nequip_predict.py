@@ -158,6 +158,7 @@ def test_run_and_its_cache(models, aiida_code_installed):
     assert attributes['energy_mae'] == pytest.approx(np.abs(per_atom).mean(), rel=1e-12)
     assert attributes['weights_sha256'] == models['seed_8'].weights_sha256
     assert attributes['dataset_sha256'] == dataset.sha256
+    assert attributes['r_max'] == models['seed_8'].base.attributes.get('r_max')
     assert (attributes['seed'], attributes['n_frames'], attributes['part']) == (8, 5, 'all')
     assert arrays['features'].shape == (20, 4)
     assert outputs['results']['members']['seed_8']['status'] == 'finished'

@@ -6,14 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from ase import Atoms
 from ase.data import chemical_symbols
-from ase.geometry import complete_cell
-from matscipy.neighbours import neighbour_list
 
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.neighbours import lone_atoms, neighbours_in
 from aiida_enne.science.data.splits import PARTS, Split
-from aiida_enne.science.fields import Floats
 
 #: Farthest that a message looks for the nearest neighbour, Å.
 FARTHEST = 20.0
@@ -60,6 +57,50 @@ def untrainable(configurations: Configurations, split: Split, needs: Needs) -> s
         or _stress(configurations, split, needs)
         or _cutoff(trained, needs)
     )
+
+
+def doubts(configurations: Configurations, split: Split, needs: Needs) -> list[str]:
+    """Return what can be trained, but means little: one sentence each.
+
+    Args:
+        configurations: With energies and forces.
+        split: Indices of what trains, validates and tests.
+        needs: Of the training.
+    """
+    found = thin_parts(split)
+    if needs.r_max is not None:
+        for part, indices in split.as_arrays().items():
+            chosen = configurations.select(indices)
+            found += [f'part `{part}`: {text}' for text in lone_atoms(chosen, needs.r_max)]
+    return found
+
+
+def thin_parts(split: Split) -> list[str]:
+    """Return a sentence on each part that holds one configuration."""
+    meaning = {
+        'validation': 'which epoch is best hangs on it alone',
+        'test': 'its errors are those of one configuration, and no verdict can stand on them',
+    }
+    return [
+        f'the part `{part}` holds 1 configuration (n = 1): {text}'
+        for part, text in meaning.items()
+        if len(getattr(split, part)) == 1
+    ]
+
+
+def doubts_of_audit(configurations: Configurations, r_max: float | None) -> list[str]:
+    """Return what an audit or a prediction of these configurations cannot show.
+
+    Args:
+        configurations: Those that are asked about.
+        r_max: Cutoff of the model in Å; None where it is not known.
+    """
+    names, counts = np.unique(configurations.domains, return_counts=True)
+    found = [
+        f'the domain {name} holds 1 configuration (n = 1): no verdict can stand on it'
+        for name in names[counts == 1].tolist()
+    ]
+    return found + ([] if r_max is None else lone_atoms(configurations, r_max))
 
 
 def untrained_elements(configurations: Configurations, trained: Collection[str]) -> dict[str, int]:
@@ -125,12 +166,12 @@ def _stress(configurations: Configurations, split: Split, needs: Needs) -> str |
 def _cutoff(trained: Configurations, needs: Needs) -> str | None:
     if needs.r_max is None or (trained.n_atoms.max() == 1 and not trained.pbc.any()):
         return None
-    if any(_has_pair(trained, index, needs.r_max) for index in range(len(trained))):
+    if any(len(neighbours_in('d', trained, index, needs.r_max)) for index in range(len(trained))):
         return None
     cutoff = needs.r_max
     while cutoff < FARTHEST:
         cutoff = min(2 * cutoff, FARTHEST)
-        found = [d for i in range(len(trained)) if len(d := _distances(trained, i, cutoff))]
+        found = [d for i in range(len(trained)) if len(d := neighbours_in('d', trained, i, cutoff))]
         if found:
             nearest = min(float(one.min()) for one in found)
             return (
@@ -142,22 +183,6 @@ def _cutoff(trained: Configurations, needs: Needs) -> str | None:
         f'no two atoms of the training configurations are closer than {FARTHEST:g} Å, the cutoff '
         f'`r_max` is {needs.r_max:g} Å: no atom has a neighbour; check the unit of lengths'
     )
-
-
-def _has_pair(configurations: Configurations, index: int, cutoff: float) -> bool:
-    return len(_distances(configurations, index, cutoff)) > 0
-
-
-def _distances(configurations: Configurations, index: int, cutoff: float) -> Floats:
-    atoms = configurations.atom_index([index])
-    structure = Atoms(
-        configurations.numbers[atoms],
-        positions=configurations.positions[atoms],
-        cell=complete_cell(configurations.cells[index]),
-        pbc=configurations.pbc[index],
-    )
-    distances: Floats = neighbour_list('d', structure, cutoff)
-    return distances
 
 
 def _plural(count: int) -> str:

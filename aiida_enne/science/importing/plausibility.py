@@ -1,16 +1,14 @@
 """Is it plausible? The bounds outside which a number is questioned, all in this one place."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from ase import Atoms
 from ase.data import chemical_symbols, covalent_radii
 from ase.geometry import complete_cell
-from matscipy.neighbours import neighbour_list
 
+from aiida_enne.science.data.neighbours import neighbours as find_neighbours
 from aiida_enne.science.fields import GPA_PER_EV_PER_CUBIC_ANGSTROM
 from aiida_enne.science.importing.frame import Frame
 
@@ -78,15 +76,9 @@ def energy_outliers(frames: Sequence[Frame]) -> dict[int, str]:
 
 def neighbours(quantities: str, frame: Frame, cutoff: float) -> Any:
     """Return pairs of atoms within a cutoff in Å, as `matscipy.neighbours` does."""
-    atoms = Atoms(
-        frame.numbers,
-        positions=frame.positions,
-        cell=complete_cell(frame.cell),  # of full rank even where it does not repeat
-        pbc=frame.pbc,
+    return find_neighbours(
+        quantities, frame.numbers, frame.positions, frame.cell, frame.pbc, cutoff
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', RuntimeWarning)  # much vacuum is slow, but right
-        return neighbour_list(quantities, atoms, cutoff)
 
 
 def _geometry(frame: Frame) -> list[str]:

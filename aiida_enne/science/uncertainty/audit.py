@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.neighbours import hold_lone_atom
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.npz import Arrays
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.cautions import limits
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Asked
 from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.gates import Gate
@@ -122,6 +124,10 @@ def audit(
         name: _counts(energy, domain == index, judge) for index, name in enumerate(names.tolist())
     }
     pooled = _counts(energy, domain >= 0, judge)
+    if options.r_max:
+        alone = hold_lone_atom(configurations, options.r_max)
+        for index, name in enumerate(names.tolist()):
+            scalars[name]['n_lone'] = int(alone[domain == index].sum())
     for prefix, samples in quantities.items():
         if prefix != 'force':
             for name in ('reference', 'mean', 'spread'):
@@ -147,7 +153,13 @@ def audit(
         counts = configurations.n_atoms
         novelty = find_novelty(features, counts, arrays['domain_index'], names.tolist(), trained_on)
     found, rows = judge_samples(quantities, names.tolist(), options, gates, novelty)
+    rows = [_limited(row, limits(scalars[row.domain])) for row in rows]
     return Audit(scalars, pooled, arrays, parameters, rows, found)
+
+
+def _limited(row: Row, said: str) -> Row:
+    """Return a verdict whose reason begins with the limits of its domain."""
+    return replace(row, reason=f'{said}: {row.reason}') if said else row
 
 
 #: What `_drawn` returns, by its name less the prefix.

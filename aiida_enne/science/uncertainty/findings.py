@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiida_enne.science.uncertainty.exchange import LEVEL, attainable_level, members_needed
+from aiida_enne.science.uncertainty.cautions import cautions, named
+from aiida_enne.science.uncertainty.exchange import LEVEL, attainable_level
 from aiida_enne.science.uncertainty.options import width_label
 from aiida_enne.science.uncertainty.scores import Scalars
-from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
 from aiida_enne.science.uncertainty.summary import SMALL_ENSEMBLE
 from aiida_enne.science.uncertainty.wording import (
     QUANTITIES,
@@ -53,7 +53,9 @@ def find(
     Returns:
         Sentences; only those whose numbers exist.
     """
-    trained = [name for name in parameters.get('training_domains', ()) if name in domains]
+    names = {name: named(name, scalars) for name, scalars in domains.items()}
+    trained = [names[one] for one in parameters.get('training_domains', ()) if one in names]
+    domains = {names[name]: scalars for name, scalars in domains.items()}
     new = [name for name in domains if name not in trained]
     ddof, label = parameters.get('ddof', 0), width_label(parameters)
     prefixes = [p for p in QUANTITIES if any(f'{p}_rmse' in s for s in domains.values())]
@@ -73,7 +75,7 @@ def find(
             found += _correlation(domains, trained or list(domains), prefix)
     found += _ranking(domains, prefixes)
     found += _members(domains, trained or list(domains), ddof)
-    found += _cautions(domains)
+    found += [Finding('caution', text) for text in cautions(domains)]
     # the first of every kind before the second of any
     seen: dict[str, int] = {}
     ranks = []
@@ -275,26 +277,6 @@ def _members(domains: Mapping[str, Scalars], names: Sequence[str], ddof: int) ->
     text = f'From {SMALL_ENSEMBLE} to {domains[name]["n_members"]} members σ of the forces (ddof '
     text += f'{ddof}) grows {growth:.2f}-fold in {name}; independent Gaussian members would make '
     return [Finding('members', text + f'it {expected:.2f}-fold.')]
-
-
-def _cautions(domains: Mapping[str, Scalars]) -> list[Finding]:
-    found = []
-    few = [name for name, s in domains.items() if s.get('energy_rmse_low') is None]
-    if few:
-        text = f'No interval in {len(few)} of {plural(len(domains), "domain")}: fewer than '
-        text += f'{MIN_BLOCKS} independent blocks ({", ".join(few)}).'
-        found.append(Finding('caution', text))
-    members = max((int(s.get('n_members') or 0) for s in domains.values()), default=0)
-    if domains and attainable_level(members) is None:
-        text = f'{members} members can never show anything at {LEVEL:.0%}: the exact test ranks '
-        text += f'the truth among {members + 1}, so p is at least {1 / (members + 1):.2g}; '
-        text += f'{members_needed()} members can.'
-        found.append(Finding('caution', text))
-    masked = sum(int(s.get('force_n_masked') or 0) for s in domains.values())
-    if masked:
-        text = f'{plural(masked, "force component")} that symmetry makes zero are left out.'
-        found.append(Finding('caution', text))
-    return found
 
 
 def _extreme(

@@ -32,6 +32,8 @@ class AuditOptions:
         interval_level: Probability of the intervals.
         energy_tolerance: Error of an energy in eV/atom that the user tolerates.
         force_tolerance: Error of a force component in eV/Å that the user tolerates.
+        r_max: Cutoff of the members in Å: configurations with an atom that has no neighbour within
+            it are counted; 0 counts none.
         error_bins: Bins of the histogram of force errors.
         parity_bins: Bins per axis of the parity plot of forces.
         cone_bins: Bins per axis of the density of force spreads and errors.
@@ -53,6 +55,7 @@ class AuditOptions:
     interval_level: float = 0.95
     energy_tolerance: float = 0.01
     force_tolerance: float = 0.1
+    r_max: float = 0.0
     error_bins: int = 61
     parity_bins: int = 120
     cone_bins: int = 80
@@ -66,8 +69,9 @@ class AuditOptions:
             raise ValueError(f'`ddof` must be 0 or 1, got {self.ddof}')
         if not 0 < self.interval_level < 1:
             raise ValueError(f'`interval_level` must be in (0, 1), got {self.interval_level}')
-        if self.zero_force_tolerance < 0 or self.n_bootstrap < 0 or self.seed < 0:
-            raise ValueError('`zero_force_tolerance`, `n_bootstrap`, `seed` must not be negative')
+        for name in ('zero_force_tolerance', 'r_max', 'n_bootstrap', 'seed'):
+            if getattr(self, name) < 0:
+                raise ValueError(f'`{name}` must not be negative, got {getattr(self, name)}')
         if not (self.energy_tolerance > 0 and self.force_tolerance > 0):
             raise ValueError(
                 '`energy_tolerance` (eV/atom) and `force_tolerance` (eV/Å) must be positive, got '
@@ -104,11 +108,13 @@ class AuditOptions:
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for `from_dict` and for JSON; an estimator only if chosen."""
+        """Return plain values, fit for `from_dict` and for JSON; optional ones only if chosen."""
         values = asdict(self) | {'training_domains': list(self.training_domains)}
         if self.estimator == DEFAULT:
             for name in ('estimator', 'estimator_options', 'calibration_domain'):
                 del values[name]
+        if not self.r_max:
+            del values['r_max']
         return values
 
 

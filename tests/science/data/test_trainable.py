@@ -12,7 +12,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from aiida_enne.families.nequip.needs import find_needs
 from aiida_enne.science.data.frames import from_atoms
 from aiida_enne.science.data.splits import Split
-from aiida_enne.science.data.trainable import Needs, untrainable
+from aiida_enne.science.data.trainable import (
+    Needs,
+    doubts,
+    doubts_of_audit,
+    untrainable,
+)
 from aiida_enne.workflows import protocols
 
 SPLIT = Split([0, 1, 2], [3], [4])
@@ -118,3 +123,29 @@ def test_a_stress_loss_is_found_however_it_is_written(loss, parameters):
     module = parameters['training_module'] | {'loss': loss}
     assert find_needs(parameters | {'training_module': module}).stress == 'loss'
     assert find_needs(parameters).stress == ''
+
+
+def test_parts_of_one_configuration_are_said_and_not_refused():
+    thin = Split([0, 1, 2], [3], [4])
+    one, two = doubts(frames(), thin, NEEDS)
+    assert one.startswith('the part `validation` holds 1 configuration (n = 1)')
+    assert two.startswith('the part `test` holds 1 configuration (n = 1)')
+    assert doubts(frames('CuCuCuCuCuCu'), Split([0, 1], [2, 3], [4, 5]), NEEDS) == []
+
+
+def test_lone_atoms_of_training_and_of_what_is_judged_are_said():
+    parts = Split([0, 1], [2, 3], [4, 5])
+    some = frames('CuCuCuCuCuCu')
+    positions, cells = np.array(some.positions), np.array(some.cells)
+    for index in (1, 4):  # these are spread out far beyond the cutoff
+        positions[some.atom_index([index])] *= 3
+        cells[index] *= 3
+    some = dataclasses.replace(some, positions=positions, cells=cells)
+    assert untrainable(some, parts, NEEDS) is None
+    one, two = doubts(some, parts, NEEDS)
+    assert one.startswith('part `train`: 1 of 2 configurations of')
+    assert two.startswith('part `test`: 1 of 2 configurations of')
+    assert doubts(some, parts, Needs()) == []
+    assert doubts_of_audit(some, 4.0)[0].startswith('2 of 6 configurations of unlabelled hold an')
+    assert doubts_of_audit(some, None) == []
+    assert 'unlabelled holds 1 configuration (n = 1)' in doubts_of_audit(some.select([0]), 4.0)[0]

@@ -1,0 +1,51 @@
+"""What limits every sentence about a domain: one configuration, atoms without neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiida_enne.science.uncertainty.exchange import LEVEL, attainable_level, members_needed
+from aiida_enne.science.uncertainty.scores import Scalars
+from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
+from aiida_enne.science.uncertainty.wording import plural
+
+
+def limits(scalars: Scalars) -> str:
+    """Return what must be said wherever a domain is named; empty where there is nothing.
+
+    Args:
+        scalars: Of the domain.
+    """
+    count, alone = int(scalars.get('n_configurations') or 0), int(scalars.get('n_lone') or 0)
+    said = ['n = 1'] if count == 1 else []
+    if alone:
+        said.append(
+            f'{alone} of {plural(count, "configuration")} with an atom without a neighbour, of '
+            'which a model learns a constant'
+        )
+    return ', '.join(said)
+
+
+def named(name: str, scalars: Scalars) -> str:
+    """Return the name of a domain with its limits in brackets: 'vapour (n = 1)'."""
+    said = limits(scalars)
+    return f'{name} ({said})' if said else name
+
+
+def cautions(domains: Mapping[str, Scalars]) -> list[str]:
+    """Return sentences on what an audit cannot show."""
+    found = []
+    if few := [name for name, s in domains.items() if s.get('energy_rmse_low') is None]:
+        text = f'No interval in {len(few)} of {plural(len(domains), "domain")}: fewer than '
+        text += f'{MIN_BLOCKS} independent blocks ({", ".join(few)}).'
+        found.append(text)
+    members = max((int(s.get('n_members') or 0) for s in domains.values()), default=0)
+    if domains and attainable_level(members) is None:
+        text = f'{members} members can never show anything at {LEVEL:.0%}: the exact test ranks '
+        text += f'the truth among {members + 1}, so p is at least {1 / (members + 1):.2g}; '
+        text += f'{members_needed()} members can.'
+        found.append(text)
+    masked = sum(int(s.get('force_n_masked') or 0) for s in domains.values())
+    if masked:
+        found.append(f'{plural(masked, "force component")} that symmetry makes zero are left out.')
+    return found
