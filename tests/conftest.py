@@ -16,6 +16,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from click.testing import CliRunner
 
+from aiida_enne import families
 from aiida_enne.cli.main import main
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.data.frames import from_atoms
@@ -39,6 +40,30 @@ def invoke(aiida_profile_clean):
         return CliRunner().invoke(main, [str(word) for word in words])
 
     return run
+
+
+@pytest.fixture
+def install(monkeypatch, tmp_path):
+    """Return a function that installs entry points: `{group: {name: 'module:object'}}`.
+
+    They are those of a package beside this one on the path, as `pip` would leave it.
+    """
+
+    def run(points, package='another'):
+        folder = tmp_path / package / f'{package}-1.dist-info'
+        folder.mkdir(parents=True)
+        (folder / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {package}\nVersion: 1\n')
+        lines = [
+            line
+            for group, named in points.items()
+            for line in (f'[{group}]', *(f'{name} = {value}' for name, value in named.items()))
+        ]
+        (folder / 'entry_points.txt').write_text('\n'.join(lines) + '\n')
+        monkeypatch.syspath_prepend(str(folder.parent))
+        families.load.cache_clear()
+
+    yield run
+    families.load.cache_clear()
 
 
 @pytest.fixture(scope='session')

@@ -53,10 +53,10 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     if 'parameters' in ports and 'strategy' in ports:
         family = families.family_of(inputs['parameters'].get_dict())
         strategy, kernel = inputs['strategy'], inputs.get('kernel')
-        if strategy not in family.strategies:
+        if strategy not in (known := families.strategies_of(family)):
             return (
-                f'`strategy` of {family.name} must be one of {list(family.strategies)}, got '
-                f'{strategy!r}{nearest(strategy, family.strategies)}'
+                f'`strategy` of {family.name} must be one of {list(known)}, got '
+                f'{strategy!r}{nearest(strategy, known)}'
             )
         needed = family.kernel if strategy == 'vectorised' else None
         if (None if kernel is None else kernel.value) != needed:
@@ -167,10 +167,10 @@ class NequipTrainCalculation(FollowingCalcJob):
         inputs, options = self.inputs, self.inputs.metadata.options
         parameters = inputs.parameters.get_dict()
         family = families.family_of(parameters)
-        scripts = family.strategies[inputs.strategy]
-        for name in scripts:
+        scripts = families.scripts_of(family, inputs.strategy)
+        for name, text in scripts.items():
             with folder.open(name, 'w') as handle:
-                handle.write(family.script(name))
+                handle.write(text)
         self._write_data(folder)
         for label, seed in inputs.seeds.items():
             member = folder.get_subfolder(f'{training.MEMBERS}/{label}', create=True)
@@ -182,7 +182,7 @@ class NequipTrainCalculation(FollowingCalcJob):
         code.code_uuid = inputs.code.uuid
         shared = inputs.strategy != 'sequential'
         code.cmdline_params = [
-            scripts[0],
+            next(iter(scripts)),
             '--processes',
             str(inputs.processes * shared or 1),
         ]

@@ -1,6 +1,7 @@
 """Model families: one folder each, with all that the package knows of its models and trainer.
 
-A family is found by the entry points `aiida_enne.families`; see `interface.Family`.
+A family is found by the entry points `aiida_enne.families`, a strategy of another package by
+`aiida_enne.strategies`; see `interface`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from aiida_enne.families.interface import Family
+from aiida_enne.families.interface import Family, Strategy
 from aiida_enne.science.plugins import load_registered, registered
 
-GROUP = 'aiida_enne.families'
+GROUP, STRATEGIES = 'aiida_enne.families', 'aiida_enne.strategies'
 
 
 def names() -> list[str]:
@@ -54,15 +55,47 @@ def of_target(target: str) -> Family:
     """Return the family that has a model, by the import path of its builder.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is none, or more than one.
     """
-    for name in names():
-        if (family := load(name)).owns(target):
-            return family
-    raise ValueError(
-        f'no family has the model {target!r}; registered: {names()}. '
-        f'A package that brings one registers it as an entry point of {GROUP!r}'
-    )
+    owners = [family for family in map(load, names()) if family.owns(target)]
+    if not owners:
+        raise ValueError(
+            f'no family has the model {target!r}; registered: {names()}. '
+            f'A package that brings one registers it as an entry point of {GROUP!r}'
+        )
+    if len(owners) > 1:
+        raise ValueError(
+            f'the model {target!r} is of more than one family: {[one.name for one in owners]}; '
+            'uninstall the package of all but one'
+        )
+    return owners[0]
+
+
+def strategies_of(family: Family) -> dict[str, Strategy]:
+    """Return how members can share a job: the family's own ways and those of other packages.
+
+    Raises:
+        ValueError: If a package registers one under a name that the family has itself.
+    """
+    found = {name: Strategy([family.name], own) for name, own in family.strategies.items()}
+    for name in registered(STRATEGIES):
+        strategy: Strategy = load_registered(STRATEGIES, name, 'a strategy')
+        if family.name in strategy.families:
+            if name in found:
+                raise ValueError(
+                    f'the strategy {name!r} of {family.name} is registered again in '
+                    f'{STRATEGIES!r}; rename that one or uninstall its package'
+                )
+            found[name] = strategy
+    return found
+
+
+def scripts_of(family: Family, strategy: str) -> dict[str, str]:
+    """Return the texts of the scripts of a training job by file name; the first is run."""
+    chosen = strategies_of(family)[strategy]
+    own = [name for name in chosen.scripts if name not in chosen.texts]
+    texts = {name: family.script(name) for name in own} | dict(chosen.texts)
+    return {name: texts[name] for name in chosen.scripts}
 
 
 def step_seconds(model: Mapping[str, Any]) -> float:

@@ -16,7 +16,7 @@ class ContractError(Exception):
 
 
 def check_family(name: str, parameters: dict[str, Any]) -> Family:
-    """Check everything that a family defines, and return it.
+    """Check everything that a family defines, with all its strategies, and return it.
 
     Args:
         name: Under which it is registered.
@@ -34,10 +34,12 @@ def check_family(name: str, parameters: dict[str, Any]) -> Family:
         bool(family.kernel) == ('vectorised' in family.strategies),
         'a `kernel` goes with the strategy `vectorised`',
     )
-    for names in (*family.strategies.values(), family.prediction_scripts):
-        _require(bool(names), 'a strategy has no scripts')
-        for script in names:
-            _require(bool(family.script(script).strip()), f'the script {script} is empty')
+    jobs = {name: families.scripts_of(family, name) for name in families.strategies_of(family)}
+    jobs['prediction'] = {script: family.script(script) for script in family.prediction_scripts}
+    for job, texts in jobs.items():
+        _require(bool(texts), f'{job!r} has no scripts')
+        for script, text in texts.items():
+            _require(bool(text.strip()), f'the script {script} is empty')
     _check_training(family, parameters)
     model = parameters['training_module']['model']
     _require(bool(family.describe(model)), 'a model is described by nothing')

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How the members of a training share a job; it changes no digit of a model.
+
+    Attributes:
+        families: Names of the families that it trains.
+        scripts: Of the job, by file name; the first is run.
+        texts: Of those scripts that are not the family's own, by file name.
+    """
+
+    families: Collection[str]
+    scripts: Sequence[str]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -16,7 +32,7 @@ class Family(Protocol):
         name: By which it is registered and chosen.
         extra: What to install with `pip` on the computer that trains, beside NequIP.
         strategies: Scripts of a training job, by how its members share the job; the first script
-            is run. `sequential` is always there.
+            is run. `sequential` is always there; other packages add theirs as a `Strategy`.
         prediction_scripts: Scripts of a prediction job.
         kernel: Name and version of what trains members together where this changes the last
             digits; part of a model's identity. Empty where a family cannot do it.

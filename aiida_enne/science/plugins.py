@@ -9,10 +9,20 @@ from aiida_enne.science.options import nearest
 
 
 def registered(group: str) -> dict[str, Any]:
-    """Return the entry points of a group by name, in alphabetical order."""
-    return {
-        entry.name: entry for entry in sorted(entry_points(group=group), key=lambda one: one.name)
-    }
+    """Return the entry points of a group by name, in alphabetical order.
+
+    Raises:
+        ValueError: If two packages register one name.
+    """
+    found: dict[str, Any] = {}
+    for entry in sorted(entry_points(group=group), key=lambda one: one.name):
+        if entry.name in found:
+            raise ValueError(
+                f'two packages register {entry.name!r} in {group!r}: {found[entry.name].value} and '
+                f'{entry.value}; rename or uninstall one'
+            )
+        found[entry.name] = entry
+    return found
 
 
 def load_registered(group: str, name: str, what: str) -> Any:

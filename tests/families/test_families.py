@@ -1,7 +1,6 @@
 """Tests of every registered family, and of one that is added here."""
 
 from importlib.metadata import entry_points
-from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +10,7 @@ from aiida_enne.families.nequip import NequipFamily
 from aiida_enne.science import plugins
 from aiida_enne.workflows import protocols
 
+TAKEN = {families.GROUP: 'nequip', 'aiida_enne.estimators': 'finite', 'aiida_enne.scores': 'local'}
 NAMES = sorted(entry.name for entry in entry_points(group=families.GROUP))
 
 
@@ -43,14 +43,9 @@ FAMILY = Borrowed()
 
 
 @pytest.fixture
-def added(monkeypatch):
-    """Register a family as an installed package would."""
-    ours = tuple(entry_points(group=families.GROUP))
-    entry = SimpleNamespace(name='borrowed', load=lambda: FAMILY)
-    monkeypatch.setattr(plugins, 'entry_points', lambda group: (*ours, entry))
-    families.load.cache_clear()
-    yield
-    families.load.cache_clear()
+def added(install):
+    """Install a family."""
+    install({families.GROUP: {'borrowed': f'{__name__}:FAMILY'}})
 
 
 def test_a_family_is_added_without_touching_the_package(added):
@@ -58,6 +53,19 @@ def test_a_family_is_added_without_touching_the_package(added):
     parameters = parameters_of('borrowed')
     assert families.family_of(parameters) is FAMILY
     contract.check_family('borrowed', parameters)
+
+
+def test_a_model_of_two_families_is_of_neither(added, monkeypatch):
+    monkeypatch.setattr(Borrowed, 'owns', NequipFamily.owns)
+    with pytest.raises(ValueError, match=r"more than one family: \['borrowed', 'nequip'\]"):
+        families.family_of(parameters_of('nequip'))
+
+
+def test_a_name_that_two_packages_register_is_refused_in_every_group(install):
+    install({group: {name: 'another:thing'} for group, name in TAKEN.items()})
+    for group, name in TAKEN.items():
+        with pytest.raises(ValueError, match=f"two packages register '{name}' in '{group}'"):
+            plugins.registered(group)
 
 
 def test_what_breaks_the_contract_is_named(added, monkeypatch):

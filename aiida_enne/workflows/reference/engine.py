@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
 from aiida import orm
@@ -14,6 +13,7 @@ from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.tasks import Task, read_task
+from aiida_enne.science.plugins import registered
 from aiida_enne.workflows.base import ProtocolMixin
 
 #: Entry points of all engines, ours and those of other packages.
@@ -107,7 +107,7 @@ def load_engine(name: str) -> type[ReferenceWorkChain]:
     Raises:
         EntryPointError: If no package registers an engine of that name.
     """
-    found = {point.name: point for point in entry_points(group=GROUP)}
+    found = registered(GROUP)
     if name not in found:
-        raise EntryPointError(f'no engine `{name}`; there are {sorted(found)}')
+        raise EntryPointError(f'no engine `{name}`; there are {list(found)}')
     return found[name].load()

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from aiida_enne.science import plugins
 from aiida_enne.science.uncertainty import ensemble, estimators, scores
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.estimators import Asked, contract, make_estimator
@@ -133,18 +131,19 @@ def largest(judged):
     return {'error_of_largest': float(np.abs(judged.error)[np.argmax(judged.width)])}
 
 
+def clash(judged):
+    """A score that uses a name of another."""
+    return {'mae': 0.0}
+
+
 @pytest.fixture
-def added(monkeypatch):
-    """Register an estimator and a score as an installed package would."""
-    extra = {
-        estimators.GROUP: SimpleNamespace(name='norm', load=lambda: Norm),
-        scores.GROUP: SimpleNamespace(name='largest', load=lambda: largest),
-    }
-    real = plugins.entry_points
-    monkeypatch.setattr(
-        plugins,
-        'entry_points',
-        lambda group: [*real(group=group), *([extra[group]] if group in extra else [])],
+def added(install):
+    """Install an estimator and a score."""
+    install(
+        {
+            estimators.GROUP: {'norm': f'{__name__}:Norm'},
+            scores.GROUP: {'largest': f'{__name__}:largest'},
+        }
     )
 
 
@@ -163,15 +162,8 @@ def test_an_estimator_and_a_score_are_added_without_touching_the_package(added, 
     assert find(found.domains, found.parameters)
 
 
-def test_two_scores_of_one_name_are_refused(added, monkeypatch, silicon_like):
-    monkeypatch.setattr(Norm, 'unit', 'quantity')
-    clash = SimpleNamespace(name='zzz', load=lambda: lambda judged: {'mae': 0.0})
-    before = plugins.entry_points
-    monkeypatch.setattr(
-        plugins,
-        'entry_points',
-        lambda group: [*before(group), *([clash] if group == scores.GROUP else [])],
-    )
+def test_two_scores_of_one_name_are_refused(install, silicon_like):
+    install({scores.GROUP: {'zzz': f'{__name__}:clash'}}, 'clashing')
     with pytest.raises(ValueError, match=r"'zzz' gives \['mae'\]"):
         audit(*silicon_like)
 

@@ -1,8 +1,6 @@
 """An engine of another package: it labels through the work chains here, which do not know it."""
 
 import dataclasses
-from importlib.metadata import entry_points
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,11 +87,9 @@ class MorseReferenceWorkChain(ReferenceWorkChain):
 
 
 @pytest.fixture
-def morse(monkeypatch):
-    """Register the engine as an installed package would."""
-    ours = tuple(entry_points(group=engine.GROUP))
-    entry = SimpleNamespace(name='morse', load=lambda: MorseReferenceWorkChain)
-    monkeypatch.setattr(engine, 'entry_points', lambda group: (*ours, entry))
+def morse(install):
+    """Install the engine and return its name."""
+    install({engine.GROUP: {'morse': f'{__name__}:MorseReferenceWorkChain'}})
     return 'morse'
 
 

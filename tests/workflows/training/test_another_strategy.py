@@ -1,7 +1,4 @@
-"""Another way for members to share a job: a script of another package and a line of its family."""
-
-from importlib.metadata import entry_points
-from types import SimpleNamespace
+"""Another way for members to share a job: a script of an installed package."""
 
 import pytest
 from aiida import orm
@@ -10,8 +7,8 @@ from aiida.plugins import CalculationFactory
 
 from aiida_enne import families
 from aiida_enne.families import contract
-from aiida_enne.families.nequip import NequipFamily, training
-from aiida_enne.science import plugins
+from aiida_enne.families.interface import Strategy
+from aiida_enne.families.nequip import training
 
 NAME = 'enne.nequip.train'
 SEEDS = {'seed_1': 1, 'seed_2': 2}
@@ -28,22 +25,13 @@ if __name__ == '__main__':
 """
 
 
-class Extended(NequipFamily):
-    strategies = NequipFamily.strategies | {'backwards': ('backwards.py', *training.SCRIPTS)}
-
-    def script(self, name):
-        return BACKWARDS if name == 'backwards.py' else NequipFamily.script(name)
+STRATEGY = Strategy(['nequip'], ('backwards.py', *training.SCRIPTS), {'backwards.py': BACKWARDS})
 
 
 @pytest.fixture
-def extended(monkeypatch):
-    """Register the family in the place of NequIP's, as an installed package would."""
-    others = [one for one in entry_points(group=families.GROUP) if one.name != 'nequip']
-    entry = SimpleNamespace(name='nequip', load=Extended)
-    monkeypatch.setattr(plugins, 'entry_points', lambda group: (*others, entry))
-    families.load.cache_clear()
-    yield
-    families.load.cache_clear()
+def extended(install):
+    """Install a strategy."""
+    install({families.STRATEGIES: {'backwards': f'{__name__}:STRATEGY'}})
 
 
 def test_a_strategy_is_added_without_touching_the_package(extended, prepare, train_inputs):
@@ -52,6 +40,18 @@ def test_a_strategy_is_added_without_touching_the_package(extended, prepare, tra
     assert job.codes_info[0].cmdline_params[0] == 'backwards.py'
     with folder.open('backwards.py') as handle:
         assert handle.read() == BACKWARDS
+    with folder.open('nequip_train.py') as handle:
+        assert handle.read() == families.load('nequip').script('nequip_train.py')
+
+
+def test_a_family_that_a_strategy_does_not_name_has_none_of_it(extended):
+    assert 'backwards' not in families.strategies_of(families.load('allegro'))
+
+
+def test_a_strategy_under_a_name_of_the_family_is_refused(install):
+    install({families.STRATEGIES: {'parallel': f'{__name__}:STRATEGY'}})
+    with pytest.raises(ValueError, match="strategy 'parallel' of nequip is registered again"):
+        families.strategies_of(families.load('nequip'))
 
 
 @pytest.mark.slow
