@@ -16,6 +16,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import training
+from aiida_enne.families.nequip.gaps import skip_missing_stress
 from aiida_enne.families.nequip.needs import find_needs
 from aiida_enne.science.data import frames, trainable
 from aiida_enne.science.options import nearest
@@ -171,7 +172,7 @@ class NequipTrainCalculation(FollowingCalcJob):
         for name, text in scripts.items():
             with folder.open(name, 'w') as handle:
                 handle.write(text)
-        self._write_data(folder)
+        parameters = self._write_data(folder, parameters)
         for label, seed in inputs.seeds.items():
             member = folder.get_subfolder(f'{training.MEMBERS}/{label}', create=True)
             config = family.render(parameters, seed=seed.value, elements=inputs.dataset.elements)
@@ -216,17 +217,24 @@ class NequipTrainCalculation(FollowingCalcJob):
             ]
         return job
 
-    def _write_data(self, folder: Folder) -> None:
-        """Write both parts; a stress only where all configurations have one."""
+    def _write_data(self, folder: Folder, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Write both parts; return the parameters, in which what is missing is left out.
+
+        Where some configurations lack a stress, the others' are of use only to a loss or metric
+        that asks for them; else none is written.
+        """
         configurations, split = (
             self.inputs.dataset.get_configurations(),
             self.inputs.split.get_split(),
         )
-        both = configurations.select(np.concatenate([split.train, split.validation]))
-        stresses = both.stresses is not None and bool(np.isfinite(both.stresses).all())
+        used = np.concatenate([split.train, split.validation])
+        lack = trainable.lacks_stress(configurations)[used].any()
+        if lack and not find_needs(parameters).stress:
+            configurations = dataclasses.replace(configurations, stresses=None)
+        elif lack:
+            parameters = skip_missing_stress(parameters)
         for name, part in ((training.TRAIN, split.train), (training.VALIDATION, split.validation)):
             chosen = dataclasses.replace(configurations.select(part), info={})
-            if not stresses:
-                chosen = dataclasses.replace(chosen, stresses=None)
             with folder.open(name, 'w') as handle:
                 handle.write(frames.to_extxyz(chosen))
+        return parameters

@@ -67,6 +67,43 @@ def test_an_element_of_the_test_part_alone(invoke, launch, tmp_path):
     assert 'no training configuration holds O, but 2 configurations of the part `test` do' in text
 
 
+STRESS_LOSS = """
+training:
+  train:
+    parameters:
+      training_module:
+        loss:
+          _target_: nequip.train.EnergyForceStressLoss
+          per_atom_energy: true
+          coeffs: {total_energy: 1.0, forces: 1.0, stress: 1.0}
+"""
+
+
+@pytest.mark.parametrize(('n_without', 'trains'), [(2, True), (6, False), (10, False)])
+def test_stresses_of_a_part_of_the_frames(invoke, launch, code, tmp_path, n_without, trains):
+    """As a user does it: import, split, train with a loss of stresses."""
+    frames = [lennard_jones(seed) for seed in range(10)]
+    for atoms in frames[n_without:]:
+        atoms.calc.results['stress'] = np.full(6, 0.01)
+    (tmp_path / 'some.extxyz').write_text(to_extxyz(from_atoms(frames)))
+    words = ('--level-of-theory', 'LJ', '--allow-molecules', '--label', 'some')
+    result = invoke('dataset', 'import', tmp_path / 'some.extxyz', *words)
+    assert result.exit_code == 0, result.output
+    split = Split(range(6), [6, 7], [8, 9])
+    split = SplitData.from_split(split, orm.load_node('some'), method='', shared=True).store()
+    (tmp_path / 'loss.yaml').write_text(STRESS_LOSS)
+    words = ('--dataset', 'some', '--split', split.pk, '--overrides', tmp_path / 'loss.yaml')
+    if not trains:
+        text = launch('ensemble', *words)
+        assert '`loss` asks for stresses, which all 6 configurations of the part `train`' in text
+        return
+    words = (*words, '--code', code.pk, '--protocol', 'test', '--dry-run')
+    result = invoke('launch', 'ensemble', *words)
+    assert result.exit_code == 0, result.output
+    said = 'Note: 2 of 6 configurations of the part `train` have no stress: `loss` leaves them out'
+    assert said in result.output
+
+
 def change(configurations, what):
     """Return configurations from which nothing can be learnt."""
     if what == 'forces':

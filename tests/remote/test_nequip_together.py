@@ -207,6 +207,25 @@ def test_what_cannot_be_trained_together_is_trained_alone(
     assert re.search(f'members are trained one by one: .*{reason}', (folder / 'out').read_text())
 
 
+def test_a_metric_of_stresses_is_measured_by_nequip_alone(prepare_job, options):  # noqa: F811
+    """The fused step predicts none: the labels would be compared with themselves."""
+    folder = prepare_job({'a': 1})
+    for name in ('train.xyz', 'validation.xyz'):
+        text = (folder / name).read_text()
+        label = 'stress="1.0 0.0 0.0 0.0 1.0 0.0 0.0 0.0 1.0" energy='
+        (folder / name).write_text(text.replace('energy=', label))
+    metrics = {
+        '_target_': 'nequip.train.EnergyForceStressMetrics',
+        'coeffs': {'forces_mae': 1.0, 'stress_mae': None},
+    }
+    path = folder / 'members/a/config.yaml'
+    change(path, 'training_module', lr_scheduler=None, val_metrics=metrics)
+    change(path, 'trainer', max_epochs=1)
+    train(folder, *options)
+    assert "one by one: validation metrics of ['stress']" in (folder / 'out').read_text()
+    assert (history_of(folder, 'a')['val0_epoch_stress_mae'] > 0.1).all()
+
+
 def test_without_a_compiler_the_product_is_that_of_e3nn(
     alone,
     prepare_job,  # noqa: F811

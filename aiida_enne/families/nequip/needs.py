@@ -10,8 +10,10 @@ from aiida_enne.families import models_in
 from aiida_enne.families.nequip.training import FINISHED_MODELS
 from aiida_enne.science.data.trainable import Needs
 
-#: Sections of `training_module` that compare predictions with labels.
-COMPARISONS = ('loss', 'train_metrics', 'val_metrics', 'test_metrics')
+#: Sections of `training_module` that compare predictions with labels in a training.
+COMPARISONS = ('loss', 'train_metrics', 'val_metrics')
+#: Builders of NequIP that compare stresses by their nature, and can leave some out.
+OF_STRESS = ('nequip.train.EnergyForceStressLoss', 'nequip.train.EnergyForceStressMetrics')
 
 
 def find_needs(parameters: Mapping[str, Any]) -> Needs:
@@ -28,26 +30,37 @@ def find_needs(parameters: Mapping[str, Any]) -> Needs:
     return Needs(
         r_max=float(r_max) if isinstance(r_max, int | float) else None,
         force_scale=per_type or ('all' if 'forces_rms' in scales else ''),
-        stress=_asks(module, 'stress'),
-        forces=_asks(module, 'forces'),
+        stress=_asking(module, 'stress'),
+        stress_gaps=not any(
+            compares(one, 'stress') and not _leaves_out(one)
+            for name in COMPARISONS
+            for one in mappings(module.get(name))
+        ),
+        forces=next(iter(_asking(module, 'forces')), ''),
         elements_known=any(
             str(model.get('_target_', '')).endswith(FINISHED_MODELS) for model in models
         ),
     )
 
 
-def _asks(module: Mapping[str, Any], label: str) -> str:
-    """Return the first section that compares a label, '' where none does."""
-    for name in COMPARISONS:
-        if any(_compares(one, label) for one in _mappings(module.get(name))):
-            return name
-    return ''
+def _asking(module: Mapping[str, Any], label: str) -> tuple[str, ...]:
+    """Return the sections that compare a label."""
+    return tuple(
+        name
+        for name in COMPARISONS
+        if any(compares(one, label) for one in mappings(module.get(name)))
+    )
 
 
-def _compares(section: Mapping[str, Any], label: str) -> bool:
+def _leaves_out(section: Mapping[str, Any]) -> bool:
+    """Return whether NequIP can leave labels out of a comparison: `ignore_nan`."""
+    return section.get('_target_') in OF_STRESS or 'field' in section
+
+
+def compares(section: Mapping[str, Any], label: str) -> bool:
     """Return whether a mapping of the loss or of metrics compares a label."""
     target = str(section.get('_target_', ''))
-    if label == 'stress' and target.endswith(('EnergyForceStressLoss', 'EnergyForceStressMetrics')):
+    if label == 'stress' and target in OF_STRESS:
         return True
     coeffs = section.get('coeffs')
     named = isinstance(coeffs, Mapping) and any(
@@ -56,12 +69,12 @@ def _compares(section: Mapping[str, Any], label: str) -> bool:
     return named or section.get('field') == label
 
 
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+def mappings(value: Any) -> Iterator[dict[str, Any]]:
     """Yield all mappings in nested values."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         yield value
         for one in value.values():
-            yield from _mappings(one)
+            yield from mappings(one)
     elif isinstance(value, list):
         for one in value:
-            yield from _mappings(one)
+            yield from mappings(one)

@@ -107,7 +107,13 @@ class Keeper(Checkpoint):
         if os.getppid() != self.attempt.parent:
             os._exit(1)  # a new attempt may already be reading the checkpoints
         if batch_idx % 10 == 0 and isinstance(outputs, dict) and 'loss' in outputs:
-            check('the loss', float(outputs['loss']), len(self.rows))
+            loss, gaps = float(outputs['loss']), gaps_in(pl_module.loss)
+            # of a batch without such labels a part of the loss is NaN: its gradient is zero
+            if not (gaps and math.isnan(loss)):
+                check('the loss', loss, len(self.rows))
+            for name, value in pl_module.loss.metrics_values_step.items():
+                if gaps and name not in gaps:
+                    check(f'`{name}`', float(value), len(self.rows))
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Remember which weights the validation metrics belong to."""
@@ -190,6 +196,11 @@ class Keeper(Checkpoint):
             'seconds_per_epoch': self._seconds,
         }
         write(self.attempt.folder / 'progress.json', json.dumps(progress))
+
+
+def gaps_in(loss: Any) -> list[str]:
+    """Return the parts of a loss that leave out labels that are not there."""
+    return [name for name, part in getattr(loss, 'entries', {}).items() if part.ignore_nan]
 
 
 def check(name: str, value: float, epoch: int) -> None:

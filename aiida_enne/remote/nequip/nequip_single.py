@@ -229,6 +229,10 @@ def loss_of(module: Any) -> tuple[tuple[str, str], Loss]:
         kind = type(module.loss[name]).__name__
         if kind != 'MeanSquaredError' or part.per_type or part.ignore_nan:
             raise UnfitError(f'a loss of {name} as {kind}, by type or with gaps')
+    (metrics,) = module.val_metrics
+    fields = {getattr(part.field, 'field', None) for part in metrics.entries.values()}
+    if other := sorted(map(str, fields - {'total_energy', 'forces'})):
+        raise UnfitError(f'validation metrics of {other}')
     (energy,) = energies
     weights = (parts[energy].coeff, parts['forces_mse'].coeff)
     return (energy, 'forces_mse'), Loss(*weights, per_atom=ENERGIES[energy])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from ase.data import chemical_symbols
+from numpy.typing import NDArray
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.data.neighbours import lone_atoms, neighbours_in
@@ -24,14 +25,16 @@ class Needs:
         r_max: Cutoff in Å; None where the parameters do not say it.
         force_scale: What is scaled by the root mean square of forces: 'all' for one scale, 'type'
             for one of each element, '' for none.
-        stress: Where the parameters ask for stresses: 'loss', 'val_metrics'; '' where nothing does.
+        stress: Sections that ask for stresses: 'loss', 'train_metrics', 'val_metrics'.
+        stress_gaps: Whether these can leave out configurations without a stress.
         forces: Where they ask for forces; '' where nothing does.
         elements_known: Whether the model that is trained knows elements from before.
     """
 
     r_max: float | None = None
     force_scale: str = ''
-    stress: str = ''
+    stress: tuple[str, ...] = ()
+    stress_gaps: bool = True
     forces: str = ''
     elements_known: bool = False
 
@@ -68,6 +71,11 @@ def doubts(configurations: Configurations, split: Split, needs: Needs) -> list[s
         needs: Of the training.
     """
     found = thin_parts(split)
+    found += [
+        f'{missing} of {total} configurations of the part `{part}` have no stress: `{section}` '
+        'leaves them out'
+        for section, part, missing, total in _without_stress(configurations, split, needs)
+    ]
     if needs.r_max is not None:
         for part, indices in split.as_arrays().items():
             chosen = configurations.select(indices)
@@ -148,19 +156,35 @@ def _forces(trained: Configurations, needs: Needs) -> str | None:
 
 
 def _stress(configurations: Configurations, split: Split, needs: Needs) -> str | None:
-    if not needs.stress:
-        return None
-    used = np.concatenate([split.train, split.validation])
-    missing = len(used)
-    if configurations.stresses is not None:
-        missing = int((~np.isfinite(configurations.stresses[used]).all(axis=(1, 2))).sum())
-    if not missing:
-        return None
-    return (
-        f'`{needs.stress}` asks for stresses, which {missing} of the {len(used)} training and '
-        'validation configurations lack: leave these out of the dataset, or take a loss and '
-        'metrics without stress'
-    )
+    for section, part, missing, total in _without_stress(configurations, split, needs):
+        if missing == total or not needs.stress_gaps:
+            count = f'all {total}' if missing == total else f'{missing} of the {total}'
+            return (
+                f'`{section}` asks for stresses, which {count} configurations of the part '
+                f'`{part}` lack: leave these out of the dataset, or take a loss and metrics '
+                'without stress' + ('' if needs.stress_gaps else ', or NequIP’s own with one')
+            )
+    return None
+
+
+def _without_stress(
+    configurations: Configurations, split: Split, needs: Needs
+) -> Iterator[tuple[str, str, int, int]]:
+    """Yield sections that ask for stresses, the part, how many it lacks, and of how many."""
+    lack = lacks_stress(configurations)
+    for section in needs.stress:
+        part = 'validation' if section == 'val_metrics' else 'train'
+        chosen = lack[getattr(split, part)]
+        if chosen.any():
+            yield section, part, int(chosen.sum()), len(chosen)
+
+
+def lacks_stress(configurations: Configurations) -> NDArray[np.bool_]:
+    """Return which configurations have no stress, shape (n,)."""
+    if configurations.stresses is None:
+        return np.ones(len(configurations), dtype=bool)
+    gaps: NDArray[np.bool_] = np.any(np.isnan(configurations.stresses), axis=(1, 2))
+    return gaps
 
 
 def _cutoff(trained: Configurations, needs: Needs) -> str | None:

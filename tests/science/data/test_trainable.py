@@ -79,14 +79,25 @@ def test_forces_of_one_element_that_are_all_zero_are_no_scale_of_that_element():
 
 
 def test_frames_without_the_stress_that_a_loss_asks_for_are_counted():
-    needs = dataclasses.replace(NEEDS, stress='loss')
-    assert 'which 4 of the 4 training and validation' in untrainable(frames(), SPLIT, needs)
+    needs = dataclasses.replace(NEEDS, stress=('loss', 'val_metrics'))
+    lacks = '`loss` asks for stresses, which all 3 configurations of the part `train` lack'
+    assert untrainable(frames(), SPLIT, needs).startswith(lacks)
     stresses = np.zeros((5, 3, 3))
     stresses[[1, 4]] = np.nan
     some = dataclasses.replace(frames(), stresses=stresses)
-    assert '`loss` asks for stresses, which 1 of the 4' in untrainable(some, SPLIT, needs)
+    assert untrainable(some, SPLIT, needs) is None
+    (said,) = (text for text in doubts(some, SPLIT, needs) if 'stress' in text)
+    assert said.startswith('1 of 3 configurations of the part `train` have no stress: `loss`')
+    foreign = dataclasses.replace(needs, stress_gaps=False)
+    assert 'which 1 of the 3 configurations of the part `train` lack' in untrainable(
+        some, SPLIT, foreign
+    )
+    stresses[3] = np.nan
+    some = dataclasses.replace(frames(), stresses=stresses)
+    assert '`val_metrics` asks for stresses, which all 1' in untrainable(some, SPLIT, needs)
     whole = dataclasses.replace(frames(), stresses=np.zeros((5, 3, 3)))
     assert untrainable(whole, SPLIT, needs) is None
+    assert not any('stress' in text for text in doubts(whole, SPLIT, needs))
 
 
 def test_a_cutoff_below_the_nearest_distance_is_named_with_both():
@@ -113,16 +124,18 @@ def test_the_needs_of_every_family_are_read_from_its_parameters(family, aiida_co
 
 
 @pytest.mark.parametrize(
-    'loss',
+    ('loss', 'gaps'),
     [
-        {'_target_': 'nequip.train.EnergyForceStressLoss'},
-        {'_target_': 'nequip.train.MetricsManager', 'metrics': [{'field': 'stress'}]},
+        ({'_target_': 'nequip.train.EnergyForceStressLoss'}, True),
+        ({'_target_': 'nequip.train.MetricsManager', 'metrics': [{'field': 'stress'}]}, True),
+        ({'_target_': 'mine.Loss', 'coeffs': {'stress': 1.0}}, False),
     ],
 )
-def test_a_stress_loss_is_found_however_it_is_written(loss, parameters):
+def test_a_stress_loss_is_found_however_it_is_written(loss, gaps, parameters):
     module = parameters['training_module'] | {'loss': loss}
-    assert find_needs(parameters | {'training_module': module}).stress == 'loss'
-    assert find_needs(parameters).stress == ''
+    found = find_needs(parameters | {'training_module': module})
+    assert (found.stress, found.stress_gaps) == (('loss',), gaps)
+    assert find_needs(parameters).stress == ()
 
 
 def test_parts_of_one_configuration_are_said_and_not_refused():

@@ -1,0 +1,105 @@
+"""Stresses that some configurations lack: what is written, and a training that leaves them out."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from aiida.engine import run_get_node
+from aiida.plugins import CalculationFactory
+from ase.calculators.emt import EMT
+
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.split import SplitData
+from aiida_enne.families.nequip import FAMILY
+from aiida_enne.families.nequip.gaps import FILL, skip_missing_stress
+from aiida_enne.science.data.frames import from_extxyz, to_atoms
+from aiida_enne.science.data.splits import Split
+
+NAME = 'enne.nequip.train'
+#: One trains and one validates.
+WITHOUT = [0, 6]
+
+
+def with_stress_loss(parameters, **changes):
+    module = parameters['training_module'] | {
+        'loss': {
+            '_target_': 'nequip.train.EnergyForceStressLoss',
+            'coeffs': {'total_energy': 1.0, 'forces': 1.0, 'stress': 1000.0},
+        },
+        'val_metrics': {
+            '_target_': 'nequip.train.EnergyForceStressMetrics',
+            'coeffs': {'forces_mae': 1.0, 'stress_mae': 1.0},
+        },
+    }
+    return parameters | {'training_module': module | changes}
+
+
+@pytest.fixture
+def gappy(train_inputs, configurations):
+    """Return inputs of a training whose data lack two stresses."""
+    stresses = []
+    for atoms in to_atoms(configurations):
+        atoms.calc = EMT()
+        stresses.append(atoms.get_stress(voigt=False))
+    stresses = np.array(stresses)
+    stresses[WITHOUT] = np.nan
+    some = dataclasses.replace(configurations, stresses=stresses)
+    dataset = DatasetData.from_configurations(some).store()
+    split = SplitData.from_split(Split(range(6), [6, 7], [8, 9]), dataset, method='by hand')
+    parameters = with_stress_loss(train_inputs['parameters'])
+    return train_inputs | {'dataset': dataset, 'split': split.store(), 'parameters': parameters}
+
+
+def read(folder, name):
+    with folder.open(name) as handle:
+        return handle.read()
+
+
+def test_stresses_are_written_only_where_something_asks_for_them(prepare, gappy, parameters):
+    _, folder = prepare(NAME, gappy)
+    written = from_extxyz(read(folder, 'train.xyz'))
+    assert np.isnan(written.stresses).all(axis=(1, 2)).tolist() == [True, *[False] * 5]
+    config = read(folder, 'members/seed_7/config.yaml')
+    assert FILL['_target_'] in config
+    assert config.count('ignore_nan') == 2
+    plain = gappy | {'parameters': parameters}
+    _, folder = prepare(NAME, plain)
+    assert 'stress' not in read(folder, 'train.xyz')
+    assert 'ignore_nan' not in read(folder, 'members/seed_7/config.yaml')
+
+
+def test_what_the_user_leaves_out_already_is_kept(parameters):
+    entry = {'field': 'stress', 'coeff': 1.0, 'metric': {'_target_': 'nequip.train.HuberLoss'}}
+    loss = {'_target_': 'nequip.train.MetricsManager', 'metrics': [entry, {'field': 'forces'}]}
+    metrics = {
+        '_target_': 'nequip.train.EnergyForceStressMetrics',
+        'ignore_nan': {'total_energy': True},
+    }
+    given = with_stress_loss(parameters, loss=loss, val_metrics=metrics)
+    changed = skip_missing_stress(given)
+    module = changed['training_module']
+    assert module['loss']['metrics'] == [entry | {'ignore_nan': True}, {'field': 'forces'}]
+    assert module['val_metrics']['ignore_nan'] == {'total_energy': True, 'stress': True}
+    assert 'ignore_nan' not in entry
+    assert skip_missing_stress(changed) == changed
+
+
+@pytest.mark.nequip
+def test_a_loss_of_stresses_trains_with_two_missing(gappy):
+    """The first batch has none, and its loss is NaN; members together fall back."""
+    parameters = gappy['parameters']
+    loader = parameters['data']['train_dataloader'] | {'batch_size': 1, 'shuffle': False}
+    parameters['data'] = parameters['data'] | {'train_dataloader': loader}
+    outputs, node = run_get_node(
+        CalculationFactory(NAME),
+        **gappy | {'strategy': 'vectorised', 'kernel': FAMILY.kernel, 'processes': 1},
+    )
+    assert node.is_finished_ok, node.exit_message
+    text = outputs['retrieved'].base.repository.get_object_content('nequip_train.out')
+    assert 'members are trained one by one: a loss of' in text
+    history = outputs['histories']['seed_7']
+    for name in ('train_loss_epoch_stress_mse', 'val0_epoch_stress_mae'):
+        values = history.get_array(name)
+        assert len(values) == 3
+        assert np.isfinite(values).all()
+        assert len(set(values.tolist())) == 3
