@@ -1,104 +1,126 @@
-"""Seconds to train M members in one job against M processes of `nequip-train`, same training."""
+"""CPU seconds and memory of training M members: together, one by one in a job, by `nequip-train`.
+
+All sides train the same members on the same configurations with the protocol's own number of
+epochs, one after the other on this machine; each pays for all that it needs, imports included.
+"""
 
 import argparse
+import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import yaml
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from aiida_enne.families.nequip import training
+from aiida_enne.families.nequip import FAMILY, training
 from aiida_enne.science.data.frames import from_atoms, to_extxyz
 from aiida_enne.workflows import protocols
 
 CHECKPOINT = 'lightning.pytorch.callbacks.ModelCheckpoint'
+#: Sides by name: the strategy of a job, or none of them.
+SIDES = ('nequip-train', 'sequential', 'vectorised')
+VALIDATION = 8
+#: Seconds between looks at the memory of a side.
+LOOK_EVERY = 0.2
+
+
+class Cost(NamedTuple):
+    """What a side took: CPU and wall seconds, and the largest sum of its processes' memory."""
+
+    cpu: float
+    wall: float
+    memory: float
 
 
 def main() -> None:
-    """Print both sides' seconds and the ratio, one member at a time and two."""
+    """Print each side's cost, and the ratios to that of members trained together."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--members', type=int, default=4)
-    parser.add_argument('--epochs', type=int, default=5)
-    parser.add_argument('--frames', type=int, default=50, help='training configurations')
-    parser.add_argument('--cells', type=int, default=2, help='n: cells of 4 n³ atoms')
+    parser.add_argument('--members', type=int, nargs='+', default=[1, 8, 30])
+    parser.add_argument('--sides', nargs='+', default=SIDES, choices=SIDES)
+    parser.add_argument('--epochs', type=int, help="default: the protocol's own")
+    parser.add_argument('--frames', type=int, default=56, help='training configurations')
     parser.add_argument('--protocol', default='laptop', help='whose model is trained')
+    parser.add_argument(
+        '--run', type=int, help='of M members trained alone run so many, and count M / N of them'
+    )
     arguments = parser.parse_args()
     os.environ['OMP_NUM_THREADS'] = '1'
-    frames = [label(seed, arguments.cells) for seed in range(arguments.frames + 5)]
-    with tempfile.TemporaryDirectory() as name:
-        for at_once in (1, 2):
-            report(Path(name), frames, at_once, arguments)
+    frames = [label(seed) for seed in range(arguments.frames + VALIDATION)]
+    for members in arguments.members:
+        costs = {}
+        for side in arguments.sides:
+            costs[side] = measure(side, frames, members, arguments)
+            print(
+                f'{members:3d} members, {side:>12}: {costs[side].cpu:8.1f} s of CPU, '
+                f'{costs[side].wall:8.1f} s, {costs[side].memory / 2**20:6.0f} MiB',
+                flush=True,
+            )
+        for side in costs if 'vectorised' in costs else ():
+            ratio = costs[side].cpu / costs['vectorised'].cpu
+            print(f'{members:3d} members: {side} / vectorised = {ratio:.2f} of CPU', flush=True)
 
 
-def label(seed: int, n: int) -> Atoms:
-    """Return a rattled copper cell with EMT labels."""
-    atoms = bulk('Cu', cubic=True).repeat(n)
-    atoms.rattle(0.15, seed=seed)
+def label(seed: int) -> Atoms:
+    """Return 64 atoms of strained, rattled silicon in shape, copper in its labels: EMT is cheap."""
+    atoms = bulk('Cu', 'diamond', a=5.43, cubic=True).repeat(2)
+    atoms.rattle(0.35, seed=seed)
     atoms.calc = EMT()
     results = {'energy': atoms.get_potential_energy(), 'forces': atoms.get_forces()}
     atoms.calc = SinglePointCalculator(atoms, **results)
     return atoms
 
 
-def report(folder: Path, frames: list[Atoms], at_once: int, arguments: argparse.Namespace) -> None:
-    """Run both sides and print what they took."""
-    seeds = range(1, arguments.members + 1)
-    sides: dict[str, Callable[..., None]] = {'one job': one_job, 'nequip-train': many_processes}
-    seconds, cpu = {}, {}
-    for side, run in sides.items():
-        work = folder / f'{side} {at_once}'.replace(' ', '_')
-        prepare(work, frames, seeds, arguments, own=side == 'one job')
-        begin, used = time.perf_counter(), cpu_seconds()
-        run(work, seeds, at_once)
-        seconds[side], cpu[side] = time.perf_counter() - begin, cpu_seconds() - used
-        print(
-            f'{arguments.members} members, {at_once} at a time, {side:>12}: '
-            f'{seconds[side]:7.1f} s, {cpu[side]:7.1f} s of CPU',
-            flush=True,
-        )
-    ours, theirs = sides
-    print(
-        f'{arguments.members} members, {at_once} at a time: one job takes '
-        f'{seconds[ours] / seconds[theirs]:.2f} of the time and '
-        f'{cpu[ours] / cpu[theirs]:.2f} of the CPU'
-    )
+def measure(side: str, frames: list[Atoms], members: int, arguments: argparse.Namespace) -> Cost:
+    """Run a side in a folder of its own and return what it took."""
+    alone = side != 'vectorised'
+    run = min(members, arguments.run or members) if alone else members
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        prepare(work, frames, range(1, run + 1), arguments, side)
+        if side == 'nequip-train':
+            cost = added([watch(nequip_train(), place) for place in sorted(work.glob('members/*'))])
+        else:
+            cost = watch(job(side), work)
+            check(work, side)
+    return Cost(cost.cpu * members / run, cost.wall * members / run, cost.memory)
 
 
 def prepare(
-    work: Path, frames: list[Atoms], seeds: range, arguments: argparse.Namespace, *, own: bool
+    work: Path, frames: list[Atoms], seeds: range, arguments: argparse.Namespace, side: str
 ) -> None:
-    """Write data and configurations; both sides keep a best and a last checkpoint each epoch."""
+    """Write data and configurations; all sides keep a best and a last checkpoint."""
     parameters = protocols.load('ensemble', arguments.protocol)['training']['train']['parameters']
-    parameters['trainer'] |= {'max_epochs': arguments.epochs, 'accelerator': 'cpu'}
+    parameters['trainer'] |= {'accelerator': 'cpu'}
+    if arguments.epochs:
+        parameters['trainer'] |= {'max_epochs': arguments.epochs}
     configurations, n = from_atoms(frames), arguments.frames
     for seed in seeds:
         config = training.render(parameters, seed=seed, elements=['Cu'])
         member = work / training.MEMBERS / f'seed_{seed}'
         member.mkdir(parents=True)
-        place = work if own else member
+        place = member if side == 'nequip-train' else work
         for name, part in (
             (training.TRAIN, np.arange(n)),
-            (training.VALIDATION, np.arange(n, n + 5)),
+            (training.VALIDATION, np.arange(n, n + VALIDATION)),
         ):
             (place / name).write_text(to_extxyz(configurations.select(part)))
-        if not own:
+        if side == 'nequip-train':
             config['trainer']['callbacks'][-1:] = plain_callbacks()
         (member / training.CONFIG).write_text(yaml.safe_dump(config))
-    for name in training.SCRIPTS:
+    for name in FAMILY.strategies.get(side, ()):
         shutil.copy(str(files('aiida_enne.remote.nequip').joinpath(name)), work)
 
 
@@ -109,35 +131,64 @@ def plain_callbacks() -> list[dict[str, Any]]:
     return [best, common | {'filename': 'last', 'save_on_train_epoch_end': True}]
 
 
-def one_job(work: Path, seeds: range, at_once: int) -> None:
-    """Run the script of the job."""
-    run([sys.executable, training.SCRIPTS[0], '--processes', str(at_once)], work)
-    results = [
-        training.read_result(path.read_text()) for path in work.glob('members/*/result.json')
-    ]
-    if [result['status'] for result in results] != ['finished'] * len(seeds):
-        raise RuntimeError(f'not all members finished: {results}')
+def job(side: str) -> list[str]:
+    """Return the command of a job, as the package writes it."""
+    together = ['--together', '--artefacts', 'artefacts'] if side == 'vectorised' else []
+    return [sys.executable, training.SCRIPTS[0], '--processes', '1', *together]
 
 
-def many_processes(work: Path, seeds: range, at_once: int) -> None:
-    """Run one `nequip-train` per member."""
-    command = [str(Path(sys.executable).with_name('nequip-train')), '-cn', training.CONFIG]
-    with ThreadPoolExecutor(at_once) as pool:
-        folders = [work / training.MEMBERS / f'seed_{seed}' for seed in seeds]
-        list(pool.map(lambda folder: run([*command, 'hydra.run.dir=.'], folder), folders))
+def nequip_train() -> list[str]:
+    """Return the command of one member alone."""
+    program = str(Path(sys.executable).with_name('nequip-train'))
+    return [program, '-cn', training.CONFIG, 'hydra.run.dir=.']
 
 
-def run(command: list[str], folder: Path) -> None:
-    """Run a command and show its output only if it fails."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f'{" ".join(command)} failed:\n{done.stdout}\n{done.stderr}')
+def check(work: Path, side: str) -> None:
+    """Require that every member has finished, by the strategy that was asked for."""
+    for path in work.glob('members/*/result.json'):
+        result = json.loads(path.read_text())
+        if result['status'] != 'finished' or ('kernel' in result) != (side == 'vectorised'):
+            raise RuntimeError(f'{path.parent.name} of {side}: {result}')
 
 
-def cpu_seconds() -> float:
-    """Return the CPU time of all finished children."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def watch(command: list[str], folder: Path) -> Cost:
+    """Run a command and return its cost; its output is shown only if it fails."""
+    before, begin = os.times(), time.perf_counter()
+    with (folder / 'output').open('w') as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
+        peaks: list[float] = [0.0]
+        done = threading.Event()
+        watcher = threading.Thread(target=look, args=(process.pid, peaks, done))
+        watcher.start()
+        status = process.wait()
+        done.set()
+        watcher.join()
+    after = os.times()
+    if status:
+        raise RuntimeError(f'{" ".join(command)} failed:\n{(folder / "output").read_text()}')
+    used = (after.children_user - before.children_user) + (
+        after.children_system - before.children_system
+    )
+    return Cost(used, time.perf_counter() - begin, max(peaks))
+
+
+def look(pid: int, peaks: list[float], done: threading.Event) -> None:
+    """Note the proportional memory of a process and its children until all is done."""
+    while not done.wait(LOOK_EVERY):
+        total = 0.0
+        try:
+            process = psutil.Process(pid)
+            for one in (process, *process.children(recursive=True)):
+                total += one.memory_full_info().pss
+        except (psutil.Error, ProcessLookupError):
+            continue  # it ended between two looks
+        peaks.append(total)
+
+
+def added(costs: list[Cost]) -> Cost:
+    """Return the cost of processes that run one after the other."""
+    cpu, wall, memory = zip(*costs, strict=True)
+    return Cost(sum(cpu), sum(wall), max(memory))
 
 
 if __name__ == '__main__':

@@ -22,6 +22,8 @@ SOURCE = Path(__file__).with_suffix('.cpp')
 FLAGS = ('-O3', '-march=native', '-fno-math-errno', '-fno-trapping-math', '-fPIC', '-shared')
 REALS = {torch.float32: 'float', torch.float64: 'double'}
 L_MAX, EDGE_SIZE = 3, 16
+#: Results by atom; those by edge are written once.
+SUMS = ('out', 'dx')
 
 
 class UnfitError(Exception):
@@ -111,9 +113,8 @@ class Product:
         if any(mul != 1 for mul, _ in y) or old.model_dtype not in REALS:
             raise UnfitError(f'edge attributes {y} of {old.model_dtype}')
         self.x_size, self.y_size, self.out_size = x.dim, y.dim, out.dim
-        paths, tables, entries, values = _couplings(old)
+        paths, tables, entries, values, self.n_cells = _couplings(old)
         self.w_size = sum(path[-1] for path in paths)
-        self.n_cells = tables[-1][0] + EDGE_SIZE**2  # an upper bound: one matrix beyond the last
         self._blocks = {size: _blocks(irreps) for size, irreps in ((x.dim, x), (out.dim, out))}
         self._paths = (_Path * len(paths))(*paths)
         self._tables = (_Table * len(tables))(*tables)
@@ -184,9 +185,9 @@ class Product:
 
 
 def _wanted(need: Sequence[bool], **like: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return room for what is needed: zeros, since sums over edges are added to them."""
+    """Return room for what is needed: zeros where sums over edges are added to them."""
     return {
-        name: torch.zeros_like(tensor, memory_format=torch.contiguous_format)
+        name: (tensor.new_zeros if name in SUMS else tensor.new_empty)(tensor.shape)
         for (name, tensor), wanted in zip(like.items(), need, strict=True)
         if wanted
     }
@@ -197,8 +198,8 @@ def _blocks(irreps: Any) -> tuple[int, Any, Any]:
     return len(irreps), kind(*[mul for mul, _ in irreps]), kind(*[ir.dim for _, ir in irreps])
 
 
-def _couplings(old: TensorProductScatter) -> tuple[list[Any], ...]:
-    """Return paths, tables, entries and coefficients: sparse Clebsch–Gordan, each table once."""
+def _couplings(old: TensorProductScatter) -> tuple[list[Any], list[Any], list[Any], list[Any], int]:
+    """Return paths, tables, entries, coefficients: sparse Clebsch–Gordan, each table once; size."""
     x, y, out = old.feature_irreps_in, old.irreps_edge_attr, old.irreps_mid
     paths: list[Any] = []
     tables: list[Any] = []
@@ -222,4 +223,4 @@ def _couplings(old: TensorProductScatter) -> tuple[list[Any], ...]:
         starts = (x.slices()[step.i_in1].start, out.slices()[step.i_out].start)
         paths.append((known[key], ir_in.l, ir_out.l, *starts, weight, mul))
         weight += mul
-    return paths, tables, entries, values
+    return paths, tables, entries, values, offset
