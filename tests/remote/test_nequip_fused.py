@@ -102,6 +102,25 @@ def test_members_side_by_side_are_the_members_one_by_one(fused, artefacts):
         assert torch.equal(out, ours(one, y, w, *ends))
 
 
+@pytest.mark.parametrize('kind', ['FusedTensorProductScatter', 'PlainTensorProductScatter'])
+def test_an_edge_and_its_reverse_share_weights(fused, artefacts, kind):
+    product = make_product('4x0e+4x1o+2x2e', 2, torch.float64)
+    made = getattr(fused, kind)(product, *([artefacts, True] if kind.startswith('F') else []))
+    (x, y, w), (one, other) = make_arguments(product, torch.float64)
+    src, dst = torch.cat([one, other]), torch.cat([other, one])
+    arguments = [x, torch.cat([y, -2 * y]).detach().requires_grad_(True), w]
+    expected = product(x, arguments[1], torch.cat([w, w]), src, dst)
+    found = made(*arguments, src, dst)
+    cotangent = torch.randn(expected.shape, dtype=torch.float64)
+    both = [derivatives(out, arguments, cotangent) for out in (found, expected)]
+    for one, other in zip(*both, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+    members = torch.vmap(lambda x, w: made(x, arguments[1], w, src, dst))(
+        torch.stack([x, 2 * x]), torch.stack([w, 3 * w])
+    )
+    torch.testing.assert_close(members[1], 6 * expected, rtol=1e-12, atol=1e-12)
+
+
 COMPARE = """
 import sys
 from pathlib import Path

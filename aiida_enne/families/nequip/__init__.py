@@ -20,7 +20,7 @@ class NequipFamily:
     """Models of NequIP, trained by its own trainer or together."""
 
     name, extra = 'nequip', ''
-    kernel = 'vectorised 1'
+    kernel = 'vectorised 2'
     strategies = {
         'sequential': training.SCRIPTS,
         'parallel': training.SCRIPTS,

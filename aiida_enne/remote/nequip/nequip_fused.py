@@ -14,23 +14,25 @@ from nequip_private import TensorProductScatter
 from nequip_product import Product, UnfitError
 
 #: Part of the identity of what is trained with it: the last digits depend on the order of sums.
-VERSION = 1
+VERSION = 2
 #: Products by number: operations of torch take numbers, not objects.
 _products: list[Product] = []
 _library = torch.library.Library('aiida_enne', 'FRAGMENT')
 _T = 'Tensor x, Tensor y, Tensor w'
-_library.define(f'product(int p, {_T}, Tensor src, Tensor dst) -> Tensor')
-_library.define(f'first(int p, int need, {_T}, Tensor g, Tensor src, Tensor dst) -> Tensor[]')
+_library.define(f'product(int p, int pairs, {_T}, Tensor src, Tensor dst) -> Tensor')
 _library.define(
-    f'second(int p, int need, {_T}, Tensor g, Tensor a, Tensor b, Tensor c,'
+    f'first(int p, int pairs, int need, {_T}, Tensor g, Tensor src, Tensor dst) -> Tensor[]'
+)
+_library.define(
+    f'second(int p, int pairs, int need, {_T}, Tensor g, Tensor a, Tensor b, Tensor c,'
     ' Tensor src, Tensor dst) -> Tensor[]'
 )
 _library.impl('product', lambda p, *t: _products[p].out(*t), 'CPU')
-_library.impl('first', lambda p, need, *t: _products[p].first(_bits(need, 3), *t), 'CPU')
-_library.impl('second', lambda p, need, *t: _products[p].second(_bits(need, 4), *t), 'CPU')
-_library.impl('product', lambda p, x, *_: x.new_empty(len(x), _products[p].out_size), 'Meta')
-_library.impl('first', lambda p, need, *t: _shapes(_bits(need, 3), t[:3]), 'Meta')
-_library.impl('second', lambda p, need, *t: _shapes(_bits(need, 4), t[:4]), 'Meta')
+_library.impl('first', lambda p, n, need, *t: _products[p].first(n, _bits(need, 3), *t), 'CPU')
+_library.impl('second', lambda p, n, need, *t: _products[p].second(n, _bits(need, 4), *t), 'CPU')
+_library.impl('product', lambda p, n, x, *_: x.new_empty(len(x), _products[p].out_size), 'Meta')
+_library.impl('first', lambda p, n, need, *t: _shapes(_bits(need, 3), t[:3]), 'Meta')
+_library.impl('second', lambda p, n, need, *t: _shapes(_bits(need, 4), t[:4]), 'Meta')
 
 
 def _mask(need: Sequence[bool]) -> int:
@@ -55,11 +57,14 @@ def _apply(function: Any, *inputs: Any) -> Any:
 
 
 class _Out(torch.autograd.Function):
-    """out(x, y, w); `edges` says whether second derivatives along y are ever wanted."""
+    """out(x, y, w); `p` is the product and its pairs.
+
+    `edges` says whether second derivatives along y are ever wanted.
+    """
 
     @staticmethod
-    def forward(x: Any, y: Any, w: Any, src: Any, dst: Any, p: int, edges: bool) -> Any:
-        return torch.ops.aiida_enne.product(p, x, y, w, src, dst)
+    def forward(x: Any, y: Any, w: Any, src: Any, dst: Any, p: Any, edges: bool) -> Any:
+        return torch.ops.aiida_enne.product(*p, x, y, w, src, dst)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -95,7 +100,7 @@ class _First(torch.autograd.Function):
     @staticmethod
     def forward(*inputs: Any) -> Any:
         *tensors, p, _, need = inputs
-        return tuple(torch.ops.aiida_enne.first(p, _mask(need), *tensors))
+        return tuple(torch.ops.aiida_enne.first(*p, _mask(need), *tensors))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -113,7 +118,7 @@ class _First(torch.autograd.Function):
         ]
         x, y, w, g = ctx.needs_input_grad[:4]
         need = [x, y and ctx.edges, w, g]
-        found = torch.ops.aiida_enne.second(ctx.p, _mask(need), *tensors, *cotangents, src, dst)
+        found = torch.ops.aiida_enne.second(*ctx.p, _mask(need), *tensors, *cotangents, src, dst)
         return *_pick(found, need), None, None, None, None, None
 
 
@@ -133,8 +138,13 @@ class FusedTensorProductScatter(torch.nn.Module):
     def forward(
         self, x: Any, edge_attr: Any, edge_weight: Any, edge_dst: Any, edge_src: Any
     ) -> Any:
-        """Return the features of atoms (n, out_size)."""
-        inputs = (x, edge_attr, edge_weight, edge_src, edge_dst, self.index, self.edges)
+        """Return the features of atoms (n, out_size).
+
+        Where there are half as many weights as edges, the second half of the edges are the first
+        half the other way round, with the same weights.
+        """
+        pairs = len(edge_weight) if 2 * len(edge_weight) == len(edge_attr) else 0
+        inputs = (x, edge_attr, edge_weight, edge_src, edge_dst, (self.index, pairs), self.edges)
         return cast('torch.Tensor', _apply(_Out, *inputs))
 
 
@@ -148,7 +158,9 @@ class PlainTensorProductScatter(torch.nn.Module):
     def forward(
         self, x: Any, edge_attr: Any, edge_weight: Any, edge_dst: Any, edge_src: Any
     ) -> torch.Tensor:
-        """Return the features of atoms (n, out_size)."""
+        """Return the features of atoms (n, out_size); weights as for the fused product."""
+        if 2 * len(edge_weight) == len(edge_attr):
+            edge_weight = torch.cat([edge_weight, edge_weight])
         features = self.tp(x[edge_src], edge_attr, edge_weight)
         sums = x.new_zeros(len(x), features.shape[-1]).index_add(0, edge_dst, features)
         return cast('torch.Tensor', sums)

@@ -8,6 +8,7 @@ Y = 0 and B = 0, or a length at which the cutoff is zero, and adds exactly nothi
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from nequip_product import UnfitError
 from torch.autograd import forward_ad
@@ -17,12 +18,14 @@ MODULES = ('spharm', 'edge_norm', 'bessel_encode', 'factor')
 EMBEDDING = 'edge_embedding'
 #: What is kept instead where the roots of the Bessel functions are trained.
 LENGTH = 'normed_edge_lengths'
-#: Arrays by edge and by atom of a configuration; `B_n` is dB/dr.
-BY_EDGE, BY_ATOM = ('Y', 'J', 'B', 'B_n', 'n', 'src', 'dst'), ('types', 'mask')
+#: Arrays by edge, by pair of an edge and its reverse, and by atom; `B_n` is dB/dr.
+BY_EDGE, BY_PAIR, BY_ATOM = ('Y', 'J', 'src', 'dst'), ('B', 'B_n', 'n'), ('types', 'mask')
 #: Configurations whose geometry is computed at a time.
 CHUNK = 32
 #: A length in units of the cutoff: an edge that is not there.
 BEYOND = 2.0
+#: Largest difference of the embeddings of an edge and its reverse, relative or absolute.
+ALIKE = 1e-5
 Arrays = dict[str, torch.Tensor]
 
 
@@ -53,8 +56,12 @@ def compute(network: torch.nn.Module, frames: Sequence[Any]) -> list[Arrays]:
         frames: Configurations with neighbours, as NequIP's data sets hold them.
 
     Returns:
-        For each, with e edges and n atoms: `Y` (e, y), `J` = dY/dr (e, 3, y), `B` (e, b), `B_n`
-        (e, b), the directions `n` (e, 3), `src` and `dst` (e,), `types` (n,), `mask` (n,).
+        For each, with p pairs of an edge and its reverse and n atoms: `Y` (2p, y), `J` = dY/dr
+        (2p, 3, y), `src` and `dst` (2p,), first all edges and then in the same order their
+        reverses; `B` (p, b), `B_n` (p, b) and the directions `n` (p, 3); `types` and `mask` (n,).
+
+    Raises:
+        UnfitError: If edges have no reverse, or one with another embedding.
     """
     made: list[Arrays] = []
     for start in range(0, len(frames), CHUNK):
@@ -63,20 +70,22 @@ def compute(network: torch.nn.Module, frames: Sequence[Any]) -> list[Arrays]:
 
 
 def _compute(network: torch.nn.Module, frames: Sequence[Any]) -> list[Arrays]:
-    vectors, index, first = [], [], 0
+    vectors, index, atoms = [], [], 0
     for frame in frames:
-        i, j = frame['edge_index']
-        vector = frame['pos'][j] - frame['pos'][i]
+        edges, shifts = _paired(frame)
+        vector = frame['pos'][edges[1]] - frame['pos'][edges[0]]
         if 'cell' in frame:
-            vector = vector + frame['edge_cell_shift'] @ frame['cell'].view(3, 3)
+            vector = vector + shifts @ frame['cell'].view(3, 3)
         vectors.append(vector)
-        index.append(frame['edge_index'] + first)
-        first += len(frame['pos'])
+        index.append(edges)
+        atoms += len(frame['pos'])
     vector = torch.cat(vectors)
     n = vector / vector.norm(dim=1, keepdim=True)
     names, key = fixed_modules(network)
     types = torch.cat([frame['atom_types'].view(-1) for frame in frames])
-    others = {'edge_index': torch.cat(index, 1), 'atom_types': types}
+    starts = torch.tensor([0, *[len(frame['pos']) for frame in frames[:-1]]]).cumsum(0).tolist()
+    shifted = [edges + start for edges, start in zip(index, starts, strict=True)]
+    others = {'edge_index': torch.cat(shifted, 1), 'atom_types': types}
 
     def along(direction: torch.Tensor, modules: Sequence[str], wanted: str) -> list[torch.Tensor]:
         with torch.no_grad(), forward_ad.dual_level():
@@ -99,32 +108,67 @@ def _compute(network: torch.nn.Module, frames: Sequence[Any]) -> list[Arrays]:
     sizes = [len(part) for part in vectors]
     parts = zip(*[array.split(sizes) for array in by_edge.values()], strict=True)
     return [
-        dict(zip(by_edge, part, strict=True))
-        | {'src': frame['edge_index'][1], 'dst': frame['edge_index'][0]}
+        _halved(dict(zip(by_edge, part, strict=True)))
+        | {'src': edges[1], 'dst': edges[0]}
         | {
             'types': frame['atom_types'].view(-1),
             'mask': torch.ones(len(frame['pos'])).float(),
         }
-        for part, frame in zip(parts, frames, strict=True)
+        for part, edges, frame in zip(parts, index, frames, strict=True)
     ]
 
 
-def pad(geometries: Sequence[Arrays], frames: Sequence[Any]) -> Arrays:
-    """Return configurations as arrays (configurations, edges or atoms, …) of one shape.
+def _paired(frame: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return edges (2, 2p) and their shifts of the cell (2p, 3): p edges, then their reverses."""
+    edges = frame['edge_index']
+    if 'edge_cell_shift' in frame:
+        shifts = frame['edge_cell_shift']
+    else:
+        shifts = torch.zeros(edges.shape[1], 3, dtype=frame['pos'].dtype)
+    own = torch.cat([edges.T, shifts.round().long()], 1).numpy()
+    other = np.concatenate([own[:, 1::-1], -own[:, 2:]], 1)
+    different = own != other
+    column = different.argmax(1)
+    rows = np.arange(len(own))
+    first = own[rows, column] < other[rows, column]
+    halves = []
+    for half, keys in ((first, own), (~first, other)):
+        (chosen,) = np.nonzero(half)
+        halves.append(chosen[np.lexsort(keys[chosen].T)])
+    if len(halves[0]) != len(halves[1]) or (own[halves[0]] != other[halves[1]]).any():
+        raise UnfitError('neighbours of atoms are not mutual')
+    order = torch.from_numpy(np.concatenate(halves))
+    return edges[:, order], shifts[order]
 
-    With `energy` (configurations,) and `forces` (configurations, atoms, 3) where `frames` have
+
+def _halved(by_edge: Arrays) -> Arrays:
+    """Return what an edge shares with its reverse once."""
+    half = len(by_edge['B']) // 2
+    one, other = by_edge['B'][:half], by_edge['B'][half:]
+    if not torch.allclose(one, other, rtol=ALIKE, atol=ALIKE):
+        raise UnfitError('the embedding of an edge is not that of its reverse')
+    return by_edge | {key: by_edge[key][:half] for key in BY_PAIR}
+
+
+def pad(geometries: Sequence[Arrays], frames: Sequence[Any]) -> Arrays:
+    """Return configurations as arrays of one shape.
+
+    Arrays by edge are (configurations, 2, pairs, …), others (configurations, pairs or atoms, …);
+    with `energy` (configurations,) and `forces` (configurations, atoms, 3) where `frames` have
     labels.
     """
-    n_edges = max(1, *[len(one['Y']) for one in geometries])
+    n_pairs = max(1, *[len(one['B']) for one in geometries])
     n_atoms = max(len(one['types']) for one in geometries)
     padded = {}
-    for key in (*BY_EDGE, *BY_ATOM):
+    for key in (*BY_EDGE, *BY_PAIR, *BY_ATOM):
+        ways = (2,) if key in BY_EDGE else ()
+        arrays = [one[key].unflatten(0, (*ways, -1)) if ways else one[key] for one in geometries]
+        size = n_atoms if key in BY_ATOM else n_pairs
         like = geometries[0][key]
-        size = n_atoms if key in BY_ATOM else n_edges
         fill = BEYOND if key == 'B' and like.shape[1] == 1 else 0
-        padded[key] = like.new_full((len(geometries), size, *like.shape[1:]), fill)
-        for row, one in zip(padded[key], geometries, strict=True):
-            row[: len(one[key])] = one[key]
+        padded[key] = like.new_full((len(arrays), *ways, size, *like.shape[1:]), fill)
+        for row, one in zip(padded[key], arrays, strict=True):
+            (row[:, : one.shape[1]] if ways else row[: len(one)]).copy_(one)
     if 'forces' in frames[0]:
         padded['energy'] = torch.stack([frame['total_energy'].view(()) for frame in frames])
         padded['forces'] = torch.zeros(len(frames), n_atoms, 3, dtype=padded['Y'].dtype)
@@ -141,14 +185,18 @@ def gather(padded: Arrays, index: torch.Tensor) -> Arrays:
         index: Numbers of configurations (b,), or a row for each member (M, b).
 
     Returns:
-        Arrays ([M,] b × edges or atoms, …), and labels ([M,] b) and ([M,] b × atoms, 3).
+        Arrays ([M,] 2 × b × pairs, …) by edge, all edges before all their reverses, ([M,] b × pairs
+        or atoms, …), and labels ([M,] b) and ([M,] b × atoms, 3).
     """
     lead = index.dim() - 1
-    shift = (torch.arange(index.shape[-1]) * padded['types'].shape[1]).unsqueeze(1)
+    shift = (torch.arange(index.shape[-1]) * padded['types'].shape[1]).view(-1, 1, 1)
     made = {}
     for key, array in padded.items():
         chosen = array[index]
         if key in ('src', 'dst'):
             chosen = chosen + shift
-        made[key] = chosen if key == 'energy' else chosen.flatten(lead, lead + 1)
+        if key in BY_EDGE:
+            made[key] = chosen.transpose(lead, lead + 1).flatten(lead, lead + 2)
+        else:
+            made[key] = chosen if key == 'energy' else chosen.flatten(lead, lead + 1)
     return made

@@ -3,7 +3,7 @@
 //   out[d, p, k, u] += w[e, p, u] sum_ij C_p[i, j, k] x[s, i, u] y[e, j]    (e3nn's `uvu`)
 //
 // over all edges e from atom s to atom d and all paths p. Nothing of the size edges x paths is
-// written but the gradient of the weights. The form Q = <out, g> is linear in each of x, y, w and
+// written but the gradient of the weights. An edge and its reverse may share one row of w. The form Q = <out, g> is linear in each of x, y, w and
 // g, so that first and second derivatives are the same sums with arguments exchanged. Features of
 // atoms come as [atom][component][u] within each block of irreps: u, the multiplicity, is innermost.
 // No headers of torch are needed; compiled with -DREAL=float|double and -DLANES=1|2|4|8.
@@ -22,7 +22,7 @@ struct Table { int32_t offset, first, last; };
 struct Entry { int32_t cell, j; };  // C[i, j, k] at cell = i * (2 l_out + 1) + k
 
 struct Args {
-    int64_t n_edges, x_size, y_size, out_size, w_size, n_paths, n_tables, n_cells;
+    int64_t n_edges, n_pairs, x_size, y_size, out_size, w_size, n_paths, n_tables, n_cells;
     const int64_t *src, *dst;
     const real *x, *y, *w, *g;  // arguments and the cotangent of out
     const real *a, *b, *c;      // cotangents of dx, dy, dw in the second derivatives
@@ -80,7 +80,12 @@ struct Edge {
     const real *w, *c, *A, *B;
     real *dw;
     vec *dy;
+    bool again;  // its reverse has written to dw before
 };
+
+static inline void give(const Edge &e, int64_t place, vec v) {
+    store(e.dw + place, e.again ? load(e.dw + place) + v : v);
+}
 
 // sum over i, k of C[i, j, k] v[i] g[k], added to dy[j]
 template <int NI, int NK>
@@ -112,7 +117,7 @@ static inline void visit(const Args &q, const Path &p, const Edge &e, int64_t u)
     if (ORDER == 1) {
         backward<NI, NK>(A, g, h);
         if (q.dx) add<NI>(q.dx + in, p.mul, w, h);
-        if (q.dw) store(e.dw + p.weight + u, dot<NI>(x, h));
+        if (q.dw) give(e, p.weight + u, dot<NI>(x, h));
         if (q.dy) {
             for (int i = 0; i < NI; i++) x[i] *= w;
             along_edge<NI, NK>(q, table, x, g, e.dy);
@@ -126,7 +131,7 @@ static inline void visit(const Args &q, const Path &p, const Edge &e, int64_t u)
     forward<NI, NK>(A, a, t);
     forward<NI, NK>(B, x, s);
     for (int k = 0; k < NK; k++) t[k] += s[k];
-    if (q.dw) store(e.dw + p.weight + u, dot<NK>(g, t));
+    if (q.dw) give(e, p.weight + u, dot<NK>(g, t));
     if (q.out) {
         forward<NI, NK>(A, x, s);
         add<NK>(q.out + to, p.mul, w, t);
@@ -155,9 +160,12 @@ template <int ORDER> static void run(const Args &q) {
         contract(q, q.y + e * q.y_size, A.data());
         if (ORDER == 2) contract(q, q.b + e * q.y_size, B.data());
         std::memset(dy, 0, sizeof dy);
-        const int64_t row = e * q.w_size;
+        // a graph's first half are its pairs, the second half the same the other way round
+        const int64_t half = q.n_pairs ? q.n_pairs : q.n_edges, graph = e / (2 * half);
+        const int64_t row = (graph * half + e % half) * q.w_size;
+        const bool again = e % (2 * half) >= half;
         const Edge edge = {q.src[e], q.dst[e], q.w + row, ORDER == 2 ? q.c + row : nullptr,
-                           A.data(), B.data(), q.dw ? q.dw + row : nullptr, dy};
+                           A.data(), B.data(), q.dw ? q.dw + row : nullptr, dy, again};
         for (int64_t n = 0; n < q.n_paths; n++) {
             const Path &p = q.paths[n];
             for (int64_t u = 0; u < p.mul; u += LANES)

@@ -49,7 +49,7 @@ class _Entry(ctypes.Structure):
 class _Arguments(ctypes.Structure):
     _fields_ = [
         *_structure(
-            ctypes.c_int64, 'n_edges x_size y_size out_size w_size n_paths n_tables n_cells'
+            ctypes.c_int64, 'n_edges n_pairs x_size y_size out_size w_size n_paths n_tables n_cells'
         ),
         *_structure(ctypes.c_void_p, 'src dst x y w g a b c out dx dy dw'),
         *_structure(ctypes.c_void_p, 'paths tables entries coefficients'),
@@ -103,7 +103,8 @@ class Product:
     """The couplings of one tensor product, and its three sums over edges.
 
     Features of atoms are (n, x_size) and (n, out_size) in e3nn's layout, edge attributes
-    (e, y_size), weights (e, w_size).
+    (e, y_size), weights (e, w_size). With `pairs` P > 0 the edges of each graph are P edges and
+    then, in the same order, their reverses; the two share one of P rows of weights.
     """
 
     def __init__(self, old: TensorProductScatter, folder: Path) -> None:
@@ -123,44 +124,46 @@ class Product:
         lanes = math.gcd(8, *[path[-1] for path in paths])
         self._code = library(old.model_dtype, lanes, folder)
 
-    def out(self, x: Any, y: Any, w: Any, src: Any, dst: Any) -> torch.Tensor:
+    def out(self, pairs: int, x: Any, y: Any, w: Any, src: Any, dst: Any) -> torch.Tensor:
         """Return the sum over edges of x ⊗ y weighted by w, at the atoms `dst`."""
         made: dict[str, torch.Tensor] = {'out': x.new_zeros(len(x), self.out_size)}
-        self._run(0, src, dst, made, x=x, y=y, w=w)
+        self._run(0, pairs, (src, dst), made, x=x, y=y, w=w)
         return made['out']
 
-    def first(self, need: Sequence[bool], *tensors: Any) -> list[torch.Tensor]:
+    def first(self, pairs: int, need: Sequence[bool], *tensors: Any) -> list[torch.Tensor]:
         """Return the derivatives of ⟨out, g⟩ with respect to x, y, w; empty where not needed.
 
         Args:
+            pairs: See the class.
             need: Which of the three.
             tensors: x, y, w, g, src, dst.
         """
         x, y, w, g, src, dst = tensors
         made = _wanted(need, dx=x, dy=y, dw=w)
-        self._run(1, src, dst, made, x=x, y=y, w=w, g=g)
+        self._run(1, pairs, (src, dst), made, x=x, y=y, w=w, g=g)
         return [made.get(name, x.new_empty(0)) for name in ('dx', 'dy', 'dw')]
 
-    def second(self, need: Sequence[bool], *tensors: Any) -> list[torch.Tensor]:
+    def second(self, pairs: int, need: Sequence[bool], *tensors: Any) -> list[torch.Tensor]:
         """Return the derivatives of ⟨dx, a⟩ + ⟨dy, b⟩ + ⟨dw, c⟩ with respect to x, y, w, g.
 
         Args:
+            pairs: See the class.
             need: Which of the four.
             tensors: x, y, w, g, a, b, c, src, dst.
         """
         x, y, w, g, a, b, c, src, dst = tensors
         made = _wanted(need, dx=x, dy=y, dw=w, out=g)
-        self._run(2, src, dst, made, x=x, y=y, w=w, g=g, a=a, b=b, c=c)
+        self._run(2, pairs, (src, dst), made, x=x, y=y, w=w, g=g, a=a, b=b, c=c)
         return [made.get(name, x.new_empty(0)) for name in ('dx', 'dy', 'dw', 'out')]
 
-    def _run(self, order: int, src: Any, dst: Any, made: dict[str, Any], **given: Any) -> None:
+    def _run(self, order: int, pairs: int, ends: Any, made: dict[str, Any], **given: Any) -> None:
         atomic = {'x': self.x_size, 'a': self.x_size, 'g': self.out_size}
-        tensors = {'src': src.contiguous(), 'dst': dst.contiguous()}
+        tensors = {name: end.contiguous() for name, end in zip(('src', 'dst'), ends, strict=True)}
         for name, tensor in given.items():
             size = atomic.get(name)
             tensors[name] = tensor.contiguous() if size is None else self._turn(tensor, size, 1)
         arguments = _Arguments(
-            *(len(given['y']), self.x_size, self.y_size, self.out_size, self.w_size),
+            *(len(given['y']), pairs, self.x_size, self.y_size, self.out_size, self.w_size),
             *(len(self._paths), len(self._tables), self.n_cells),
             paths=ctypes.addressof(self._paths),
             tables=ctypes.addressof(self._tables),

@@ -102,8 +102,9 @@ class Stack:
         along, radial = torch.autograd.grad(atomic.sum(), leaves, create_graph=training)
         # dE/dr = J dE/dY + n (dB/dr · dE/dB)
         by_edge = (arrays['J'] @ along.unsqueeze(-1)).squeeze(-1)
-        slope = (radial * arrays['B_n']).sum(-1, keepdim=True)
-        by_edge = by_edge + slope.to(by_edge.dtype) * arrays['n']
+        slope = (radial * arrays['B_n']).sum(-1, keepdim=True).to(by_edge.dtype) * arrays['n']
+        one, other = by_edge.chunk(2, 1)  # an edge and its reverse are one length
+        by_edge = torch.cat([one + slope, other], 1)
         n = arrays['types'].shape[-1]
         shift = n * torch.arange(self.size, device=by_edge.device).unsqueeze(1)
         src, dst = ((arrays[key] + shift).reshape(-1) for key in ('src', 'dst'))
