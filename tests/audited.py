@@ -20,38 +20,61 @@ def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0, own=1
     errors of its own, of `own` in eV and a tenth of it in eV/Å. Predictions have the `attributes`.
     """
     rng = np.random.default_rng(seed)
-    configurations = dataset.get_configurations()
     training = chain('EnsembleWorkChain', {'dataset': dataset})
-    models, predictions = {}, {}
-    for number in range(1, n_members + 1):
-        label = f'seed_{number}'
-        models[label] = model(number).store()
-        arrays = {
-            'indices': np.arange(len(configurations)),
-            'energies': configurations.energies
-            + shared
-            + own * rng.normal(size=len(configurations)),
-            'forces': configurations.forces
-            + shared
-            + 0.1 * own * rng.normal(size=configurations.forces.shape),
-        }
-        predictions[label] = PredictionData.from_arrays(
-            arrays,
-            dataset_sha256=dataset.sha256,
-            weights_sha256=models[label].weights_sha256,
-            seed=number,
-            force_mae=0.1,
-            energy_mae=0.1,
-            **attributes,
-        ).store()
+    models = {f'seed_{number}': model(number).store() for number in range(1, n_members + 1)}
     link(training, {f'models__{label}': node for label, node in models.items()})
+    errors = {'shared': shared, 'own': own}
+    return _audit(models, {LABEL: dataset}, parameters, rng, errors, attributes), training
+
+
+def audit_of(audit, datasets, parameters=None, seed=0, shared=0.0):
+    """Store another audit of the members of an audit, on datasets by label."""
+    found = audit.base.links.get_incoming(link_type=LinkType.INPUT_WORK).nested()['models']
+    return _audit(
+        dict(found),
+        datasets,
+        parameters,
+        np.random.default_rng(seed),
+        {'shared': shared, 'own': 1.0},
+        {},
+    )
+
+
+def _audit(models, datasets, parameters, rng, errors, attributes):
+    predictions = {
+        role: {
+            label: _predict(node, dataset, rng, attributes, **errors)
+            for label, node in models.items()
+        }
+        for role, dataset in datasets.items()
+    }
     inputs = {f'models__{label}': node for label, node in models.items()}
-    audit = chain('AuditWorkChain', inputs | {f'datasets__{LABEL}': dataset})
+    audit = chain('AuditWorkChain', inputs | {f'datasets__{k}': v for k, v in datasets.items()})
     statistics = audit_ensemble(
-        orm.Dict(parameters or {}), datasets={LABEL: dataset}, predictions={LABEL: predictions}
+        orm.Dict(parameters or {}), datasets=datasets, predictions=predictions
     )
     link(audit, {f'statistics__{label}': node for label, node in statistics.items()})
-    return audit, training
+    return audit
+
+
+def _predict(member, dataset, rng, attributes, *, shared, own):
+    configurations = dataset.get_configurations()
+    energies = shared + own * rng.normal(size=len(configurations))
+    forces = shared + 0.1 * own * rng.normal(size=configurations.forces.shape)
+    arrays = {
+        'indices': np.arange(len(configurations)),
+        'energies': configurations.energies + energies,
+        'forces': configurations.forces + forces,
+    }
+    return PredictionData.from_arrays(
+        arrays,
+        dataset_sha256=dataset.sha256,
+        weights_sha256=member.weights_sha256,
+        seed=member.seed,
+        force_mae=0.1,
+        energy_mae=0.1,
+        **attributes,
+    ).store()
 
 
 def model(number):

@@ -3,14 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_enne.calculations.audits import align, statistics_node, tabulate
+from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.statistics import StatisticsData
+from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.science.data import splits
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.plans.samples import select_starts
@@ -50,6 +53,22 @@ def split_dataset(dataset: DatasetData, parameters: orm.Dict) -> SplitData:
     shared = bool(options.pop('shared_blocks', False))
     split = splits.draw(dataset.get_configurations(), **options)
     return SplitData.from_split(split, dataset, method=options['method'], shared=shared)
+
+
+@calcfunction
+def leave_out_trained(dataset: DatasetData, **nodes: Any) -> DatasetData:
+    """Return the configurations of a dataset that no training has.
+
+    Trainings are `trainings.<name>.dataset` and `.split`; `split` and `part`, where they are given,
+    say of which part of the dataset.
+    """
+    sets = tuple((one['dataset'], one['split']) for one in nodes['trainings'].values())
+    asked = chosen_indices(dataset, nodes.get('split'), nodes.get('part'))
+    overlap = TrainedOn(sets, ()).find_overlap(dataset, asked)
+    kept = np.setdiff1d(asked, overlap.indices)
+    return DatasetData.from_configurations(
+        dataset.get_configurations().select(kept), level_of_theory=dataset.level_of_theory
+    )
 
 
 @calcfunction

@@ -72,26 +72,24 @@ def show(process: str) -> None:
 def compare(processes: tuple[str, ...], quantity: str) -> None:
     """Compare the audits of two or more PROCESSES, domain by domain: RMSE and RMSE/σ of each.
 
-    Energies in meV/atom, forces in meV/Å. A domain that a process was not asked about is left open.
+    Energies in meV/atom, forces in meV/Å; σ is what the estimator of the audit says. A domain that
+    a process was not asked about is left open; where a process has it in several datasets, each of
+    these has a line.
     """
     from aiida_enne import provenance
 
     if len(processes) < 2:
         raise click.UsageError('name two or more processes')
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for number, process in enumerate(processes):
-        for one in provenance.find_statistics(process):
-            for domain, scalars in one.domains.items():
-                found.setdefault(domain, {})[str(number)] = scalars
-    rows = []
-    for domain, by_process in sorted(found.items()):
-        row = [domain]
-        for number in range(len(processes)):
-            asked = by_process.get(str(number))
-            row += ['not asked'] * 2 if asked is None else _errors(asked, quantity)
-        rows.append(row)
-    headers = ['domain', *(f'{name} {one}' for one in processes for name in ('RMSE', 'RMSE/σ'))]
-    click.echo(table(rows, headers))
+    found = [provenance.find_statistics(process) for process in processes]
+    for process, some in zip(processes, found, strict=True):
+        click.echo(f'{process}: {_describe(some)}')
+    rows = [
+        [one.domain, ', '.join(one.datasets), *_cells(one, quantity)]
+        for one in provenance.compare(found)
+    ]
+    names = ('n', 'RMSE', 'RMSE/σ')
+    headers = ['domain', 'dataset', *(f'{name} {one}' for name in processes for one in names)]
+    click.echo('\n' + table(rows, headers))
 
 
 @ensemble.command()
@@ -143,11 +141,34 @@ def _audit_rows(domains: dict[str, dict[str, Any]]) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _errors(scalars: dict[str, Any], quantity: str) -> list[str]:
+def _describe(found: list[Any]) -> str:
+    """Say whose audits these are: ensemble, estimator, datasets."""
+    from aiida_enne.science.uncertainty.options import width_label
+
+    members = {(one.attributes['ensemble_sha256'], one.attributes['n_members']) for one in found}
+    ensembles = {f'ensemble {sha256[:12]} of {number} members' for sha256, number in members}
+    estimators = {width_label(one.attributes['parameters']) for one in found}
+    datasets = [f'{one.label} ({one.attributes["level_of_theory"]})' for one in found]
+    return '; '.join(map(', '.join, (sorted(ensembles), sorted(estimators), datasets)))
+
+
+def _cells(row: Any, quantity: str) -> list[str]:
+    """Return the number of configurations, RMSE and RMSE/σ of every process."""
     from aiida_enne.deploy.readme import milli, ratio
 
-    error, spread = scalars.get(f'{quantity}_rmse'), scalars.get(f'{quantity}_spread_rms')
-    return [milli(error), ratio(error, spread)]
+    cells: list[str] = []
+    for one in row.found:
+        if one is None:
+            cells += ['not asked'] * 3
+            continue
+        scalars = one.domains[row.domain]
+        n = str(scalars['n_configurations'])
+        if row.domain == one.attributes['parameters'].get('calibration_domain'):
+            cells += [n, 'learnt from', 'learnt from']
+            continue
+        error, spread = (scalars.get(f'{quantity}_{name}') for name in ('rmse', 'spread_rms'))
+        cells += [n, milli(error), ratio(error, spread)]
+    return cells
 
 
 def _shown(value: Any) -> Any:

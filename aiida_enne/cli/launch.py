@@ -41,6 +41,15 @@ COMMANDS = {
 }
 
 
+#: Choices of an audit, as messages of work chains name them, and the option of each.
+FLAGS = {
+    'trained_frames: exclude': '--exclude-trained',
+    'trained_frames: include': '--include-trained',
+    'training_domains': '--training-domain',
+    'calibration_domain': '--calibration-domain',
+}
+
+
 @click.group(cls=LazyGroup, commands_at=COMMANDS)
 def launch() -> None:
     """Run or plan a study, or a part of one: training, audit, relaxations by the reference."""
@@ -89,12 +98,30 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
 @click.command()
 @click.option('--ensemble', 'training', required=True, help='PK or UUID of a training or a study.')
 @click.option('--dataset', type=NodeParam('enne.dataset'), required=True)
-@click.option('--split', type=NodeParam('enne.split'), help='Audit only its test part.')
+@click.option(
+    '--split',
+    type=NodeParam('enne.split'),
+    help='Audit only its test part; default: the split of the training, if DATASET was trained on.',
+)
 @click.option('--align-domain', help='Take the zero of energy from this domain, too.')
 @click.option(
     '--align-by', type=click.Choice(['minimum', 'mean']), default='minimum', show_default=True
 )
-@click.option('--training-domain', multiple=True, help='A domain that was trained on.')
+@click.option(
+    '--training-domain',
+    multiple=True,
+    help='A domain that was trained on; default: those of the training.',
+)
+@click.option(
+    '--exclude-trained',
+    is_flag=True,
+    help='Leave out configurations that were trained on or validated with.',
+)
+@click.option(
+    '--include-trained',
+    is_flag=True,
+    help='Audit configurations that were trained on, too; without --split, all of DATASET.',
+)
 @click.option('--estimator', help='Estimator of uncertainty; default: σ of the ensemble.')
 @click.option('--calibration-domain', help='What an estimator learns from; it is not judged.')
 @click.option('--role', default='dataset', show_default=True, help='Name of the dataset.')
@@ -109,7 +136,11 @@ def audit(
     role: str,
     **options: Any,
 ) -> None:
-    """Predict a dataset with every member, and audit the uncertainty."""
+    """Predict a dataset with every member, and audit the uncertainty.
+
+    Configurations that a member was trained on or validated with are found by content: they are
+    refused, unless a flag leaves them out or takes them.
+    """
     from aiida import orm
 
     from aiida_enne import provenance
@@ -125,14 +156,24 @@ def audit(
     chosen |= {name: value for name, value in named.items() if value}
     known = provenance.find_ensemble(training).members
     members: dict[str, Any] = {member.label: orm.load_node(member.uuid) for member in known}
-    builder = AuditWorkChain.get_builder_from_protocol(
-        options['code'],
-        members,
-        {role: dataset},
-        protocol=options['protocol'],
-        overrides=overrides,
-        **({'splits': {role: split}} if split is not None else {}),
-    )
+    ways = [way for way in ('exclude', 'include') if options[f'{way}_trained']]
+    if len(ways) > 1:
+        raise click.UsageError('choose one of --exclude-trained and --include-trained')
+    given: dict[str, Any] = {'splits': {} if split is None else {role: split}}
+    if ways:
+        given['trained_frames'] = ways[0]
+    try:
+        builder = AuditWorkChain.get_builder_from_protocol(
+            options['code'],
+            members,
+            {role: dataset},
+            protocol=options['protocol'],
+            overrides=overrides,
+            **given,
+        )
+    except ValueError as exception:  # an option that a validator refuses
+        text = str(exception).removeprefix('invalid attribute value ')
+        raise click.ClickException(in_flags(text)) from exception
     start(builder, options)
 
 
@@ -184,9 +225,9 @@ def start(builder: Any, options: Mapping[str, Any]) -> None:
     from aiida_enne.workflows import protocols
 
     if (why := protocols.complaint(builder)) or (why := protocols.misspelt(builder)):
-        raise click.ClickException(why)
+        raise click.ClickException(in_flags(why))
     for line in summarise(builder):
-        click.echo(line)
+        click.echo(in_flags(line))
     if options['dry_run']:
         click.echo(describe(builder))
         return
@@ -206,6 +247,13 @@ def start(builder: Any, options: Mapping[str, Any]) -> None:
     click.echo(f'{node.process_label} <{node.pk}> {node.uuid}')
     if not node.is_finished_ok:
         raise click.ClickException(f'exit status {node.exit_status}: {node.exit_message}')
+
+
+def in_flags(text: str) -> str:
+    """Write choices of an audit as the options that they are in a terminal."""
+    for word, flag in FLAGS.items():
+        text = text.replace(f'`{word}`', flag)
+    return text
 
 
 def add_to_group(node: Any, label: str | None) -> None:

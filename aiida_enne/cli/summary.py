@@ -18,6 +18,8 @@ def _lines(inputs: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_training(inputs)
     if 'models' in inputs and 'datasets' in inputs:
         yield from _of_predictions(inputs)
+    if 'models' in inputs and 'audit' in inputs:
+        yield from _of_audit(inputs)
     for name, value in inputs.items():
         if isinstance(value, Mapping) and name not in ('models', 'datasets', 'training'):
             yield from _lines(value)
@@ -78,6 +80,15 @@ def _of_predictions(inputs: Mapping[str, Any]) -> Iterator[str]:
         indices = chosen_indices(dataset, split, inputs.get('part'))
         asked = dataset.get_configurations().select(indices)
         yield from (f'Note on {label}: {text}' for text in doubts_of_audit(asked, r_max))
+
+
+def _of_audit(inputs: Mapping[str, Any]) -> Iterator[str]:
+    from aiida_enne.workflows.audit import notes
+
+    domains = inputs['audit'].get_dict().get('training_domains')
+    yield f'Training domains: {", ".join(domains) if domains else "none"}'
+    for note in notes(inputs):
+        yield f'Note: {note}'
 
 
 def _of_reference(inputs: Mapping[str, Any]) -> Iterator[str]:

@@ -20,11 +20,11 @@ from aiida_enne.codes.ase.job import ENSEMBLE_SCRIPTS
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData, ensemble_sha256
 from aiida_enne.data.split import SplitData
+from aiida_enne.data.trainings import find_trainings
 from aiida_enne.deploy import readme
 from aiida_enne.deploy.calculator import MEMBERS, find_models
 from aiida_enne.deploy.tools import TARGETS, convert
 from aiida_enne.deploy.widths import fit_factors
-from aiida_enne.provenance.trainings import find_trainings
 from aiida_enne.remote import read_script
 from aiida_enne.science.data.configurations import Configurations
 

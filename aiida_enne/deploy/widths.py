@@ -11,6 +11,7 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_enne import provenance
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import Ensemble
 from aiida_enne.provenance.rows import (
     Rows,
@@ -21,7 +22,6 @@ from aiida_enne.provenance.rows import (
     trained_keys,
 )
 from aiida_enne.provenance.studies import predicted_datasets
-from aiida_enne.provenance.trainings import find_trainings
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.uncertainty.estimators import Asked, Fitted, make_estimator
 from aiida_enne.science.uncertainty.estimators.recalibrated import RecalibratedSpread

@@ -1,5 +1,7 @@
 """From the provenance graph to plain tables and arrays: every read is a query, no job is run."""
 
+from aiida_enne.data.trainings import find_trainings
+from aiida_enne.provenance.comparisons import Compared, compare
 from aiida_enne.provenance.ensembles import (
     Ensemble,
     Member,
@@ -33,11 +35,11 @@ from aiida_enne.provenance.studies import (
     find_study,
     predicted_datasets,
 )
-from aiida_enne.provenance.trainings import find_trainings
 from aiida_enne.science.guard import Missing
 
 __all__ = [
     'SCANS',
+    'Compared',
     'Dataset',
     'Ensemble',
     'Material',
@@ -48,6 +50,7 @@ __all__ = [
     'Statistics',
     'StudyRecord',
     'audit_again',
+    'compare',
     'created',
     'find_ensemble',
     'find_gates',

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from aiida import orm
 
+from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import find_histories, load_histories
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.provenance.rows import N_FRAMES, Rows, gather_forces, join_rows, thin
-from aiida_enne.provenance.trainings import find_trainings
 from aiida_enne.science.fields import Floats, Strings
 from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset

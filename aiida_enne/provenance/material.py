@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from aiida import orm
 
+from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import Ensemble
 from aiida_enne.provenance.predictions import find_predictions
 from aiida_enne.provenance.rows import (
@@ -23,7 +24,6 @@ from aiida_enne.provenance.rows import (
     trained_keys,
 )
 from aiida_enne.provenance.studies import Dataset, StudyRecord, find_study
-from aiida_enne.provenance.trainings import find_trainings
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.guard import Missing

@@ -13,10 +13,10 @@ from aiida.common.links import LinkType
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.scan import ScanData
+from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import Ensemble, find_ensemble
 from aiida_enne.provenance.links import linked
 from aiida_enne.provenance.statistics import Statistics, find_statistics
-from aiida_enne.provenance.trainings import find_trainings
 from aiida_enne.science.plans.scans import KINDS, Trained
 from aiida_enne.science.structures.domains import Domain, dataset_role, kinds_of
 

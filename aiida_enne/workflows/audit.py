@@ -15,10 +15,14 @@ from aiida.engine import (
 )
 
 from aiida_enne.aiida_private import fill_builder, inputs_of
-from aiida_enne.calculations.functions import audit_ensemble
+from aiida_enne.calculations import trained
+from aiida_enne.calculations.functions import audit_ensemble, leave_out_trained
+from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.statistics import StatisticsData
+from aiida_enne.data.trainings import TrainedOn
+from aiida_enne.science.fields import Integers
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import ProtocolMixin
@@ -49,12 +53,51 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     for label, node in datasets.items():
         if not isinstance(node, DatasetData):
             return f'`{label}` has no reference labels: expected a DatasetData, got {node}'
-    known = sorted({domain for node in datasets.values() for domain in node.domains})
-    options = inputs['audit'].get_dict()
+    asked, way = asked_about(inputs), way_of(inputs)
+    overlaps = trained.find_overlaps(TrainedOn.of(inputs['models']), asked)
+    if reason := trained.why_refused(asked, overlaps, way):
+        return reason
+    remains = trained.left(asked, overlaps if way == trained.EXCLUDE else {})
+    return unknown_domains(inputs['audit'].get_dict(), asked, remains)
+
+
+def unknown_domains(
+    options: Mapping[str, Any], asked: trained.Asked, remains: Mapping[str, Integers]
+) -> str | None:
+    """Return which domains of the options are not there; those that are learnt from must remain."""
+    known = {name for dataset, _ in asked.values() for name in dataset.domains}
+    if unknown := sorted(set(options.get('training_domains', ())) - known):
+        return f'no dataset has the domains {unknown}; there are {sorted(known)}'
     alignment = options.get('alignment') or {}
-    named = [*options.get('training_domains', ()), *filter(None, [alignment.get('domain')])]
-    if unknown := sorted(set(named) - set(known)):
-        return f'no dataset has the domains {unknown}; there are {known}'
+    needed = set(filter(None, [alignment.get('domain'), options.get('calibration_domain')]))
+    there = {
+        name
+        for label, (dataset, _) in asked.items()
+        for name in dataset.get_configurations().domains[remains[label]].tolist()
+    }
+    if unknown := sorted(needed - there):
+        return f'nothing that is audited has the domains {unknown}; there are {sorted(there)}'
+    return None
+
+
+def asked_about(inputs: Mapping[str, Any]) -> dict[str, tuple[DatasetData, Integers]]:
+    """Return every dataset with the indices of the configurations that are to be audited."""
+    splits, part = inputs.get('splits', {}), inputs.get('part')
+    return {
+        label: (dataset, chosen_indices(dataset, splits.get(label), part))
+        for label, dataset in inputs['datasets'].items()
+    }
+
+
+def way_of(inputs: Mapping[str, Any]) -> str:
+    """Return what becomes of configurations that were trained on."""
+    return str(inputs['trained_frames'].value) if 'trained_frames' in inputs else trained.REFUSE
+
+
+def validate_trained_frames(node: orm.Str, _: Any) -> str | None:
+    """Require a known way."""
+    if node.value not in trained.WAYS:
+        return f'`trained_frames` must be one of {trained.WAYS}, got {node.value!r}'
     return None
 
 
@@ -75,10 +118,19 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             validator=validate_parameters,
             help='Options of the audit, e.g. ddof; `alignment` names a domain and how to align.',
         )
+        spec.input(
+            'trained_frames',
+            valid_type=orm.Str,
+            serializer=orm.to_aiida_type,
+            default=lambda: orm.Str(trained.REFUSE),
+            validator=validate_trained_frames,
+            help='Configurations that the ensemble was trained on or validated with: `refuse`, '
+            '`exclude` (leave them out) or `include` (audit them all the same).',
+        )
         spec.inputs.validator = validate_inputs
         spec.expose_outputs(PredictionWorkChain)
         spec.output_namespace('statistics', valid_type=StatisticsData, help='By dataset.')
-        spec.outline(cls.predict, cls.audit)
+        spec.outline(cls.leave_out, cls.predict, cls.audit)
         spec.exit_code(400, 'ERROR_PREDICTION_FAILED', message='The predictions failed: {reason}')
         spec.exit_code(
             401,
@@ -106,8 +158,18 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             protocol: One of `get_available_protocols`.
             overrides: `audit` (options) and `predict` (see `PredictionWorkChain`).
             **inputs: Further inputs, e.g. `splits`.
+
+        Training domains that nobody names are those of the ensemble's own training; so is the split
+        of a dataset that it was trained on, unless `trained_frames` is 'include'.
         """
         chosen = protocols.load('audit', protocol, overrides)
+        known = TrainedOn.of(models)
+        chosen['audit'].setdefault(
+            'training_domains', trained.trained_domains(known, datasets.values())
+        )
+        if inputs.get('trained_frames', trained.REFUSE) != trained.INCLUDE:
+            given = inputs.get('splits') or {}
+            inputs['splits'] = trained.complete_splits(known, datasets, given)
         builder = cls.get_builder()
         predict = PredictionWorkChain.get_builder_from_protocol(
             code, models, datasets, protocol=protocol, overrides=chosen.get('predict')
@@ -115,9 +177,33 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         fill_builder(builder, {**inputs_of(predict), 'audit': orm.Dict(chosen['audit']), **inputs})
         return builder
 
+    def leave_out(self) -> None:
+        """Leave out what was trained on where that is asked for, and say what the graph knows."""
+        self.ctx.datasets = dict(self.inputs.datasets)
+        self.ctx.splits = dict(self.inputs.get('splits', {}))
+        for note in notes(self.inputs):
+            self.report(note)
+        if way_of(self.inputs) != trained.EXCLUDE:
+            return
+        known = TrainedOn.of(self.inputs.models)
+        sets = {
+            f'set_{number}': {'dataset': dataset, 'split': split}
+            for number, (dataset, split) in enumerate(known.sets)
+        }
+        for label in trained.find_overlaps(known, asked_about(self.inputs)):
+            chosen = {'split': self.ctx.splits.pop(label, None), 'part': self.inputs.get('part')}
+            self.ctx.datasets[label] = leave_out_trained(
+                self.inputs.datasets[label],
+                trainings=sets,
+                **{name: node for name, node in chosen.items() if node is not None},
+            )
+
     def predict(self) -> dict[str, Any]:
         """Let every member predict every dataset."""
         inputs = self.exposed_inputs(PredictionWorkChain)
+        inputs |= {'datasets': self.ctx.datasets, 'splits': self.ctx.splits}
+        if not self.ctx.splits:
+            inputs.pop('part', None)
         return ToContext(prediction=self.submit(PredictionWorkChain, **inputs))
 
     def audit(self) -> ExitCode | None:
@@ -133,7 +219,7 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             return self.exit_codes.ERROR_TOO_FEW_MEMBERS.format(labels=sorted(complete))
         statistics = audit_ensemble(
             self.inputs.audit,
-            datasets=dict(self.inputs.datasets),
+            datasets=dict(self.ctx.datasets),
             predictions={
                 label: {member: table[member] for member in sorted(complete)}
                 for label, table in tables.items()
@@ -146,3 +232,21 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
 
     def _labels(self) -> list[str]:
         return sorted(self.inputs.datasets)
+
+
+def notes(inputs: Mapping[str, Any]) -> list[str]:
+    """Return what is to be known before an audit: where it and the graph differ, and what overlaps.
+
+    Args:
+        inputs: Of the work chain.
+    """
+    known, splits = TrainedOn.of(inputs['models']), inputs.get('splits', {})
+    domains = inputs['audit'].get_dict().get('training_domains', ())
+    found = trained.name_differences(known, inputs['datasets'], splits, domains)
+    asked = asked_about(inputs)
+    way = way_of(inputs)
+    done = {trained.EXCLUDE: 'They are left out', trained.INCLUDE: 'They are audited all the same'}
+    if way in done:
+        for label, overlap in trained.find_overlaps(known, asked).items():
+            found.append(f'{trained.describe(label, len(asked[label][1]), overlap)} {done[way]}')
+    return found

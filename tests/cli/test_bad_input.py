@@ -3,12 +3,15 @@
 import click
 import pytest
 from aiida import orm
+from aiida.tools import delete_nodes
 from click.testing import CliRunner
 from plumpy import ProcessState
 
 from aiida_enne.cli.main import main
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.data.splits import Split
+from tests.audited import chain, link
+from tests.studied import train
 
 #: Words that have no place in a message to a user.
 RAW = (
@@ -56,6 +59,20 @@ CASES = {
         ('--ensemble {waiting} --dataset {dataset} {launch}', 'models'),
         ('--ensemble {dataset} --dataset {dataset} {launch}', 'DatasetData'),
         ('--ensemble {waiting} --dataset nothing {launch}', 'nothing'),
+        ('--ensemble {trained} --dataset {other} {launch}', '--exclude-trained leaves them out'),
+        ('--ensemble {trained} --dataset {other} --exclude-trained {launch}', '--include-trained'),
+        (
+            '--ensemble {trained} --dataset {other} --exclude-trained --include-trained {launch}',
+            'one of --exclude-trained and --include-trained',
+        ),
+        ('--ensemble {trained} --dataset {dataset} --training-domain no {launch}', "['no']"),
+        ('--ensemble {trained} --dataset {dataset} --align-domain no {launch}', "['no']"),
+        ('--ensemble {trained} --dataset {dataset} --estimator no {launch}', "'no'"),
+        (
+            '--ensemble {trained} --dataset {dataset} --estimator conformal {launch}',
+            '--calibration-domain',
+        ),
+        ('--ensemble {trained} --dataset {other} --split {split} {launch}', 'the split belongs to'),
     ],
     'launch defect': [
         ('--lattice-constant 5 --engine none {launch}', '`none`'),
@@ -130,6 +147,9 @@ def things(dataset, configurations, aiida_localhost, tmp_path, monkeypatch):
     waiting = orm.WorkChainNode(process_type='aiida.workflows:enne.ensemble')
     waiting.set_process_label('EnsembleWorkChain')
     waiting.set_process_state(ProcessState.WAITING)
+    trained = chain('EnsembleWorkChain', {'dataset': dataset, 'split': split.store()})
+    models = train(dataset, split, (1, 2), aiida_localhost)
+    link(trained, {f'models__{label}': node for label, node in models.items()})
     half = type(dataset).from_configurations(configurations.select([0, 1]), level_of_theory='EMT')
     (tmp_path / 'noise').write_bytes(bytes(range(128, 256)) * 9)
     (tmp_path / 'empty').touch()
@@ -140,7 +160,8 @@ def things(dataset, configurations, aiida_localhost, tmp_path, monkeypatch):
     return {
         'dataset': dataset.pk,
         'other': half.store().pk,
-        'split': split.store().pk,
+        'split': split.pk,
+        'trained': trained.pk,
         'waiting': waiting.store().pk,
         'launch': LAUNCH,
     } | {name: tmp_path / name for name in ('noise', 'empty', 'folder', 'missing')}
@@ -155,7 +176,7 @@ def test_bad_input_is_named_without_a_traceback(command, things, request):
     wrong = []
     for text, named in CASES[command]:
         if command == 'status' and not text:
-            orm.Node.collection.delete(things['waiting'])
+            delete_nodes([things['waiting'], things['trained']], dry_run=False)
         words = [*command.split(), *text.format(**things).split()]
         result = CliRunner().invoke(main, words)
         if result.exit_code == 0:

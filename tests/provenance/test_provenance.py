@@ -6,6 +6,7 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_enne import provenance
 from aiida_enne.science.uncertainty.audit import AuditOptions
+from tests.studied import train
 
 
 def test_members_are_found_from_either_side(audited):
@@ -97,3 +98,23 @@ def test_scalars_of_all_predictions_are_one_projection(audited, dataset):
     assert len(rows) == 5
     assert {row[1] for row in rows} == {dataset.sha256}
     assert {row[3] for row in rows} == {0.1}
+
+
+def test_stored_predictions_of_trained_frames_are_audited_knowingly_only(
+    audited, dataset, split, aiida_localhost
+):
+    """The members of the fixture are those that `train` makes: they are found by their weights."""
+    train(dataset, split, range(1, 6), aiida_localhost)
+    ensemble = provenance.find_ensemble(audited[0].uuid)
+    with pytest.raises(ValueError, match='knows 8 of the 10 configurations'):
+        provenance.audit_again(ensemble, [dataset])
+    with pytest.raises(ValueError, match="got 'leave'"):
+        provenance.audit_again(ensemble, [dataset], trained_frames='leave')
+
+    def counts(way):
+        found = provenance.audit_again(ensemble, [dataset], trained_frames=way)[dataset.uuid]
+        assert found.parameters['training_domains'] == ['cold']
+        return {name: one['n_configurations'] for name, one in found.domains.items()}
+
+    assert counts('exclude') == {'hot': 2}
+    assert counts('include') == {'cold': 8, 'hot': 2}

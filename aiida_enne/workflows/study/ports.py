@@ -74,7 +74,7 @@ def define(spec: ProcessSpec) -> None:
     )
     owned = ('dataset', 'split', 'splits')
     spec.expose_inputs(EnsembleWorkChain, namespace='ensemble', exclude=owned)
-    owned = ('models', 'datasets', 'splits', 'part')
+    owned = ('models', 'datasets', 'splits', 'part', 'trained_frames')
     spec.expose_inputs(AuditWorkChain, namespace='audit', exclude=owned)
     spec.expose_inputs(
         AseBaseWorkChain, namespace='own', exclude=OWNED_OF_ASE, namespace_options=dict(left_out)

@@ -11,6 +11,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.relaxations import take_lattice_constant
+from aiida_enne.calculations.trained import INCLUDE
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.scan import ScanData
 from aiida_enne.data.split import SplitData
@@ -262,7 +263,9 @@ class StudyWorkChain(ProtocolMixin, Branches):
         known = {domain for node in self.ctx.datasets.values() for domain in node.domains}
         options = studies.complete_audit(inputs['audit'].get_dict(), list(self.ctx.domains), known)
         inputs |= {'audit': orm.Dict(options), 'splits': self.ctx.splits}
-        return AuditWorkChain, inputs | {'datasets': self.ctx.datasets}
+        # what was trained on is left out where figures read the predictions
+        inputs |= {'datasets': self.ctx.datasets, 'trained_frames': orm.Str(INCLUDE)}
+        return AuditWorkChain, inputs
 
     def build_own_predictions(self, _: str, share: int | None) -> Job:
         """Return predictions of geometries that have no labels."""

@@ -1,0 +1,130 @@
+"""What members were trained on: datasets and the parts of their splits, and copies of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from aiida import orm
+
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import ModelData
+from aiida_enne.data.split import SplitData
+from aiida_enne.families import models_in
+from aiida_enne.families.nequip.training import FINISHED_MODELS
+from aiida_enne.science.data.copies import find_copies
+from aiida_enne.science.data.splits import PARTS
+from aiida_enne.science.fields import Integers
+from aiida_enne.science.structures.domains import Domain
+
+
+def find_trainings(weights: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the UUIDs of dataset and split that each member was trained on, by its weights.
+
+    Members are found by content: one whose training is not in the profile is left out.
+    """
+    query = orm.QueryBuilder()
+    query.append(
+        ModelData,
+        filters={'attributes.weights_sha256': {'in': sorted(set(weights))}},
+        tag='model',
+        project='attributes.weights_sha256',
+    )
+    query.append(orm.CalcJobNode, with_outgoing='model', tag='job')
+    query.append(DatasetData, with_outgoing='job', project='uuid')
+    query.append(SplitData, with_outgoing='job', project='uuid')
+    # cached copies of a job have equal inputs: the first by UUID stands for all
+    found: dict[str, tuple[str, str]] = {}
+    for digest, dataset, split in sorted(query.iterall()):
+        found.setdefault(digest, (dataset, split))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Configurations of a dataset that an ensemble was trained on or validated with.
+
+    Attributes:
+        train: Indices into the dataset of copies of training configurations, increasing.
+        validation: The same of validation configurations that no training has.
+        sources: UUIDs of the datasets that the copies stand in, sorted.
+    """
+
+    train: Integers
+    validation: Integers
+    sources: tuple[str, ...]
+
+    @property
+    def indices(self) -> Integers:
+        """All of them, in increasing order."""
+        return np.sort(np.concatenate([self.train, self.validation]))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedOn:
+    """What the members of an ensemble were trained on, as the graph knows it.
+
+    Attributes:
+        sets: Dataset and split of every training; those of equal content once.
+        unknown: Labels of members whose training is not in the profile, or that began from a
+            finished model, of which the graph knows nothing.
+    """
+
+    sets: tuple[tuple[DatasetData, SplitData], ...]
+    unknown: tuple[str, ...]
+
+    @classmethod
+    def of(cls, models: Mapping[str, ModelData]) -> TrainedOn:
+        """Find the trainings of models by their weights; the models may come from an archive."""
+        found = find_trainings(model.weights_sha256 for model in models.values())
+        sets: dict[tuple[str, str], tuple[DatasetData, SplitData]] = {}
+        for uuids in sorted(set(found.values())):
+            dataset, split = (orm.load_node(uuid) for uuid in uuids)
+            if isinstance(dataset, DatasetData) and isinstance(split, SplitData):
+                sets.setdefault((dataset.sha256, split.sha256), (dataset, split))
+        unknown = [
+            label
+            for label, model in sorted(models.items())
+            if model.weights_sha256 not in found or _began_from_another(model)
+        ]
+        return cls(tuple(sets.values()), tuple(unknown))
+
+    def splits_of(self, dataset: DatasetData) -> list[SplitData]:
+        """Return the splits by which members were trained on this dataset, each content once."""
+        return [split for known, split in self.sets if known.sha256 == dataset.sha256]
+
+    def find_domains(self) -> dict[str, Domain]:
+        """Return the domains of all training configurations, with what each is, by label."""
+        found: dict[str, Domain] = {}
+        for dataset, split in self.sets:
+            domains = dataset.get_configurations().domains[split.get_split().train]
+            found |= {name: dataset.kinds[name] for name in sorted(set(domains.tolist()))}
+        return found
+
+    def find_overlap(self, dataset: DatasetData, indices: Integers) -> Overlap:
+        """Return which of some configurations of a dataset are copies of trained ones.
+
+        Args:
+            dataset: Any dataset: copies are found by content, see `science.data.copies`.
+            indices: The configurations in question.
+        """
+        asked = dataset.get_configurations().select(indices)
+        seen, sources = np.full(len(indices), len(PARTS)), set[str]()
+        for node, split_node in self.sets:
+            known, split = node.get_configurations(), split_node.get_split()
+            for number, part in enumerate((split.train, split.validation)):
+                copies = find_copies(asked, known.select(part)) >= 0
+                if copies.any():
+                    sources.add(node.uuid)
+                seen = np.where(copies, np.minimum(seen, number), seen)
+        train, validation = (np.sort(indices[seen == number]) for number in (0, 1))
+        return Overlap(train, validation, tuple(sorted(sources)))
+
+
+def _began_from_another(model: ModelData) -> bool:
+    """Return whether a training began from a finished model that is a file, not a node."""
+    return any(
+        str(one.get('_target_', '')).endswith(FINISHED_MODELS)
+        for one in models_in(model.get_config())
+    )
