@@ -6,6 +6,7 @@ import numpy as np
 from aiida import orm
 from aiida.common import LinkType
 
+from aiida_enne.calculations.audits import judges_of
 from aiida_enne.calculations.functions import audit_ensemble
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
@@ -50,8 +51,9 @@ def _audit(models, datasets, parameters, rng, errors, attributes):
     }
     inputs = {f'models__{label}': node for label, node in models.items()}
     audit = chain('AuditWorkChain', inputs | {f'datasets__{k}': v for k, v in datasets.items()})
+    options = orm.Dict(parameters or {})
     statistics = audit_ensemble(
-        orm.Dict(parameters or {}), datasets=datasets, predictions=predictions
+        options, judges_of(options), datasets=datasets, predictions=predictions
     )
     link(audit, {f'statistics__{label}': node for label, node in statistics.items()})
     return audit

@@ -6,6 +6,7 @@ from aiida import orm
 from aiida.common import LinkType
 from aiida.engine import calcfunction
 
+from aiida_enne.calculations.audits import judges_of
 from aiida_enne.calculations.functions import audit_ensemble, split_dataset
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData
@@ -254,8 +255,10 @@ def store_study(seed=0, scans=SCANS):
         if role != 'training'
     }
     audited = {role: datasets[role] for role in ('liquid', 'eos_diamond', 'defect_vacancy_2')}
+    options = orm.Dict({'n_bootstrap': 20, 'alignment': {'domain': 'diamond', 'by': 'minimum'}})
     statistics = audit_ensemble(
-        orm.Dict({'n_bootstrap': 20, 'alignment': {'domain': 'diamond', 'by': 'minimum'}}),
+        options,
+        judges_of(options),
         datasets=audited,
         predictions={role: predictions[role] for role in audited},
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from aiida import orm
 
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ensemble_sha256
@@ -10,11 +11,23 @@ from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.plugins import versions
+from aiida_enne.science.uncertainty import estimators, scores
 from aiida_enne.science.uncertainty.alignment import By, Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit
 
 Predictions = Mapping[str, PredictionData]
 Table = tuple[Configurations, Floats, Floats]
+
+
+def judges_of(parameters: orm.Dict) -> orm.Dict:
+    """Return the estimator and the scores of an audit, each with its package and version.
+
+    An input of the audit, so that AiiDA never takes one from its cache that had others.
+    """
+    name = parameters.get('estimator', estimators.DEFAULT)
+    kinds = versions(estimators.GROUP)
+    return orm.Dict({'estimator': {name: kinds[name]}, 'scores': versions(scores.GROUP)})
 
 
 def tabulate(dataset: DatasetData, predictions: Predictions) -> Table:

@@ -7,7 +7,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_enne.calculations.audits import align, statistics_node, tabulate
+from aiida_enne.calculations.audits import align, judges_of, statistics_node, tabulate
 from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
@@ -72,8 +72,15 @@ def leave_out_trained(dataset: DatasetData, **nodes: Any) -> DatasetData:
 
 
 @calcfunction
-def audit_ensemble(parameters: orm.Dict, **nodes: Any) -> dict[str, StatisticsData]:
-    """Audit one ensemble on every dataset: `datasets.<label>`, `predictions.<label>.<member>`."""
+def audit_ensemble(
+    parameters: orm.Dict, judges: orm.Dict, **nodes: Any
+) -> dict[str, StatisticsData]:
+    """Audit one ensemble on every dataset: `datasets.<label>`, `predictions.<label>.<member>`.
+
+    `judges` are those of `calculations.audits.judges_of`.
+    """
+    if (known := judges_of(parameters).get_dict()) != judges.get_dict():
+        raise ValueError(f'`judges` must be what is registered, {known}, got {judges.get_dict()}')
     choices = parameters.get_dict()
     alignment = choices.pop('alignment', None)
     options = AuditOptions.from_dict(choices)

@@ -40,3 +40,10 @@ def load_registered(group: str, name: str, what: str) -> Any:
     if name not in found:
         raise ValueError(f'{name!r} is not {what}{nearest(name, found)}; registered: {list(found)}')
     return found[name].load()
+
+
+def versions(group: str) -> dict[str, str]:
+    """Return which package, of which version, registers each name of a group."""
+    return {
+        name: f'{entry.dist.name} {entry.dist.version}' for name, entry in registered(group).items()
+    }

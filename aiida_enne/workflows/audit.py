@@ -16,6 +16,7 @@ from aiida.engine import (
 
 from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.calculations import trained
+from aiida_enne.calculations.audits import judges_of
 from aiida_enne.calculations.functions import audit_ensemble, leave_out_trained
 from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.data.dataset import DatasetData
@@ -219,6 +220,7 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             return self.exit_codes.ERROR_TOO_FEW_MEMBERS.format(labels=sorted(complete))
         statistics = audit_ensemble(
             self.inputs.audit,
+            judges_of(self.inputs.audit),
             datasets=dict(self.ctx.datasets),
             predictions={
                 label: {member: table[member] for member in sorted(complete)}
