@@ -26,10 +26,11 @@ from aiida_enne.provenance.rows import (
 from aiida_enne.provenance.studies import Dataset, StudyRecord, find_study
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.guard import Missing
+from aiida_enne.science.guard import Missing, guarded
 from aiida_enne.science.properties.scatter import Scatter, of_energies
 from aiida_enne.science.structures.domains import Domain, parse
 from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 if TYPE_CHECKING:
@@ -144,9 +145,11 @@ class Material:
             for dataset in self.record.datasets.values():
                 names = self._renamed(dataset)
                 for name, kind in dataset.kinds.items():
-                    on_map = dataset.predicted and not kind.own
-                    (asked if on_map else known).add(names.get(name, name))
-            return Palette.of(asked, trained).extended(known | trained)
+                    judged = dataset.predicted and not kind.own
+                    (asked if judged else known).add(names.get(name, name))
+            points, _ = guarded(lambda: self.scatter(PAPER_DDOF))
+            mapped = [] if points is None else points.domain[points.positive].tolist()
+            return Palette.of(asked, trained, mapped).extended(known | trained)
 
         return self.once('palette', make)
 

@@ -21,8 +21,6 @@ from aiida_enne.science.properties.scatter import Scatter
 
 #: Structures in a map unless another number is chosen: about half a megabyte of liquids.
 LIMIT = 300
-#: More domains than there are markers are told apart by their families.
-MAX_SYMBOLS = len(MARKERS)
 MEV = 1000.0
 #: The package whose viewer is written into the page.
 VIEWER, EXTRA = 'chemiscope', "pip install 'aiida-enne[report]'"
@@ -40,6 +38,7 @@ class Map:
         n_shown: Number of points.
         n_all: Number of configurations that there are.
         n_undefined: Number of those without a place on logarithmic axes, σ = 0 or ε = 0.
+        has_symbols: Whether domains have their markers on it.
     """
 
     viewer: str
@@ -48,6 +47,7 @@ class Map:
     n_shown: int
     n_all: int
     n_undefined: int
+    has_symbols: bool
 
 
 def is_available() -> bool:
@@ -64,7 +64,8 @@ def build_map(
         rows: n configurations and where they are from.
         scatter: Their σ and ε in eV/atom, in the same order.
         limit: Largest number of structures; if there are more, a subset stands for them.
-        palette: How domains look: the viewer gives its symbols in the order of their appearance.
+        palette: How domains look. The viewer gives its symbols in the order of their appearance:
+            where these would not be the markers of the domains, all points look alike.
 
     Raises:
         ModuleNotFoundError: If the viewer is not installed.
@@ -74,15 +75,17 @@ def build_map(
 
     if limit < 1:
         raise ValueError(f'a map needs room for at least one structure, got a limit of {limit}')
-    defined = np.flatnonzero((scatter.spread > 0) & (scatter.error != 0))
+    defined = np.flatnonzero(scatter.positive)
     if not len(defined):
         return None
     chosen = defined[stratify(scatter.domain[defined], scatter.spread[defined], limit)]
-    places = {n: i for i, n in enumerate(palette.extended(scatter.domain.tolist()).domains)}
-    chosen = np.array(sorted(chosen, key=lambda i: (places[str(scatter.domain[i])], i)))
+    order = palette.extended(scatter.domain.tolist()).marked()
+    chosen = np.array(sorted(chosen, key=lambda i: (order.index(str(scatter.domain[i])), i)))
     shown = rows.select(chosen)
     spread, error = MEV * scatter.spread[chosen], MEV * scatter.error[chosen]
-    names = scatter.domain if len(set(scatter.domain.tolist())) <= MAX_SYMBOLS else scatter.families
+    names = scatter.domain[chosen].tolist()
+    first = list(dict.fromkeys(names))
+    has_symbols = len(first) <= len(MARKERS) and first == order[: len(first)]
     spread_name = f'σ (ddof {scatter.ddof})'
     properties = {
         spread_name: _property(spread, 'meV/atom'),
@@ -90,7 +93,7 @@ def build_map(
         'ε': _property(error, 'meV/atom'),
         '|ε|/σ': _property(np.abs(error) / spread),
         'volume': _property(shown.configurations.volumes / shown.configurations.n_atoms, 'Å³/atom'),
-        'system': {'target': 'structure', 'values': names[chosen].tolist()},
+        'system': {'target': 'structure', 'values': names},
     }
     settings = {
         'target': 'structure',
@@ -98,7 +101,7 @@ def build_map(
             'x': {'property': spread_name, 'scale': 'log'},
             'y': {'property': '|ε|', 'scale': 'log'},
             'color': {'property': '|ε|/σ', 'scale': 'log'},
-            'symbol': 'system',
+            'symbol': 'system' if has_symbols else '',
         },
         'structure': [{'unitCell': True, 'bonds': True, 'spaceFilling': False}],
     }
@@ -116,8 +119,8 @@ def build_map(
         'error': [f'{value:+.3g}' for value in error],
     }
     viewer = (files(VIEWER) / VIEWER_FILE).read_text()
-    n_undefined = len(rows) - len(defined)
-    return Map(viewer, _script(dataset), _script(origins), len(chosen), len(rows), n_undefined)
+    texts = (viewer, _script(dataset), _script(origins))
+    return Map(*texts, len(chosen), len(rows), len(rows) - len(defined), has_symbols)
 
 
 def stratify(groups: Strings, values: Any, limit: int) -> Integers:

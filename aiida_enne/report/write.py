@@ -83,6 +83,7 @@ def write_report(
             training=_pictures(drawn, lambda form: form.figure.needs == 'histories'),
             absences=absences,
             swatches=_swatches(report.palette),
+            n_markers=len(MARKERS),
             words=WORDS,
             version=__version__,
         )

@@ -12,6 +12,7 @@ from aiida_enne.provenance import Rows
 from aiida_enne.report.interactive import build_map, stratify
 from aiida_enne.report.write import environment
 from aiida_enne.science.figures import Palette
+from aiida_enne.science.figures.palette import MARKERS
 from aiida_enne.science.properties.scatter import of_energies
 from tests import browser
 
@@ -90,12 +91,34 @@ def test_what_has_no_place_on_logarithmic_axes_is_counted(rows, scatter):
     assert build_map(rows, scatter) is None
 
 
+def symbols(found):
+    """Return the character of every domain on a map; the viewer gives them as domains appear."""
+    dataset = json.loads(found.dataset)
+    assert dataset['settings']['map']['symbol'] == ('system' if found.has_symbols else '')
+    names = dict.fromkeys(dataset['properties']['system']['values'])
+    return dict(zip(names, MARKERS.values(), strict=False)) if found.has_symbols else {}
+
+
 def test_symbols_are_those_of_the_figures(rows, scatter):
     names = sorted(set(scatter.domain.tolist()), reverse=True)
-    palette = Palette.of(names, trained=names[:1])
-    found = json.loads(build_map(rows, scatter, palette=palette).dataset)
-    # the viewer gives its symbols in the order in which names appear
-    assert list(dict.fromkeys(found['properties']['system']['values'])) == list(palette.domains)
+    everywhere = [*names, 'a trained one without rows']
+    palette = Palette.of(everywhere, trained=[names[0], everywhere[-1]], mapped=names)
+    assert palette.domains[0] == everywhere[-1]
+    found = symbols(build_map(rows, scatter, palette=palette))
+    assert set(found) == set(names)
+    assert found == {name: MARKERS[palette.marker(name)] for name in names}
+
+
+def test_where_symbols_would_not_be_the_markers_there_are_none(rows, scatter):
+    names = sorted(set(scatter.domain.tolist()))
+    lacking = Palette.of([*names, 'a'], mapped=[*names, 'a'])
+    assert not symbols(build_map(rows, scatter, palette=lacking))
+    n = len(MARKERS) + 1
+    chosen = np.resize(np.arange(len(rows)), n)
+    many = replace(
+        scatter.select(chosen), domain=np.array([f'domain {i}' for i in range(n)], dtype=object)
+    )
+    assert not symbols(build_map(rows.select(chosen), many))
 
 
 def test_a_map_without_room_is_refused(rows, scatter):

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.figures import style
-from aiida_enne.science.figures.palette import ALONE, Palette, colour, marker, shown
+from aiida_enne.science.figures.palette import ALONE, Palette, marker, shade, shown
 from aiida_enne.science.figures.violins import Violin, summarise
 from aiida_enne.science.properties.formation import Formation, SizeSeries
 
@@ -105,7 +105,7 @@ def draw_size_series(series: Sequence[SizeSeries], axes: Axes) -> Axes:
     unit, size_name, symbol, ddof = kinds.pop()
     shifts = 0.06 * (np.arange(len(series)) - (len(series) - 1) / 2)
     for index, one in enumerate(series):
-        look: dict[str, Any] = {'color': colour(index), 'marker': marker(index)}
+        look: dict[str, Any] = {'color': shade(index, len(series)), 'marker': marker(index)}
         x = one.sizes + shifts[index]
         axes.errorbar(x, one.mean, one.spread, fmt='none', ecolor=look['color'], capsize=3)
         axes.plot(x, one.mean, label=shown(one.name), **look)

@@ -45,6 +45,7 @@ def draw_pair_correlations(cross: Cross, axes: Axes, *, kind: Kind = 'centred') 
     width = max(float(np.ptp(every)), 1e-3)
     edges = np.linspace(every.min() - 0.02 * width, every.max() + 0.02 * width, N_BINS + 1)
     for index, (name, values) in enumerate(groups.items()):
+        tint = palette.shade(index, len(groups))
         label = f'{name}: {values.mean():.3f} ± {values.std():.3f}, {len(values):,} pairs'
         axes.hist(
             values,
@@ -52,10 +53,10 @@ def draw_pair_correlations(cross: Cross, axes: Axes, *, kind: Kind = 'centred') 
             density=True,
             histtype='stepfilled',
             alpha=0.35,
-            color=palette.colour(index),
+            color=tint,
             label=label,
         )
-        axes.axvline(values.mean(), color=palette.colour(index), linewidth=1.1)
+        axes.axvline(values.mean(), color=tint, linewidth=1.1)
     axes.set_xlabel(TITLES[kind])
     axes.set_ylabel('density of pairs')
     members = sorted(set(cross.n_members.values()))

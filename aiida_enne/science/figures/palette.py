@@ -1,10 +1,12 @@
-"""One domain, one colour and one marker on a whole page; what was trained on comes first."""
+"""Each domain looks the same on a whole page, and nothing else looks like a domain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from matplotlib import colormaps
 
 from aiida_enne.science.structures.domains import natural
 
@@ -55,18 +57,18 @@ def shown(name: str) -> str:
     return ' ' * text.startswith('_') + text.replace('$', r'\$') or '(no name)'
 
 
-def colour(index: int) -> str:
-    """Return the colour of what has a number."""
-    return COLOURS[index % len(COLOURS)]
+def shade(index: int, number: int = 1) -> Any:
+    """Return the colour of one of so many things that are not domains: dark to light cividis."""
+    return colormaps['cividis'](0.85 * index / max(number - 1, 1))
 
 
 def marker(index: int) -> Marker:
-    """Return the marker of what has a number: another once colours repeat."""
+    """Return the marker of what has a number; they repeat after as many as there are."""
     return list(MARKERS)[index % len(MARKERS)]
 
 
 def line(index: int) -> Any:
-    """Return the line style of what has a number: another once colours repeat."""
+    """Return the line style of what has a number: another each time that colours repeat."""
     return LINES[(index // len(COLOURS)) % len(LINES)]
 
 
@@ -77,22 +79,27 @@ class Palette:
     Attributes:
         domains: In the order of legends, rows and tables.
         trained: Those that the ensemble was trained on.
+        mapped: Those with a point on the map, which gives its symbols to these alone: they have
+            the first markers.
     """
 
     domains: tuple[str, ...] = ()
     trained: frozenset[str] = frozenset()
+    mapped: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, domains: Iterable[str], trained: Iterable[str] = ()) -> Palette:
+    def of(
+        cls, domains: Iterable[str], trained: Iterable[str] = (), mapped: Iterable[str] = ()
+    ) -> Palette:
         """Return the palette of domains: those trained on first, each part in natural order."""
         chosen = frozenset(trained)
         order = sorted({*domains}, key=lambda name: (name not in chosen, natural(name)))
-        return cls(tuple(order), chosen)
+        return cls(tuple(order), chosen, frozenset(mapped))
 
     def extended(self, names: Iterable[str]) -> Palette:
         """Return a palette with further names behind those that are known."""
         more = sorted({*names} - {*self.domains}, key=natural)
-        return Palette(self.domains + tuple(more), self.trained) if more else self
+        return replace(self, domains=self.domains + tuple(more)) if more else self
 
     def sorted(self, names: Iterable[str]) -> list[str]:
         """Return names in the order of the palette."""
@@ -100,11 +107,15 @@ class Palette:
 
     def colour(self, name: str) -> str:
         """Return the colour of a domain."""
-        return colour(self.domains.index(name))
+        return COLOURS[self.domains.index(name) % len(COLOURS)]
 
     def marker(self, name: str) -> Marker:
         """Return the marker of a domain."""
-        return marker(self.domains.index(name))
+        return marker(self.marked().index(name))
+
+    def marked(self) -> list[str]:
+        """Return the domains in the order of their markers."""
+        return sorted(self.domains, key=lambda name: name not in self.mapped)
 
     def line(self, name: str) -> Any:
         """Return the line style of a domain."""

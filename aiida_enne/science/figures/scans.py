@@ -52,7 +52,8 @@ def draw_comparisons(
     places = {value: float(value) if numbers else float(i) for i, value in enumerate(values)}
     for index, one in enumerate(comparisons):
         x = np.array([places[value] for value in one.values])
-        look: dict[str, Any] = {'color': palette.colour(index), 'marker': palette.marker(index)}
+        tint = palette.shade(index, len(comparisons))
+        look: dict[str, Any] = {'color': tint, 'marker': palette.marker(index)}
         held = ', '.join(f'{_short(key)} = {value}' for key, value in one.held.items())
         std = np.nan_to_num(one.member_mae_std)
         axes.errorbar(x, one.member_mae, std, fmt='none', ecolor=look['color'], capsize=2.5)

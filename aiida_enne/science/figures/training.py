@@ -28,7 +28,7 @@ def draw_training(histories: Mapping[str, tuple[Integers | Floats, Floats]], axe
         axes.plot(
             epochs,
             values,
-            color=palette.colour(index),
+            color=palette.shade(index, len(histories)),
             linestyle=palette.line(index),
             linewidth=1.1,
             alpha=0.85,

@@ -26,7 +26,7 @@ def draw_transition(transition: Transition, axes: Axes, *, ddof: int = PAPER_DDO
         raise ValueError(
             f'no transition from {transition.low} to {transition.high}: {transition.reasons}'
         )
-    colour = palette.colour(0)
+    colour = palette.shade(0)
     if known.size:
         bins = max(4, int(np.ceil(2 * np.sqrt(len(known)))))
         axes.hist(known, bins, color=colour, alpha=0.35, zorder=1)

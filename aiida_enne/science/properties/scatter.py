@@ -69,6 +69,11 @@ class Scatter:
         """Return the chosen points, `chosen` of shape (n,)."""
         return replace(self, **{name: getattr(self, name)[chosen] for name in _ARRAYS})
 
+    @property
+    def positive(self) -> NDArray[np.bool_]:
+        """Whether both σ and |ε| have a logarithm, shape (n,)."""
+        return np.asarray((self.spread > 0) & (self.error != 0))
+
     def of(self, families: Sequence[str]) -> Scatter:
         """Return the points of some families, e.g. ('liquid',) for F7a."""
         return self.select(np.isin(self.families, families))

@@ -6,9 +6,11 @@ import matplotlib as mpl
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 
 from aiida_enne.science import figures
 from aiida_enne.science.figures import Palette
+from aiida_enne.science.figures.palette import COLOURS, shade
 from aiida_enne.science.properties.scatter import PER_ATOM, Scatter
 from aiida_enne.science.structures.domains import natural
 
@@ -48,6 +50,12 @@ def test_a_domain_looks_the_same_whatever_is_drawn_beside_it(names, others):
         )
     looks = {(more.colour(name), more.marker(name)) for name in more.domains}
     assert len(looks) == len(more.domains) <= 80
+
+
+def test_what_is_no_domain_has_no_colour_of_one():
+    shades = {to_hex(shade(index, 30)) for index in range(30)}
+    assert len(shades) == 30
+    assert not shades & {colour.lower() for colour in COLOURS}
 
 
 @settings(max_examples=25, deadline=None)
