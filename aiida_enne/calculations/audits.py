@@ -12,6 +12,7 @@ from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.plugins import versions
+from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import estimators, scores
 from aiida_enne.science.uncertainty.alignment import By, Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit
@@ -69,7 +70,7 @@ def align(tables: Mapping[str, Table], *, domain: str, by: By) -> Offsets:
     """
     holders = [label for label, table in tables.items() if domain in table[0].domains]
     if len(holders) != 1:
-        known = sorted({str(d) for table in tables.values() for d in np.unique(table[0].domains)})
+        known = in_order(d for table in tables.values() for d in table[0].domains.tolist())
         raise ValueError(
             f'the reference domain {domain!r} must stand in exactly one dataset, it stands in '
             f'{holders}; there are the domains {known}'

@@ -86,6 +86,8 @@ def export(node: Any, file: Path, domains: tuple[str, ...], force: bool) -> None
     """Write the dataset NODE to FILE, losing no digit: .extxyz (or .xyz) or .npz."""
     import numpy as np
 
+    from aiida_enne.science.structures.domains import in_order
+
     if file.suffix not in {'.extxyz', '.xyz', '.npz'}:
         raise click.BadParameter(f'{file.name!r} must end in .extxyz, .xyz or .npz')
     if not file.parent.is_dir():
@@ -93,8 +95,8 @@ def export(node: Any, file: Path, domains: tuple[str, ...], force: bool) -> None
     if file.exists() and not force:
         raise click.ClickException(f'{file} exists; --force overwrites it')
     configurations = node.get_configurations()
-    if unknown := sorted(set(domains) - set(node.domains)):
-        raise click.BadParameter(f'no domains {unknown}; there are {sorted(node.domains)}')
+    if unknown := in_order(set(domains) - set(node.domains)):
+        raise click.BadParameter(f'no domains {unknown}; there are {list(node.domains)}')
     if domains:
         chosen = np.flatnonzero(np.isin(configurations.domains, list(domains)))
         configurations = configurations.select(chosen)

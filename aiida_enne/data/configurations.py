@@ -8,7 +8,7 @@ from ase import Atoms
 from aiida_enne.data.npz import NpzData
 from aiida_enne.science.data import frames
 from aiida_enne.science.data.configurations import Configurations
-from aiida_enne.science.structures.domains import Domain, kinds_of
+from aiida_enne.science.structures.domains import Domain, in_order, kinds_of
 
 
 class ConfigurationsData(NpzData):
@@ -46,7 +46,7 @@ class ConfigurationsData(NpzData):
 
     def get_description(self) -> str:
         """Return what a graph shows: how many, of which elements, in which domains."""
-        domains = sorted(self.domains)
+        domains = list(self.domains)
         more = f' and {len(domains) - 3} more' if len(domains) > 3 else ''
         labels = ', '.join(domains[:3]) + more
         return f'{self.n_frames} configurations of {"".join(self.elements)}: {labels}'
@@ -63,12 +63,13 @@ class ConfigurationsData(NpzData):
 
     @property
     def domains(self) -> dict[str, int]:
-        """Number of configurations by domain."""
-        return dict(self.base.attributes.get('domains'))
+        """Number of configurations by domain, in natural order."""
+        stored = self.base.attributes.get('domains')
+        return {name: stored[name] for name in in_order(stored)}
 
     @property
     def kinds(self) -> dict[str, Domain]:
-        """What every domain is, by label in alphabetical order."""
+        """What every domain is, by label in natural order."""
         return kinds_of(self.domains, self.base.attributes.get('roles', None))
 
 

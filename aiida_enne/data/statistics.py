@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from aiida_enne.data.npz import NpzData
 from aiida_enne.science.npz import Arrays
+from aiida_enne.science.structures.domains import in_order
 
 
 class StatisticsData(NpzData):
@@ -39,5 +40,6 @@ class StatisticsData(NpzData):
 
     @property
     def domains(self) -> dict[str, dict[str, Any]]:
-        """Scalars by name, by domain."""
-        return dict(self.base.attributes.get('domains'))
+        """Scalars by name, by domain in natural order."""
+        stored = self.base.attributes.get('domains')
+        return {name: stored[name] for name in in_order(stored)}

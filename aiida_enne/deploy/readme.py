@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aiida_enne.science.structures.domains import in_order
+
 CALCULATOR = """## Use it with ASE
 
 Everything below runs in this folder, with NequIP {nequip} and ASE {ase} installed.
@@ -96,8 +98,8 @@ def write(record: Mapping[str, Any], targets: Sequence[str], calibration_domain:
 
 
 def name_counts(domains: Mapping[str, int]) -> str:
-    """Return domains with the number of configurations of each."""
-    return ', '.join(f'{n} of {name!r}' for name, n in domains.items())
+    """Return domains in natural order with the number of configurations of each."""
+    return ', '.join(f'{domains[name]} of {name!r}' for name in in_order(domains))
 
 
 def _title(record: Mapping[str, Any]) -> str:

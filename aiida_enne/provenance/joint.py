@@ -12,7 +12,7 @@ from aiida_enne.provenance.ensembles import find_histories, load_histories
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.provenance.rows import N_FRAMES, Rows, gather_forces, join_rows, thin
 from aiida_enne.science.fields import Floats, Strings
-from aiida_enne.science.structures.domains import Domain
+from aiida_enne.science.structures.domains import Domain, in_order
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit, audit
 from aiida_enne.science.uncertainty.estimators import Asked
@@ -76,7 +76,7 @@ def joint_samples(material: Material, of: str, n_frames: int = N_FRAMES) -> dict
         forces = gather_forces(material.record.ensemble, rows)
         options = AuditOptions()
         found = gather(rows.configurations, rows.energies, forces, offsets, options)
-        names = np.unique(rows.configurations.domains).tolist()
+        names = in_order(rows.configurations.domains.tolist())
         return {quantity: by_domain(one, names, options) for quantity, one in found.items()}
 
     return material.once(('joint samples', n_frames), make)[of]

@@ -28,7 +28,7 @@ from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.guard import Missing, guarded
 from aiida_enne.science.properties.scatter import Scatter, of_energies
-from aiida_enne.science.structures.domains import Domain, parse
+from aiida_enne.science.structures.domains import Domain, in_order, parse
 from aiida_enne.science.uncertainty.audit import Audit, audit
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.options import AuditOptions
@@ -164,7 +164,7 @@ class Material:
     def audits(self) -> list[str]:
         """Return the labels of the stored audits, those of what was trained on first."""
         stored, trained = self.record.statistics, self.palette.trained
-        return sorted(stored, key=lambda label: (not trained & {*stored[label].domains}, label))
+        return sorted(in_order(stored), key=lambda label: not trained & {*stored[label].domains})
 
     def audit(self, dataset: str | None = None) -> Audit:
         """Return a stored audit, the first by default.

@@ -9,6 +9,7 @@ from aiida.common.links import LinkType
 
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.provenance.links import linked
+from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.rule import Row
@@ -25,14 +26,15 @@ class Statistics:
 
     @property
     def domains(self) -> dict[str, dict[str, Any]]:
-        """Scalars by name, by domain."""
-        return dict(self.attributes['domains'])
+        """Scalars by name, by domain in natural order."""
+        stored = self.attributes['domains']
+        return {name: stored[name] for name in in_order(stored)}
 
     def load_audit(self) -> Audit:
         """Return the audit as the science made it."""
         node = orm.load_node(self.uuid)
         return Audit(
-            domains=self.attributes['domains'],
+            domains=self.domains,
             pooled=self.attributes['pooled'],
             arrays=node.get_arrays(),
             parameters=self.attributes['parameters'],

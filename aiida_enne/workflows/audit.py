@@ -24,6 +24,7 @@ from aiida_enne.data.model import ModelData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.science.fields import Integers
+from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import ProtocolMixin
@@ -67,8 +68,8 @@ def unknown_domains(
 ) -> str | None:
     """Return which domains of the options are not there; those that are learnt from must remain."""
     known = {name for dataset, _ in asked.values() for name in dataset.domains}
-    if unknown := sorted(set(options.get('training_domains', ())) - known):
-        return f'no dataset has the domains {unknown}; there are {sorted(known)}'
+    if unknown := in_order(set(options.get('training_domains', ())) - known):
+        return f'no dataset has the domains {unknown}; there are {in_order(known)}'
     alignment = options.get('alignment') or {}
     needed = set(filter(None, [alignment.get('domain'), options.get('calibration_domain')]))
     there = {
@@ -76,8 +77,8 @@ def unknown_domains(
         for label, (dataset, _) in asked.items()
         for name in dataset.get_configurations().domains[remains[label]].tolist()
     }
-    if unknown := sorted(needed - there):
-        return f'nothing that is audited has the domains {unknown}; there are {sorted(there)}'
+    if unknown := in_order(needed - there):
+        return f'nothing that is audited has the domains {unknown}; there are {in_order(there)}'
     return None
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.properties.scatter import Scatter, exchange_points
+from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty.exchange import (
     LEVEL,
     Exchange,
@@ -134,7 +135,7 @@ def over_domains(
     Returns:
         The test and the domains that count.
     """
-    found = {name: points.domain == name for name in sorted(set(points.domain.tolist()))}
+    found = {name: points.domain == name for name in in_order(points.domain.tolist())}
     found = {name: own for name, own in found.items() if own.sum() >= at_least}
 
     def together(error: Floats, spread: Floats) -> float:

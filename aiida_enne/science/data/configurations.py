@@ -103,7 +103,7 @@ class Configurations:
 
     @property
     def kinds(self) -> dict[str, Domain]:
-        """What every domain is, by label in alphabetical order."""
+        """What every domain is, by label in natural order."""
         return kinds_of(self.domains.tolist(), self.roles)
 
     @property

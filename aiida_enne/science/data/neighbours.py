@@ -12,6 +12,7 @@ from matscipy.neighbours import neighbour_list
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.structures.domains import in_order
 
 
 def neighbours(
@@ -66,7 +67,7 @@ def lone_atoms(configurations: Configurations, cutoff: float) -> list[str]:
     """Return a sentence on each domain with atoms that have no neighbour within a cutoff in Å."""
     alone = hold_lone_atom(configurations, cutoff)
     sentences = []
-    for domain in np.unique(configurations.domains[alone]).tolist():
+    for domain in in_order(configurations.domains[alone].tolist()):
         inside = configurations.domains == domain
         sentences.append(
             f'{alone[inside].sum()} of {inside.sum()} configurations of {domain} hold an atom '

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Integers, Strings
+from aiida_enne.science.structures.domains import in_order
 
 PARTS = ('train', 'validation', 'test')
 
@@ -57,9 +58,9 @@ def split_by_domain(domains: Strings, parts: Mapping[str, Sequence[str]]) -> Spl
     """
     known = set(np.unique(domains).tolist())
     given = [label for labels in parts.values() for label in labels]
-    if unknown := sorted(set(given) - known):
-        raise ValueError(f'no configurations in the domains {unknown}; there are {sorted(known)}')
-    if twice := sorted({label for label in given if given.count(label) > 1}):
+    if unknown := in_order(set(given) - known):
+        raise ValueError(f'no configurations in the domains {unknown}; there are {in_order(known)}')
+    if twice := in_order({label for label in given if given.count(label) > 1}):
         raise ValueError(f'the domains {twice} are given to more than one part')
     return Split(*(np.flatnonzero(np.isin(domains, list(parts.get(p, ())))) for p in PARTS))
 

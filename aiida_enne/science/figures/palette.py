@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib import colormaps
 
-from aiida_enne.science.structures.domains import natural
+from aiida_enne.science.structures.domains import in_order, natural
 
 #: Okabe and Ito's colours, less the yellow, with three of Tol's: by order of the domains.
 COLOURS = (
@@ -98,7 +98,7 @@ class Palette:
 
     def extended(self, names: Iterable[str]) -> Palette:
         """Return a palette with further names behind those that are known."""
-        more = sorted({*names} - {*self.domains}, key=natural)
+        more = in_order({*names} - {*self.domains})
         return replace(self, domains=self.domains + tuple(more)) if more else self
 
     def sorted(self, names: Iterable[str]) -> list[str]:

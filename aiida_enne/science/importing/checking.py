@@ -18,7 +18,7 @@ from aiida_enne.science.importing.labels import zeroed_forces
 from aiida_enne.science.importing.plausibility import energy_outliers, implausible
 from aiida_enne.science.importing.problems import ImportRefusedError, Problem, describe_problems
 from aiida_enne.science.importing.work import check_work
-from aiida_enne.science.structures.domains import imported_roles
+from aiida_enne.science.structures.domains import imported_roles, in_order
 
 #: What the level of theory says where energies differ from those that the file has beside them.
 FREE_ENERGY = 'free energies'
@@ -141,7 +141,7 @@ def _check_domains(found: Found) -> None:
             if not lack:
                 continue
             if any(item.frame.domain_of for item in lack):
-                domains = ', '.join(sorted({item.frame.domain for item in lack}))
+                domains = ', '.join(in_order(item.frame.domain for item in lack))
                 found.notes.append(
                     f'{path}: {len(lack)} of {len(items)} frames lack the key {key!r}; their '
                     f'domains are named without it: {domains}'

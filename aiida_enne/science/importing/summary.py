@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.structures.domains import in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,10 @@ class DomainSummary:
 
 
 def summarize_domains(configurations: Configurations) -> list[DomainSummary]:
-    """Return one summary per domain, in alphabetical order."""
+    """Return one summary per domain, in natural order."""
     return [
-        _summarize(str(label), configurations.select(np.flatnonzero(chosen)))
-        for label in np.unique(configurations.domains)
+        _summarize(label, configurations.select(np.flatnonzero(chosen)))
+        for label in in_order(configurations.domains.tolist())
         for chosen in [configurations.domains == label]
     ]
 

@@ -14,7 +14,7 @@ from aiida_enne.science.data.splits import draw
 from aiida_enne.science.options import refuse_unknown
 from aiida_enne.science.plans.costs import Assumptions, Frames, Part, engine_part, total
 from aiida_enne.science.plans.tasks import Task, read_task
-from aiida_enne.science.structures.domains import Domain, parse
+from aiida_enne.science.structures.domains import Domain, in_order, parse
 from aiida_enne.science.structures.liquids import AMU_PER_CUBIC_ANGSTROM
 from aiida_enne.science.structures.recipes import build
 
@@ -108,8 +108,8 @@ def select_starts(
     """
     known = list(dict.fromkeys(pool.domains.tolist()))
     wanted = list(domains or known)
-    if missing := sorted(set(wanted) - set(known)):
-        raise ValueError(f'there are no configurations of {missing}; there are {known}')
+    if missing := in_order(set(wanted) - set(known)):
+        raise ValueError(f'there are no configurations of {missing}; there are {in_order(known)}')
     if count < 1 or any(density <= 0 for density in densities):
         raise ValueError(f'`count` and `densities` must be positive, got {count}, {densities}')
     chosen: list[int] = []

@@ -10,6 +10,7 @@ import numpy as np
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
@@ -154,7 +155,7 @@ def curve(configurations: Configurations, energies: Floats, domain: str) -> Curv
         raise ValueError('E(V) needs labelled configurations')
     chosen = np.flatnonzero(configurations.domains == domain)
     if not chosen.size:
-        known = sorted(set(configurations.domains.tolist()))
+        known = in_order(configurations.domains.tolist())
         raise ValueError(f'no configurations in the domain {domain!r}; there are {known}')
     counts = configurations.n_atoms[chosen]
     volumes = configurations.volumes[chosen] / counts

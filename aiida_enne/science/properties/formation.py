@@ -11,7 +11,7 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.properties.curves import check_energies
 from aiida_enne.science.structures.defects import EXTRA_ATOMS
-from aiida_enne.science.structures.domains import OWN, Domain
+from aiida_enne.science.structures.domains import OWN, Domain, in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
@@ -232,7 +232,7 @@ def _path(configurations: Configurations, domain: str) -> tuple[Integers, Intege
     """Return the frames of a path and their steps, in the order of the steps."""
     chosen = np.flatnonzero(configurations.domains == domain)
     if not chosen.size:
-        known = sorted(set(configurations.domains.tolist()))
+        known = in_order(configurations.domains.tolist())
         raise ValueError(f'no configurations in the domain {domain!r}; there are {known}')
     steps = configurations.info.get('step')
     if steps is None or not np.isfinite(steps[chosen]).all():

@@ -13,7 +13,7 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Strings
 from aiida_enne.science.properties.curves import check_energies
 from aiida_enne.science.properties.formation import Formation
-from aiida_enne.science.structures.domains import Domain, Family
+from aiida_enne.science.structures.domains import Domain, Family, in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.audit import Audit
@@ -257,7 +257,7 @@ def flags(scatter: Scatter, training_domains: Sequence[str]) -> dict[str, Scalar
     if not known.any():
         raise ValueError(f'no point of the training domains {list(training_domains)}')
     found: dict[str, Scalars] = {}
-    for name in sorted(set(scatter.domain.tolist())):
+    for name in in_order(scatter.domain.tolist()):
         inside = scatter.domain == name
         found[name] = flag_errors(scatter.error, scatter.spread, inside, known)
         found[name]['n'] = int(inside.sum())
@@ -266,7 +266,7 @@ def flags(scatter: Scatter, training_domains: Sequence[str]) -> dict[str, Scalar
 
 def _agreement(points: Scatter) -> Scalars:
     if len(units := set(points.unit.tolist())) > 1:
-        raise ValueError(f'{sorted(set(points.domain.tolist()))} mix the units {sorted(units)}')
+        raise ValueError(f'{in_order(points.domain.tolist())} mix the units {sorted(units)}')
     error, spread = points.error, points.spread
     rmse, rms_spread = (float(np.sqrt(np.mean(values**2))) for values in (error, spread))
     known = spread > 0

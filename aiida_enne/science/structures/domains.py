@@ -156,9 +156,14 @@ def natural(name: str) -> tuple[Any, ...]:
     return text.casefold(), tuple((value, word.casefold()) for value, word in numbers), name
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names, each once, in natural order."""
+    return sorted(set(names), key=natural)
+
+
 def kinds_of(domains: Iterable[str], roles: Mapping[str, str] | None = None) -> dict[str, Domain]:
-    """Return what every domain is, by label in alphabetical order; see `parse`."""
-    return {label: parse(label, roles) for label in sorted(set(domains))}
+    """Return what every domain is, by label in natural order; see `parse`."""
+    return {label: parse(label, roles) for label in in_order(domains)}
 
 
 def dataset_role(kinds: Iterable[Domain]) -> str:
@@ -215,10 +220,10 @@ def imported_roles(labels: Iterable[str], given: Mapping[str, str]) -> dict[str,
         ValueError: If a label or a role does not exist.
     """
     there = set(labels)
-    if unknown := sorted(set(given) - there):
+    if unknown := in_order(set(given) - there):
         raise ValueError(
             f'a role is given for {unknown[0]!r}, but there are only the domains '
-            f'{", ".join(map(repr, sorted(there)))}'
+            f'{", ".join(map(repr, in_order(there)))}'
         )
     for role in given.values():
         read_role(role)

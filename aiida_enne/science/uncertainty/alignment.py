@@ -7,6 +7,7 @@ import numpy as np
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.structures.domains import in_order
 
 By = Literal['minimum', 'mean']
 
@@ -52,7 +53,7 @@ def reference_offset(
         )
     chosen = configurations.domains == domain
     if not chosen.any():
-        known = sorted(set(configurations.domains.tolist()))
+        known = in_order(configurations.domains.tolist())
         raise ValueError(f'no configurations in the domain {domain!r}; there are {known}')
     if by not in ('minimum', 'mean'):
         raise ValueError(f"`by` must be 'minimum' or 'mean', got {by!r}")

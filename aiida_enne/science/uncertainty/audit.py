@@ -13,6 +13,7 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.data.neighbours import hold_lone_atom
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.npz import Arrays
+from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.cautions import limits
@@ -40,7 +41,7 @@ class Audit:
     one's own zero, `force_` for force components (eV/Å).
 
     Attributes:
-        domains: Scalars by name, by domain; None where one is not defined.
+        domains: Scalars by name, by domain in natural order; None where one is not defined.
         pooled: The same over all domains together: to be read beside the others only.
         arrays: What figures draw. `domain_names` (D,), in the order of every axis D.
             Per configuration: `domain_index`, `block` (independent), `volume_per_atom` (Å³),
@@ -154,6 +155,7 @@ def audit(
         novelty = find_novelty(features, counts, arrays['domain_index'], names.tolist(), trained_on)
     found, rows = judge_samples(quantities, names.tolist(), options, gates, novelty)
     rows = [_limited(row, limits(scalars[row.domain])) for row in rows]
+    scalars = {name: scalars[name] for name in in_order(scalars)}
     return Audit(scalars, pooled, arrays, parameters, rows, found)
 
 

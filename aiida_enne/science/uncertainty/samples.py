@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.blocks import find_blocks
@@ -90,7 +91,7 @@ def gather(
     if options.calibration_domain and not learnt.any():
         raise ValueError(
             f'`calibration_domain` {options.calibration_domain!r} is not a domain of the data; '
-            f'there are {sorted(set(configurations.domains.tolist()))}'
+            f'there are {in_order(configurations.domains.tolist())}'
         )
     reference = np.asarray(configurations.energies) / configurations.n_atoms
     members = energies.astype(np.float64) / configurations.n_atoms
