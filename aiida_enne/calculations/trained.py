@@ -11,6 +11,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.trainings import Overlap, TrainedOn
 from aiida_enne.science.fields import Integers
+from aiida_enne.science.structures.domains import in_order
 
 #: What becomes of configurations that the ensemble was trained on or validated with.
 REFUSE, EXCLUDE, INCLUDE = WAYS = ('refuse', 'exclude', 'include')
@@ -152,6 +153,6 @@ def name_differences(
         elif not found:
             notes.append(
                 f'no dataset has the domains that the ensemble was trained on '
-                f'({sorted(trained.find_domains())}): there is no threshold of σ'
+                f'({in_order(trained.find_domains())}): there is no threshold of σ'
             )
     return notes

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiida_enne.provenance.statistics import Statistics
+from aiida_enne.science.structures.domains import in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def compare(processes: Sequence[Sequence[Statistics]]) -> list[Compared]:
     Args:
         processes: The statistics of every process.
     """
-    names = sorted({name for some in processes for one in some for name in one.domains})
+    names = in_order(name for some in processes for one in some for name in one.domains)
     found = []
     for name in names:
         holders = [[one for one in some if name in one.domains] for some in processes]
