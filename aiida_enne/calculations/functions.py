@@ -43,7 +43,9 @@ def merge_datasets(**datasets: DatasetData) -> DatasetData:
         raise ValueError(f'only labels of one level of theory can be joined, got {levels}')
     parts = [datasets[label].get_configurations() for label in sorted(datasets)]
     level = levels[min(levels)]
-    return DatasetData.from_configurations(concatenate(parts), level_of_theory=level)
+    return DatasetData.from_configurations(
+        concatenate(parts), level_of_theory=level, masked_forces=True
+    )
 
 
 @calcfunction

@@ -139,7 +139,7 @@ def gather_labels(parameters: orm.Dict, **nodes: Any) -> DatasetData:
     imported, level = gather(runs, choices, found.get('level_of_theory'))
     source = {'processes': [found['sources'][label]['uuid'] for label in labels]}
     return DatasetData.from_configurations(
-        imported.configurations, level_of_theory=level, source=source
+        imported.configurations, level_of_theory=level, source=source, masked_forces=True
     )
 
 

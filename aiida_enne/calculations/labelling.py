@@ -22,7 +22,7 @@ def cut_configurations(
     """Cut configurations into pieces of at most `size`; labels are `piece_000000` and so on."""
     pieces = labelling.cut(configurations.get_configurations(), size.value)
     return {
-        f'{PIECE}{number:06}': ConfigurationsData.from_configurations(piece)
+        f'{PIECE}{number:06}': ConfigurationsData.from_configurations(piece, masked_forces=True)
         for number, piece in enumerate(pieces)
     }
 

@@ -16,7 +16,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import training
-from aiida_enne.families.nequip.gaps import skip_missing_stress
+from aiida_enne.families.nequip.gaps import leave_out
 from aiida_enne.families.nequip.needs import find_needs
 from aiida_enne.science.data import frames, trainable
 from aiida_enne.science.options import nearest
@@ -221,18 +221,21 @@ class NequipTrainCalculation(FollowingCalcJob):
         """Write both parts; return the parameters, in which what is missing is left out.
 
         Where some configurations lack a stress, the others' are of use only to a loss or metric
-        that asks for them; else none is written.
+        that asks for them; else none is written. Forces that a constraint hides are NaN.
         """
         configurations, split = (
             self.inputs.dataset.get_configurations(),
             self.inputs.split.get_split(),
         )
         used = np.concatenate([split.train, split.validation])
-        lack = trainable.lacks_stress(configurations)[used].any()
-        if lack and not find_needs(parameters).stress:
-            configurations = dataclasses.replace(configurations, stresses=None)
-        elif lack:
-            parameters = skip_missing_stress(parameters)
+        missing = [] if configurations.select(used).known_forces.all() else ['forces']
+        if trainable.lacks_stress(configurations)[used].any():
+            if find_needs(parameters).stress:
+                missing.append('stress')
+            else:
+                configurations = dataclasses.replace(configurations, stresses=None)
+        if missing:
+            parameters = leave_out(parameters, missing)
         for name, part in ((training.TRAIN, split.train), (training.VALIDATION, split.validation)):
             chosen = dataclasses.replace(configurations.select(part), info={})
             with folder.open(name, 'w') as handle:

@@ -61,7 +61,10 @@ def _store(imported: Any, choices: Any, *, level_of_theory: str, label: str) -> 
         'choices': {k: v for k, v in asdict(choices).items() if v not in (None, (), {}, False)},
     }
     node = DatasetData.from_configurations(
-        imported.configurations, level_of_theory=level_of_theory, source=source
+        imported.configurations,
+        level_of_theory=level_of_theory,
+        source=source,
+        masked_forces=True,
     )
     node.label = label
     say_stored(node.store())

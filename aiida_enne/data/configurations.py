@@ -17,18 +17,23 @@ class ConfigurationsData(NpzData):
     FILENAME = 'configurations.npz'
 
     @classmethod
-    def from_configurations(cls, configurations: Configurations, **attributes: Any) -> Self:
+    def from_configurations(
+        cls, configurations: Configurations, *, masked_forces: bool = False, **attributes: Any
+    ) -> Self:
         """Create an unstored node.
 
         Args:
             configurations: One or more configurations.
+            masked_forces: Whether components of forces may be NaN: those that a constraint hides.
             **attributes: Further attributes to query by; `source` is not part of the identity.
 
         Raises:
             ValueError: If there are no configurations, or numbers that are not finite.
         """
         node = cls()
-        node.set_arrays(configurations.as_arrays(), describe(configurations) | attributes)
+        node.set_arrays(
+            configurations.as_arrays(), describe(configurations, masked_forces) | attributes
+        )
         return node
 
     @classmethod
@@ -73,7 +78,7 @@ class ConfigurationsData(NpzData):
         return kinds_of(self.domains, self.base.attributes.get('roles', None))
 
 
-def describe(configurations: Configurations) -> dict[str, Any]:
+def describe(configurations: Configurations, masked_forces: bool = False) -> dict[str, Any]:
     """Return the attributes that queries read, derived from the content.
 
     Raises:
@@ -83,11 +88,15 @@ def describe(configurations: Configurations) -> dict[str, Any]:
         raise ValueError('there are no configurations')
     for name in ('positions', 'cells', 'energies', 'forces'):
         value = getattr(configurations, name)
+        if masked_forces and name == 'forces' and configurations.known_forces.any():
+            value = value[configurations.known_forces]
         if value is not None and not np.isfinite(value).all():
             raise ValueError(f'`{name}` holds values that are not finite')
     labels, counts = np.unique(configurations.domains, return_counts=True)
-    roles = {'roles': configurations.roles} if configurations.roles else {}
-    return roles | {
+    some: dict[str, Any] = {'roles': configurations.roles} if configurations.roles else {}
+    if configurations.is_labelled and (hidden := int((~configurations.known_forces).sum())):
+        some['n_masked_forces'] = hidden
+    return some | {
         'n_frames': len(configurations),
         'n_atoms_total': int(configurations.n_atoms.sum()),
         'n_atoms_min': int(configurations.n_atoms.min()),

@@ -37,12 +37,12 @@ class DatasetData(ConfigurationsData):
         if configurations.energies is None or configurations.forces is None:
             raise ValueError('a dataset needs energies and forces, these configurations have none')
         per_atom = configurations.energies / configurations.n_atoms
-        labels = {
+        labels: dict[str, Any] = {
             'level_of_theory': level_of_theory,
             'energy_per_atom_mean': float(per_atom.mean()),
             'energy_per_atom_min': float(per_atom.min()),
             'energy_per_atom_max': float(per_atom.max()),
-            'force_rms': float(np.sqrt(np.mean(configurations.forces**2))),
+            'force_rms': float(np.sqrt(np.nanmean(configurations.forces**2))),
             'has_stress': configurations.stresses is not None,
         }
         return super().from_configurations(configurations, **labels, **attributes)

@@ -101,13 +101,13 @@ def calibration_samples(ensemble: Ensemble, domain: str) -> dict[str, Asked]:
     if frames.energies is None or frames.forces is None:
         raise NotExistent(f'the configurations of {domain!r} have no labels')
     members = gather_forces(ensemble, rows)
-    n = frames.n_atoms
+    n, known = frames.n_atoms, frames.known_forces.reshape(-1)
     return {
         'energy': Asked(rows.energies / n, frames.blocks, frames.energies / n),
         'forces': Asked(
-            members.reshape(len(members), -1),
-            np.repeat(frames.blocks, 3 * n),
-            frames.forces.reshape(-1),
+            members.reshape(len(members), -1)[:, known],
+            np.repeat(frames.blocks, 3 * n)[known],
+            frames.forces.reshape(-1)[known],
         ),
     }
 

@@ -156,7 +156,10 @@ def _groups(rows: Rows, of: str) -> Integers:
     """Return the density's number of each energy, or of each force component."""
     frames = rows.configurations
     groups = density_groups(frames.domains.tolist(), frames.kinds)
-    return groups if of == 'energy' else np.repeat(groups, 3 * frames.n_atoms)
+    if of == 'energy':
+        return groups
+    every: Integers = np.repeat(groups, 3 * frames.n_atoms)
+    return every[frames.known_forces.reshape(-1)]
 
 
 def _table(

@@ -265,10 +265,10 @@ def missing(what: str, maker: str) -> Missing:
 
 
 def force_errors(ensemble: Ensemble, rows: Rows) -> Floats:
-    """Return the members' errors of force components in eV/Å, shape (M, 3 N)."""
+    """Return the members' errors of the force components that are labels in eV/Å, (M, 3 N)."""
     forces = gather_forces(ensemble, rows)
-    known = np.asarray(rows.configurations.forces)
-    errors: Floats = (forces - known).reshape(len(forces), -1)
+    frames = rows.configurations
+    errors: Floats = (forces - np.asarray(frames.forces))[:, frames.known_forces]
     return errors
 
 

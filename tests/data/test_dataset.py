@@ -69,3 +69,28 @@ def test_a_selection_hashes_like_fresh_data(configurations, labelled_frames):
     chosen = DatasetData.from_configurations(configurations.select([0, 1, 2]))
     fresh = DatasetData.from_atoms(labelled_frames[:3])
     assert chosen.sha256 == fresh.sha256
+
+
+def test_forces_that_a_constraint_hides_are_stored_where_it_is_said(
+    aiida_profile_clean, configurations
+):
+    forces = np.array(configurations.forces)
+    forces[:2] = np.nan
+    some = dataclasses.replace(configurations, forces=forces)
+    with pytest.raises(ValueError, match='`forces` holds values that are not finite'):
+        DatasetData.from_configurations(some)
+    node = DatasetData.from_configurations(some, masked_forces=True).store()
+    assert node.base.attributes.get('n_masked_forces') == 6
+    rms = np.sqrt(np.mean(configurations.forces[2:] ** 2))
+    assert node.base.attributes.get('force_rms') == pytest.approx(rms, rel=1e-12)
+    np.testing.assert_array_equal(node.get_configurations().forces, forces)
+    forces[3] = np.inf
+    with pytest.raises(ValueError, match='not finite'):
+        DatasetData.from_configurations(
+            dataclasses.replace(some, forces=forces), masked_forces=True
+        )
+    nothing = dataclasses.replace(some, forces=np.full_like(forces, np.nan))
+    with pytest.raises(ValueError, match='not finite'):
+        DatasetData.from_configurations(nothing, masked_forces=True)
+    plain = DatasetData.from_configurations(configurations, masked_forces=True)
+    assert 'n_masked_forces' not in plain.base.attributes

@@ -15,6 +15,7 @@ from aiida_enne.calculations.gatherers.nodes import (
     flat,
     from_arrays,
     input_structure,
+    parameters_of,
     structure_atoms,
 )
 from aiida_enne.science.importing.choices import ImportChoices
@@ -62,9 +63,7 @@ class CommonWorkflowsGatherer:
         engine = entry_point(node).removeprefix(BEGINNING)
         jobs = [one for one in node.called_descendants if isinstance(one, orm.CalcJobNode)]
         last = max(jobs, key=lambda one: one.pk or 0, default=None)
-        settings: dict[str, str] = {}
-        if last is not None and 'parameters' in last.inputs:
-            settings = flat(last.inputs.parameters.get_dict(), MOTION)
+        settings = {} if last is None else flat(parameters_of(last), MOTION)
         return Source(
             found, {'engine': engine}, {'engine': f'common workflow of {engine}'}, settings
         )

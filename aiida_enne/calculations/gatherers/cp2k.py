@@ -10,20 +10,19 @@ from aiida import orm
 
 from aiida_enne.calculations.gatherers.interface import Nodes, Source
 from aiida_enne.calculations.gatherers.nodes import (
+    EngineGatherer,
     array,
     ending,
-    entry_point,
     flat,
     from_arrays,
     input_structure,
-    runs_of,
+    parameters_of,
     structure_atoms,
 )
 from aiida_enne.science.fields import ENERGY_UNITS
 from aiida_enne.science.importing.choices import FORCE_UNITS, ImportChoices
 from aiida_enne.science.importing.reading import OwnFile
 
-CP2K, CHAINS = 'cp2k', ('cp2k', 'cp2k.base')
 #: Exit statuses of a relaxation that did not reach its goal; its steps are labels.
 ON_THE_WAY = (500, 501)
 #: Sections that change where atoms go or how a job runs, but no label.
@@ -31,25 +30,17 @@ LEFT = ('MOTION', 'GLOBAL', 'CELL', 'COORD', 'TOPOLOGY', 'PRINT', 'RESTART')
 FORCES = 'print them with MOTION / PRINT / FORCES, and retrieve the file aiida-frc-1.xyz'
 
 
-class Cp2kGatherer:
+class Cp2kGatherer(EngineGatherer):
     """Reads `output_trajectory`: positions and cells in Å, energies in Ha, forces in Ha/bohr.
 
     No stress is documented.
     """
 
-    name = 'cp2k'
-    converted = True
+    name = job = 'cp2k'
+    chains, words = ('cp2k', 'cp2k.base'), 'CP2K'
 
-    def takes(self, node: orm.Node) -> bool:
-        """Take a job of CP2K or the work chain of such jobs."""
-        return entry_point(node) in CHAINS
-
-    def find(self, node: orm.Node) -> Source:
+    def find_in(self, node: orm.ProcessNode, runs: list[orm.CalcJobNode]) -> Source:
         """Return the trajectory of the last job."""
-        assert isinstance(node, orm.ProcessNode)
-        runs = runs_of(node, CP2K)
-        if not runs:
-            return Source(failed=f'{ending(node)} and ran no CP2K')
         run = runs[-1]
         if run.exit_status not in (0, *ON_THE_WAY):
             return Source(failed=ending(run))
@@ -61,9 +52,7 @@ class Cp2kGatherer:
         converged = (outputs.get('motion_step_info') or {}).get('scf_converged') or []
         if not all(converged):
             return Source(failed=f'{converged.count(False)} electronic cycles did not converge')
-        given = run.inputs.parameters.get_dict() if 'parameters' in run.inputs else {}
-        settings = flat(given, LEFT)
-        printed = flat(given)
+        settings, printed = (flat(parameters_of(run), left) for left in (LEFT, ()))
         unit = next((v for k, v in printed.items() if k.upper().endswith('FORCES.UNIT')), None)
         if unit is not None:
             return Source(failed=f'its forces were printed in {unit!r}, expected the default unit')

@@ -1,4 +1,4 @@
-"""What gatherers share: how a process ended, its runs, frames from arrays."""
+"""What gatherers share: processes of an engine and how they ended, frames from arrays."""
 
 from __future__ import annotations
 
@@ -9,9 +9,39 @@ import numpy as np
 from aiida import orm
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixCartesian
 
-from aiida_enne.calculations.gatherers.interface import Nodes
+from aiida_enne.calculations.gatherers.interface import Nodes, Source
 from aiida_enne.science.importing.reading import OwnFile
+
+
+class EngineGatherer:
+    """What gatherers of an engine have in common: its jobs, and the work chains around them.
+
+    Attributes:
+        job: Entry point of its jobs.
+        chains: Entry points that are taken, that of its jobs among them.
+        words: What a message calls the engine.
+    """
+
+    name, converted = '', True
+    job, words = '', ''
+    chains: tuple[str, ...] = ()
+
+    def takes(self, node: orm.Node) -> bool:
+        """Take a job of the engine or a work chain of such jobs."""
+        return entry_point(node) in self.chains
+
+    def find(self, node: orm.Node) -> Source:
+        """Return the labels of the jobs within a process."""
+        assert isinstance(node, orm.ProcessNode)
+        if runs := runs_of(node, self.job):
+            return self.find_in(node, runs)
+        return Source(failed=f'{ending(node)} and ran no {self.words}')
+
+    def find_in(self, node: orm.ProcessNode, runs: list[orm.CalcJobNode]) -> Source:
+        """Return the labels of one or more jobs, in their order."""
+        raise NotImplementedError
 
 
 def entry_point(node: orm.Node) -> str:
@@ -38,6 +68,18 @@ def runs_of(node: orm.ProcessNode, name: str) -> list[orm.CalcJobNode]:
         return [node]
     jobs = [one for one in node.called_descendants if isinstance(one, orm.CalcJobNode)]
     return sorted((one for one in jobs if entry_point(one) == name), key=lambda one: one.pk or 0)
+
+
+def fix(frames: Iterable[Atoms], fixed: Iterable[Iterable[bool]] | None) -> None:
+    """Declare the components that a calculation held in place, by atom and direction."""
+    held = [FixCartesian([i], mask) for i, mask in enumerate(fixed or ()) if any(mask)]
+    for atoms in frames if held else ():
+        atoms.set_constraint(held)
+
+
+def parameters_of(run: orm.CalcJobNode) -> dict[str, Any]:
+    """Return the input parameters of a job, none where it has none."""
+    return dict(run.inputs.parameters.get_dict()) if 'parameters' in run.inputs else {}
 
 
 def input_structure(node: orm.ProcessNode) -> orm.StructureData | None:

@@ -8,25 +8,26 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from ase import Atoms
-from ase.constraints import FixCartesian
 
 from aiida_enne.calculations.gatherers.interface import Nodes, Source
 from aiida_enne.calculations.gatherers.nodes import (
+    EngineGatherer,
     array,
     ending,
     entry_point,
+    fix,
     flat,
     from_arrays,
     input_structure,
-    runs_of,
+    parameters_of,
     structure_atoms,
 )
 from aiida_enne.calculations.quantumespresso import levels_of_theory, read_path
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.reading import OwnFile
 
-#: The job, and the work chains around it.
-PW, CHAINS = 'quantumespresso.pw', ('quantumespresso.pw.base', 'quantumespresso.pw.relax')
+#: Work chains around the job.
+CHAINS = ('quantumespresso.pw.base', 'quantumespresso.pw.relax')
 #: Exit statuses that leave a path of a relaxation without its goal.
 ON_THE_WAY = (500, 502)
 #: Exit statuses with good frames: finished, and relaxed but for the check on the final cell.
@@ -40,28 +41,20 @@ OF_CELL = ('nbnd', 'ibrav', 'nat', 'ntyp', 'starting_magnetization', 'tot_magnet
 SAME = 1e-6
 
 
-class QuantumEspressoGatherer:
+class QuantumEspressoGatherer(EngineGatherer):
     """Reads `output_trajectory`: eV, Å, eV/Å, stresses in GPa, positive under compression."""
 
-    name = 'quantumespresso'
-    converted = True
+    name, job, words = 'quantumespresso', 'quantumespresso.pw', 'pw.x'
+    chains = ('quantumespresso.pw', *CHAINS)
 
-    def takes(self, node: orm.Node) -> bool:
-        """Take a job of pw.x or a work chain of such jobs."""
-        return entry_point(node) in (PW, *CHAINS)
-
-    def find(self, node: orm.Node) -> Source:
+    def find_in(self, node: orm.ProcessNode, runs: list[orm.CalcJobNode]) -> Source:
         """Return the trajectories of all runs with the bands of the last one."""
-        assert isinstance(node, orm.ProcessNode)
-        runs = runs_of(node, PW)
-        if not runs:
-            return Source(failed=f'{ending(node)} and ran no pw.x')
         last = runs[-1]
         statuses = (*GOOD, *ON_THE_WAY)
         good = [one for one in runs if one.exit_status in statuses and _bands(one) == _bands(last)]
         if last not in good:
             return Source(failed=_why(node, last))
-        kind = last.inputs.parameters.get_dict().get('CONTROL', {}).get('calculation', 'scf')
+        kind = parameters_of(last).get('CONTROL', {}).get('calculation', 'scf')
         if kind not in KINDS:
             return Source(failed=f'is a pw.x of kind {kind!r}, which gives no forces')
         if not _converged(last):
@@ -91,10 +84,7 @@ class QuantumEspressoGatherer:
                 if frames and _same(frames[-1], atoms):
                     frames.pop()
                 frames.append(atoms)
-        for atoms in frames:
-            if facts.get('fixed'):
-                fixed = enumerate(facts['fixed'])
-                atoms.set_constraint([FixCartesian([i], mask) for i, mask in fixed if any(mask)])
+        fix(frames, facts.get('fixed'))
         return OwnFile(frames)
 
 
@@ -123,7 +113,7 @@ def _same(one: Atoms, two: Atoms) -> bool:
 
 
 def _bands(run: orm.CalcJobNode) -> Any:
-    return run.inputs.parameters.get_dict().get('SYSTEM', {}).get('nbnd')
+    return parameters_of(run).get('SYSTEM', {}).get('nbnd')
 
 
 def _converged(run: orm.CalcJobNode) -> bool:
@@ -136,7 +126,7 @@ def _converged(run: orm.CalcJobNode) -> bool:
 
 def _settings(run: orm.CalcJobNode) -> dict[str, str]:
     """Return what else the energy depends on: SYSTEM but for the cell, and pseudopotentials."""
-    system = run.inputs.parameters.get_dict().get('SYSTEM', {})
+    system = parameters_of(run).get('SYSTEM', {})
     kept = {name: value for name, value in system.items() if name not in (*IN_LEVEL, *OF_CELL)}
     pseudos = {f'pseudo {kind}': node.md5 for kind, node in run.inputs.pseudos.items()}
     return flat({'SYSTEM': kept}) | pseudos

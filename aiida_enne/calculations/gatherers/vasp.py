@@ -8,26 +8,25 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from ase import Atoms
-from ase.constraints import FixCartesian
 from ase.geometry import find_mic
 
 from aiida_enne.calculations.gatherers.interface import Nodes, Source
 from aiida_enne.calculations.gatherers.nodes import (
+    EngineGatherer,
     array,
     ending,
-    entry_point,
+    fix,
     flat,
     from_arrays,
     input_structure,
     kpoints_of,
-    runs_of,
+    parameters_of,
     structure_atoms,
 )
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.importing.choices import STRESS_UNITS, ImportChoices
 from aiida_enne.science.importing.reading import OwnFile
 
-VASP, CHAINS = 'vasp.vasp', ('vasp.vasp', 'vasp.relax', 'vasp.v2.vasp', 'vasp.v2.relax')
 #: Exit status of a relaxation that did not reach its goal; its steps are labels.
 IONIC_NOT_CONVERGED = 702
 #: Keywords that change where atoms go or how a job runs, but no label.
@@ -37,30 +36,24 @@ LEFT = (
 )
 #: Two positions of an atom that are nearer, in Å, are one: POSCAR has few digits.
 SAME = 1e-3
+#: Energies as ASE names them, and as VASP does.
+ENERGIES = (('free_energy', 'energy_free'), ('energy', 'energy_extrapolated'))
 WHOLE = "parser_settings {'include_node': ['trajectory']} keeps every step"
 ENERGY = "parser_settings {'energy_type': ['energy_free', 'energy_extrapolated']} keeps it"
 
 
-class VaspGatherer:
+class VaspGatherer(EngineGatherer):
     """Reads `trajectory`, else the last step of `misc` and `structure`: eV, eV/Å, kbar.
 
     Stresses of VASP are positive under compression. `energy_free` is the energy whose derivative
     the forces are; where only `energy_extrapolated` was kept, that is questioned.
     """
 
-    name = 'vasp'
-    converted = True
+    name, job, words = 'vasp', 'vasp.vasp', 'VASP'
+    chains = ('vasp.vasp', 'vasp.relax', 'vasp.v2.vasp', 'vasp.v2.relax')
 
-    def takes(self, node: orm.Node) -> bool:
-        """Take a job of VASP or a work chain of such jobs."""
-        return entry_point(node) in CHAINS
-
-    def find(self, node: orm.Node) -> Source:
+    def find_in(self, node: orm.ProcessNode, runs: list[orm.CalcJobNode]) -> Source:
         """Return the outputs of the last job."""
-        assert isinstance(node, orm.ProcessNode)
-        runs = runs_of(node, VASP)
-        if not runs:
-            return Source(failed=f'{ending(node)} and ran no VASP')
         run = runs[-1]
         if run.exit_status not in (0, IONIC_NOT_CONVERGED) or 'misc' not in run.outputs:
             return Source(failed=f'{ending(run)}')
@@ -90,10 +83,7 @@ class VaspGatherer:
     def read(self, nodes: Nodes, facts: Mapping[str, Any], choices: ImportChoices) -> OwnFile:
         """Return every step, or the last one."""
         found, extrapolated = _trajectory(nodes) if 'trajectory' in nodes else _last(nodes)
-        for atoms in found.frames:
-            if facts.get('fixed'):
-                fixed = enumerate(facts['fixed'])
-                atoms.set_constraint([FixCartesian([i], mask) for i, mask in fixed if any(mask)])
+        fix(found.frames, facts.get('fixed'))
         questions: tuple[str, ...] = ()
         if extrapolated and choices.energy_key is None:
             questions = (
@@ -116,11 +106,8 @@ def _trajectory(nodes: Nodes) -> tuple[OwnFile, bool]:
     results: dict[str, Any] = {'forces': forces}
     if 'stress' in names:
         results['stress'] = -STRESS_UNITS['kbar'] * array(nodes, 'trajectory', ['stress'], WHOLE)
-    for name, kept in (('free_energy', 'energy_free'), ('energy', 'energy_extrapolated')):
-        if kept in names:
-            results[name] = array(nodes, 'trajectory', [kept], ENERGY)
-    if not {'energy', 'free_energy'} & set(results):
-        array(nodes, 'trajectory', ['energy_free', 'energy_extrapolated'], ENERGY)
+    kept = [(name, one) for name, one in ENERGIES if one in names] or ENERGIES
+    results |= {name: array(nodes, 'trajectory', [one], ENERGY) for name, one in kept}
     return from_arrays(symbols, positions, cells, results), 'free_energy' not in results
 
 
@@ -161,9 +148,7 @@ def _last(nodes: Nodes) -> tuple[OwnFile, bool]:
     results: dict[str, Any] = {'forces': [_final(misc['forces'])]}
     if misc.get('stress') is not None:
         results['stress'] = [-STRESS_UNITS['kbar'] * _final(misc['stress'])]
-    for name, kept in (('free_energy', 'energy_free'), ('energy', 'energy_extrapolated')):
-        if kept in energies:
-            results[name] = [float(energies[kept])]
+    results |= {name: [float(energies[one])] for name, one in ENERGIES if one in energies}
     atoms = structure_atoms(structure)
     found = from_arrays(atoms.symbols, [atoms.positions], [atoms.cell.array], results)
     return found, 'free_energy' not in results
@@ -174,7 +159,7 @@ def _final(value: Any) -> Floats:
 
 
 def _incar(run: orm.CalcJobNode) -> dict[str, Any]:
-    given = run.inputs.parameters.get_dict() if 'parameters' in run.inputs else {}
+    given = parameters_of(run)
     return {key.upper(): value for key, value in given.get('incar', given).items()}
 
 

@@ -12,7 +12,9 @@ from aiida_enne.science.data.trainable import Needs
 
 #: Sections of `training_module` that compare predictions with labels in a training.
 COMPARISONS = ('loss', 'train_metrics', 'val_metrics')
-#: Builders of NequIP that compare stresses by their nature, and can leave some out.
+#: Builders of NequIP that compare energies and forces alone.
+OF_FORCES = ('nequip.train.EnergyForceLoss', 'nequip.train.EnergyForceMetrics')
+#: Builders of NequIP that compare stresses, too, and can leave some out.
 OF_STRESS = ('nequip.train.EnergyForceStressLoss', 'nequip.train.EnergyForceStressMetrics')
 
 
@@ -31,12 +33,9 @@ def find_needs(parameters: Mapping[str, Any]) -> Needs:
         r_max=float(r_max) if isinstance(r_max, int | float) else None,
         force_scale=per_type or ('all' if 'forces_rms' in scales else ''),
         stress=_asking(module, 'stress'),
-        stress_gaps=not any(
-            compares(one, 'stress') and not _leaves_out(one)
-            for name in COMPARISONS
-            for one in mappings(module.get(name))
-        ),
+        stress_gaps=_can_leave_out(module, 'stress'),
         forces=next(iter(_asking(module, 'forces')), ''),
+        force_gaps=_can_leave_out(module, 'forces'),
         elements_known=any(
             str(model.get('_target_', '')).endswith(FINISHED_MODELS) for model in models
         ),
@@ -52,9 +51,14 @@ def _asking(module: Mapping[str, Any], label: str) -> tuple[str, ...]:
     )
 
 
-def _leaves_out(section: Mapping[str, Any]) -> bool:
-    """Return whether NequIP can leave labels out of a comparison: `ignore_nan`."""
-    return section.get('_target_') in OF_STRESS or 'field' in section
+def _can_leave_out(module: Mapping[str, Any], label: str) -> bool:
+    """Return whether all that compares a label can leave out those that are NaN."""
+    return all(
+        'field' in one or one.get('_target_') in (*OF_FORCES, *OF_STRESS)
+        for name in COMPARISONS
+        for one in mappings(module.get(name))
+        if compares(one, label)
+    )
 
 
 def compares(section: Mapping[str, Any], label: str) -> bool:

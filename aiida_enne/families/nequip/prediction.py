@@ -108,7 +108,7 @@ def errors(arrays: npz.Arrays, configurations: Configurations) -> dict[str, floa
     if labels.energies is None or labels.forces is None:
         return {}
     per_atom = (arrays['energies'] - labels.energies) / labels.n_atoms
-    forces = arrays['forces'] - labels.forces
+    forces = (arrays['forces'] - labels.forces)[labels.known_forces]
     return {
         'energy_mae': float(np.abs(per_atom).mean()),
         'force_mae': float(np.abs(forces).mean()),

@@ -30,7 +30,8 @@ class Configurations:
         domains: Domain label of each configuration, shape (n,).
         blocks: Trajectory block of each configuration, shape (n,): relatives share one.
         energies: Total energies in eV, shape (n,); None where nothing is labelled.
-        forces: Forces in eV/Å, shape (N, 3); None where nothing is labelled.
+        forces: Forces in eV/Å, shape (N, 3), NaN where a constraint hides a component; None where
+            nothing is labelled.
         stresses: Stress tensors in eV/Å³, shape (n, 3, 3), NaN where unknown; None if all are.
         info: Further numbers by name, each of shape (n,), NaN where unknown.
         roles: Roles of domains by label, see `structures.domains`; those of labels that do not
@@ -90,6 +91,13 @@ class Configurations:
     def is_labelled(self) -> bool:
         """Whether energies and forces are known."""
         return self.energies is not None
+
+    @property
+    def known_forces(self) -> NDArray[np.bool_]:
+        """Which components of forces are labels, shape (N, 3): those that no constraint hides."""
+        if self.forces is None:
+            return np.zeros((len(self.numbers), 3), dtype=bool)
+        return ~np.isnan(self.forces)
 
     @property
     def offsets(self) -> Integers:

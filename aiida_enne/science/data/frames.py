@@ -92,10 +92,14 @@ def to_atoms(configurations: Configurations) -> list[Atoms]:
 def to_extxyz(configurations: Configurations) -> str:
     """Write extended XYZ text in which every number keeps all its digits.
 
-    ASE's own writer rounds to eight decimals, too few for a round trip.
+    ASE's own writer rounds to eight decimals, too few for a round trip. Components of forces that a
+    constraint hides are NaN, and `move_mask` says which, where there are any.
     """
     lines, data = [], configurations
     columns = 'species:S:1:pos:R:3' + (':forces:R:3' if data.is_labelled else '')
+    known = data.known_forces
+    masked = data.is_labelled and not known.all()
+    columns += ':move_mask:L:3' if masked else ''
     for index, atoms in enumerate(to_atoms(data)):
         comment = {
             'Lattice': f'"{_row(atoms.cell.array)}"',
@@ -113,7 +117,14 @@ def to_extxyz(configurations: Configurations) -> str:
                 comment['stress'] = f'"{_row(atoms.calc.results["stress"])}"'
         lines.append(str(len(atoms)))
         lines.append(' '.join(f'{key}={value}' for key, value in comment.items()))
-        lines += [f'{s} {_row(row)}' for s, row in zip(atoms.symbols, rows, strict=True)]
+        texts = [f'{s} {_row(row)}' for s, row in zip(atoms.symbols, rows, strict=True)]
+        if masked:
+            moves = known[data.atom_index([index])]
+            texts = [
+                f'{t} {" ".join("FT"[int(m)] for m in row)}'
+                for t, row in zip(texts, moves, strict=True)
+            ]
+        lines += texts
     return '\n'.join(lines) + '\n'
 
 

@@ -28,6 +28,7 @@ class Needs:
         stress: Sections that ask for stresses: 'loss', 'train_metrics', 'val_metrics'.
         stress_gaps: Whether these can leave out configurations without a stress.
         forces: Where they ask for forces; '' where nothing does.
+        force_gaps: Whether these can leave out components that a constraint hides.
         elements_known: Whether the model that is trained knows elements from before.
     """
 
@@ -36,6 +37,7 @@ class Needs:
     stress: tuple[str, ...] = ()
     stress_gaps: bool = True
     forces: str = ''
+    force_gaps: bool = True
     elements_known: bool = False
 
 
@@ -56,6 +58,7 @@ def untrainable(configurations: Configurations, split: Split, needs: Needs) -> s
     trained = configurations.select(split.train)
     return (
         reason
+        or _hidden(configurations, split, needs)
         or _forces(trained, needs)
         or _stress(configurations, split, needs)
         or _cutoff(trained, needs)
@@ -76,6 +79,14 @@ def doubts(configurations: Configurations, split: Split, needs: Needs) -> list[s
         'leaves them out'
         for section, part, missing, total in _without_stress(configurations, split, needs)
     ]
+    if needs.forces:
+        for part, indices in split.as_arrays().items():
+            known = configurations.select(indices).known_forces
+            if not known.all():
+                found.append(
+                    f'{(~known).sum()} of {known.size} force components of the part `{part}` are '
+                    'hidden by a constraint: they are left out'
+                )
     if needs.r_max is not None:
         for part, indices in split.as_arrays().items():
             chosen = configurations.select(indices)
@@ -135,8 +146,20 @@ def _unseen(configurations: Configurations, split: Split) -> str | None:
     return None
 
 
+def _hidden(configurations: Configurations, split: Split, needs: Needs) -> str | None:
+    used = configurations.select(np.concatenate([split.train, split.validation]))
+    hidden = int((~used.known_forces).sum())
+    if needs.force_gaps or not hidden:
+        return None
+    return (
+        f'{hidden} of {3 * len(used.numbers)} force components of the training and validation '
+        'configurations are hidden by a constraint, and not all of the loss and metrics can leave '
+        'them out: take those of NequIP, or leave these configurations out of the dataset'
+    )
+
+
 def _forces(trained: Configurations, needs: Needs) -> str | None:
-    forces = np.asarray(trained.forces)
+    forces = np.nan_to_num(np.asarray(trained.forces))
     if (needs.forces or needs.force_scale) and not forces.any():
         used = 'the scale of the model is their root mean square' if needs.force_scale else ''
         used = used or f'`{needs.forces}` asks for them'

@@ -14,7 +14,7 @@ from aiida_enne.science.importing.blocks import Located, number_blocks
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.duplicates import sort_out
 from aiida_enne.science.importing.frame import BadFrameError, check_frame
-from aiida_enne.science.importing.labels import zeroed_forces
+from aiida_enne.science.importing.labels import hide_constrained, zeroed_forces
 from aiida_enne.science.importing.plausibility import energy_outliers, implausible
 from aiida_enne.science.importing.problems import ImportRefusedError, Problem, describe_problems
 from aiida_enne.science.importing.work import check_work
@@ -52,6 +52,7 @@ class Found:
     left_out: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     virials: list[Problem] = field(default_factory=list)
+    hidden: list[Problem] = field(default_factory=list)
 
 
 def conclude(found: Found, choices: ImportChoices) -> Imported:
@@ -65,8 +66,7 @@ def conclude(found: Found, choices: ImportChoices) -> Imported:
     found.left_out += copies
     if differing:
         found.notes.append(f'kept all the same:\n{describe_problems(differing)}')
-    if found.virials:
-        found.notes.append(describe_problems(found.virials))
+    found.notes += [describe_problems(one) for one in (found.virials, found.hidden) if one]
     if not choices.elements:
         found.problems += _mixed_elements(found.taken)
     found.problems += _absent_info(found, choices)
@@ -97,9 +97,16 @@ def take(path: Path, index: int, atoms: Atoms, choices: ImportChoices, found: Fo
     except BadFrameError as exception:
         found.problems += [Problem(file, index, reason) for reason in exception.reasons]
         return
-    if zeros := zeroed_forces(frame, declared_only=choices.allow_implausible):
+    frame = hide_constrained(frame)
+    if np.isnan(frame.forces).all():
+        doubt([Problem(file, index, 'a constraint hides all its forces')], choices, found)
+        return
+    if not choices.allow_implausible and (zeros := zeroed_forces(frame)):
         doubt([Problem(file, index, zeros)], choices, found)
         return
+    if hidden := int(np.isnan(frame.forces).sum()):
+        text = f'{hidden} of {frame.forces.size} components of forces are zero by a constraint'
+        found.hidden.append(Problem(file, index, f'{text}: they are neither learnt nor judged'))
     if not choices.allow_implausible:
         found.problems += [Problem(file, index, text) for text in implausible(frame)]
     found.taken.append(Located(path, index, frame))

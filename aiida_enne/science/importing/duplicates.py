@@ -62,7 +62,7 @@ def _difference(first: Frame, second: Frame) -> str:
     energy = second.energy - first.energy
     if abs(energy) > SAME_ENERGY * len(first.numbers):
         parts.append(f'the energy by {energy:+.4g} eV')
-    force = float(np.abs(second.forces - first.forces).max())
+    force = float(np.nanmax(np.abs(second.forces - first.forces), initial=0.0))
     if force > SAME_FORCE:
         parts.append(f'a force by {force:.4g} eV/Å')
     stress = float(np.abs(second.stress - first.stress).max())

@@ -25,10 +25,10 @@ _NO_FORCE = 1e-12
 class Frame:
     """One configuration that passed: eV, Å, eV/Å, eV/Å³; stress NaN where there is none.
 
-    `domain_of` are the keys that the label was made of. `zeroed` are components of forces that a
-    declared constraint sets to zero, shape (N, 3), or None. `energy_of` says which energy was
-    taken: 'free' where the file has another beside it, 'only' where it has one, 'both' where the
-    two are equal, 'key' where a key named it.
+    Forces are NaN where a constraint hides them; `zeroed` are components that a declared one sets
+    to zero, shape (N, 3), or None. `domain_of` are the keys that the label was made of. `energy_of`
+    says which energy was taken: 'free' where the file has another beside it, 'only' where it has
+    one, 'both' where the two are equal, 'key' where a key named it.
     """
 
     numbers: Integers
@@ -145,7 +145,8 @@ def _forces(atoms: Atoms, choices: ImportChoices) -> Floats:
         raise ValueError(
             f'has no forces{_named(key)}; its arrays of this shape are {_candidates(atoms, shape)}'
         )
-    array = _finite('the forces', value)
+    hidden = _zeroed(atoms, choices) if np.shape(value) == shape else None
+    array = _finite('the forces', value, hidden)
     if array.shape != shape:
         raise ValueError(f'has forces of the shape {array.shape}, expected {shape}')
     sign = 1 if choices.gradient_key is None else -1
@@ -279,13 +280,17 @@ def _scalar(what: str, value: Any, *, unknown: bool = False) -> float:
     return number
 
 
-def _finite(what: str, value: Any) -> Floats:
+def _finite(what: str, value: Any, hidden: NDArray[np.bool_] | None = None) -> Floats:
+    """Return an array of finite numbers, NaN only where it is hidden."""
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as exception:
         raise ValueError(f'{what} must be numbers, rows of equal length') from exception
-    if not np.isfinite(array).all():
-        row = np.argwhere(~np.isfinite(np.atleast_1d(array)))[0][0]
+    known = np.isfinite(array)
+    if hidden is not None:
+        known |= hidden & np.isnan(array)
+    if not known.all():
+        row = np.argwhere(~np.atleast_1d(known))[0][0]
         raise ValueError(f'not finite (NaN or infinite): {what}, row {row}')
     return array
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree
@@ -104,35 +105,43 @@ SCANS: Mapping[str, Callable[[IO[bytes]], dict[int, str]]] = {
 }
 
 
-def zeroed_forces(frame: Frame, *, declared_only: bool = False) -> str | None:
-    """Say which atoms have forces that were set to zero, or None.
+def hide_constrained(frame: Frame) -> Frame:
+    """Return the frame with NaN for the forces that a declared constraint has set to zero.
 
-    A force that is exactly zero is a label where the surroundings of the atom are symmetric. Else
-    a constraint has set it to zero, or nobody has computed it: whether the frame declares the
-    constraint or not.
+    A force that is exactly zero is a label where the surroundings of the atom are symmetric.
 
     Args:
         frame: What was read.
-        declared_only: Ask only where the frame itself declares a constraint.
     """
-    zero = frame.forces == 0
-    strongest = float(np.abs(frame.forces).max())
-    suspect = np.zeros_like(zero)
-    if not declared_only and (strongest == 0 or strongest > LOUD):
-        suspect |= zero.all(axis=1, keepdims=True)
-    if frame.zeroed is not None:
-        suspect |= zero & frame.zeroed
-    if not suspect.any():
+    if frame.zeroed is None:
+        return frame
+    hidden = (frame.forces == 0) & frame.zeroed
+    if not hidden.any():
+        return frame
+    hidden &= (hidden & _asymmetric(frame)).any(axis=1, keepdims=True)
+    return replace(frame, forces=np.where(hidden, np.nan, frame.forces))
+
+
+def zeroed_forces(frame: Frame) -> str | None:
+    """Say which atoms have forces of exactly zero that are no labels, or None.
+
+    A force that is exactly zero is a label where the surroundings of the atom are symmetric. Else
+    a constraint that nobody declares has set it to zero, or nobody has computed it.
+
+    Args:
+        frame: What was read, see `hide_constrained`.
+    """
+    zero = (frame.forces == 0).all(axis=1)
+    strongest = float(np.nanmax(np.abs(frame.forces)))
+    if not zero.any() or 0 < strongest <= LOUD:
         return None
-    atoms = np.flatnonzero((suspect & _asymmetric(frame)).any(axis=1)).tolist()
+    atoms = np.flatnonzero(zero & _asymmetric(frame).any(axis=1)).tolist()
     if not atoms:
         return None
     more = f' and {len(atoms) - 5} more' if len(atoms) > 5 else ''
-    declared = frame.zeroed is not None and bool(frame.zeroed[atoms].any())
-    why = 'a constraint set them to zero' if declared else 'a constraint, or nobody computed them'
     return (
         f'forces on atoms {", ".join(map(str, atoms[:5]))}{more} are exactly zero although their '
-        f'surroundings are not symmetric: {why}'
+        'surroundings are not symmetric: a constraint, or nobody computed them'
     )
 
 

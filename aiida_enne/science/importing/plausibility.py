@@ -34,7 +34,7 @@ OUTLYING, TIMES, ENOUGH = 15.0, 20.0, 4
 def implausible(frame: Frame) -> list[str]:
     """Return one sentence for everything in a frame that is not plausible."""
     reasons = _geometry(frame)
-    strongest = float(np.abs(frame.forces).max())
+    strongest = float(np.nanmax(np.abs(frame.forces)))
     if strongest > STRONGEST:
         reasons.append(
             f'a force of {strongest:.4g} eV/Å, more than {STRONGEST:g}: is its unit another '

@@ -50,7 +50,7 @@ def _summarize(label: str, part: Configurations) -> DomainSummary:
     energies, rms = np.array([np.nan]), np.nan
     if part.energies is not None and part.forces is not None:
         energies = part.energies / part.n_atoms
-        rms = float(np.sqrt(np.mean(part.forces**2)))
+        rms = float(np.sqrt(np.nanmean(part.forces**2)))
     stresses = part.stresses if part.stresses is not None else np.full((1, 3, 3), np.nan)
     known = stresses[np.isfinite(stresses).all(axis=(1, 2))]
     return DomainSummary(

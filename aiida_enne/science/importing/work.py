@@ -19,6 +19,9 @@ FEWEST = 3
 #: Steps over which energy and work change by less, in eV (rms), say nothing: so large are the
 #: errors of forces at the end of a relaxation with a coarse grid or few plane waves.
 SMALLEST = 2e-3
+#: Along a component whose force a constraint hides, an atom moves less, in Å, or the work is not
+#: known.
+HELD = 1e-3
 #: Slopes of the change of energy over minus the work that are right, and the least share of the
 #: change that the work explains. The nearest mistake of units, eV/bohr for eV/Å, is 1.89.
 SLOPES, EXPLAINED = (0.7, 1.4), 0.5
@@ -96,7 +99,11 @@ def _work(one: Frame, two: Frame) -> float | None:
         strain = np.linalg.solve(one.cell, two.cell) - np.eye(3)
     if np.sqrt(np.mean(np.sum(vectors**2, axis=1))) > LONGEST or np.abs(strain).max() > LONGEST:
         return None
-    work = -float(np.sum(0.5 * (one.forces + two.forces) * vectors))
+    forces = 0.5 * (one.forces + two.forces)
+    hidden = np.isnan(forces)
+    if np.abs(vectors[hidden]).max(initial=0.0) > HELD:
+        return None
+    work = -float(np.sum(np.where(hidden, 0.0, forces) * vectors))
     if not same:
         volume = 0.5 * sum(abs(float(np.linalg.det(f.cell))) for f in (one, two))
         work += volume * float(np.sum(0.5 * (one.stress + two.stress) * strain))

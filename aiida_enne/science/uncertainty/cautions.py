@@ -47,5 +47,8 @@ def cautions(domains: Mapping[str, Scalars]) -> list[str]:
         found.append(text)
     masked = sum(int(s.get('force_n_masked') or 0) for s in domains.values())
     if masked:
-        found.append(f'{plural(masked, "force component")} that symmetry makes zero are left out.')
+        text = (
+            f'{plural(masked, "force component")} that symmetry makes zero, or a constraint hides, '
+        )
+        found.append(text + f'{"is" if masked == 1 else "are"} left out.')
     return found

@@ -31,7 +31,8 @@ class Samples:
         mean: Mean over members, shape (n,).
         spread: Values of the estimator, shape (n,): widths, or scores that only rank.
         used: Which samples are judged, shape (n,): not those that the estimator has learnt from.
-        counts: Which samples count at all, shape (n,): not those that symmetry makes zero.
+        counts: Which samples count at all, shape (n,): not those that symmetry makes zero or a
+            constraint hides.
         domain: Number of the domain of each sample, shape (n,).
         block: Number of the independent block of each sample, see `blocks`, shape (n,).
         trajectory: Number of the stored block of each sample, shape (n,).
@@ -67,8 +68,8 @@ def gather(
     """Return the samples of `energy` and `aligned` (eV/atom) and of `force` (eV/Å).
 
     `aligned` is there only with offsets: energies per atom less each one's own zero. Force
-    components that symmetry makes zero, in the reference and in all members, do not count, nor
-    does the domain that the estimator has learnt from.
+    components that symmetry makes zero, in the reference and in all members, or that a constraint
+    hides in the reference, do not count, nor does the domain that the estimator has learnt from.
 
     Args:
         configurations: n labelled configurations of N atoms in all.
@@ -114,9 +115,12 @@ def gather(
         samples['aligned'] = make(reference - offsets.reference, own, every, None)
     flat = forces.reshape(len(forces), -1).astype(np.float64, copy=False)
     labels = np.asarray(configurations.forces).reshape(-1)
+    is_label = configurations.known_forces.reshape(-1)
     used = np.abs(labels) >= options.zero_force_tolerance
     for member in flat:
         used |= np.abs(member) >= options.zero_force_tolerance
+    used &= is_label
+    labels = np.where(is_label, labels, 0.0)
     samples['force'] = make(labels, flat, used, 3 * configurations.n_atoms)
     return samples
 
@@ -156,10 +160,13 @@ def frame_errors(configurations: Configurations, members: Floats, forces: Floats
         forces: Forces of the members, shape (M, N, 3).
     """
     reference = np.asarray(configurations.energies) / configurations.n_atoms
-    square = np.sum((forces.mean(axis=0) - np.asarray(configurations.forces)) ** 2, axis=1)
+    square = (forces.mean(axis=0) - np.asarray(configurations.forces)) ** 2
     frame = np.repeat(np.arange(len(configurations)), configurations.n_atoms)
-    summed = np.bincount(frame, weights=square, minlength=len(configurations))
-    rms = np.sqrt(summed / (3 * configurations.n_atoms))
+    summed, count = (
+        np.bincount(frame, weights=value, minlength=len(configurations))
+        for value in (np.nansum(square, axis=1), configurations.known_forces.sum(axis=1))
+    )
+    rms = np.sqrt(summed / np.maximum(count, 1))
     return np.stack([ensemble.mean(members) - reference, rms])
 
 

@@ -1,9 +1,11 @@
-"""Stresses that some configurations lack: what is written, and a training that leaves them out."""
+"""Labels that are missing: what is written, and trainings that leave them out."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
+import yaml
 from aiida.engine import run_get_node
 from aiida.plugins import CalculationFactory
 from ase.calculators.emt import EMT
@@ -11,11 +13,13 @@ from ase.calculators.emt import EMT
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import FAMILY
-from aiida_enne.families.nequip.gaps import FILL, skip_missing_stress
+from aiida_enne.families.nequip.gaps import FILL, leave_out
 from aiida_enne.science.data.frames import from_extxyz, to_atoms
 from aiida_enne.science.data.splits import Split
 
 NAME = 'enne.nequip.train'
+#: A metric of forces in each section.
+END = {'loss': 'mse', 'val_metrics': 'mae'}
 #: One trains and one validates.
 WITHOUT = [0, 6]
 
@@ -68,20 +72,44 @@ def test_stresses_are_written_only_where_something_asks_for_them(prepare, gappy,
     assert 'ignore_nan' not in read(folder, 'members/seed_7/config.yaml')
 
 
+@pytest.fixture
+def masked(train_inputs, configurations):
+    """Return inputs of a training with two atoms whose forces a constraint hides in part."""
+    forces = np.array(configurations.forces)
+    forces[1], forces[25, 0] = np.nan, np.nan
+    some = dataclasses.replace(configurations, forces=forces)
+    dataset = DatasetData.from_configurations(some, masked_forces=True).store()
+    split = SplitData.from_split(Split(range(6), [6, 7], [8, 9]), dataset, method='by hand')
+    return train_inputs | {'dataset': dataset, 'split': split.store()}
+
+
+def test_hidden_forces_are_written_and_left_out(prepare, masked):
+    _, folder = prepare(NAME, masked)
+    hidden = np.isnan(from_extxyz(read(folder, 'train.xyz')).forces)
+    assert np.argwhere(hidden).tolist() == [[1, 0], [1, 1], [1, 2]]
+    config = yaml.safe_load(read(folder, 'members/seed_7/config.yaml'))
+    module, statistics = config['training_module'], config['data']['stats_manager']
+    for entries in (part['metrics'] for part in (module['loss'], statistics)):
+        left = {one['name'] for one in entries if one.get('ignore_nan')}
+        assert left == {one['name'] for one in entries if one.get('field') == 'forces'}
+    assert statistics['dataloader_kwargs'] == {'batch_size': 10}
+
+
 def test_what_the_user_leaves_out_already_is_kept(parameters):
     entry = {'field': 'stress', 'coeff': 1.0, 'metric': {'_target_': 'nequip.train.HuberLoss'}}
-    loss = {'_target_': 'nequip.train.MetricsManager', 'metrics': [entry, {'field': 'forces'}]}
+    other = {'field': 'forces', 'coeff': 1.0, 'metric': {'_target_': 'nequip.train.HuberLoss'}}
+    loss = {'_target_': 'nequip.train.MetricsManager', 'metrics': [entry, other]}
     metrics = {
         '_target_': 'nequip.train.EnergyForceStressMetrics',
         'ignore_nan': {'total_energy': True},
     }
     given = with_stress_loss(parameters, loss=loss, val_metrics=metrics)
-    changed = skip_missing_stress(given)
+    changed = leave_out(given, ['stress'])
     module = changed['training_module']
-    assert module['loss']['metrics'] == [entry | {'ignore_nan': True}, {'field': 'forces'}]
+    assert module['loss']['metrics'] == [entry | {'ignore_nan': True}, other]
     assert module['val_metrics']['ignore_nan'] == {'total_energy': True, 'stress': True}
     assert 'ignore_nan' not in entry
-    assert skip_missing_stress(changed) == changed
+    assert leave_out(changed, ['stress']) == changed
 
 
 @pytest.mark.nequip
@@ -103,3 +131,43 @@ def test_a_loss_of_stresses_trains_with_two_missing(gappy):
         assert len(values) == 3
         assert np.isfinite(values).all()
         assert len(set(values.tolist())) == 3
+
+
+@pytest.mark.nequip
+def test_hidden_forces_change_no_other_number(masked, parameters):
+    """The forms that are spelt out are those of NequIP, and a training with gaps is finite."""
+    utils = pytest.importorskip('hydra.utils')
+    by_type = {'Cu': 2.0}
+    module = parameters['training_module']
+    module['loss'] = module['loss'] | {'per_type_forces_coeffs': by_type}
+    longer = leave_out(parameters, ['forces'])['training_module']
+    for name in ('loss', 'val_metrics'):
+        short, spelt = (
+            utils.instantiate(one[name], type_names=['Cu'], _convert_='all')
+            for one in (module, longer)
+        )
+        assert set(short.entries) == set(spelt.entries)
+        for key, one in short.entries.items():
+            other = spelt.entries[key]
+            assert (one.coeff, one.per_type, one.per_type_coeffs) == (
+                other.coeff,
+                other.per_type,
+                other.per_type_coeffs,
+            )
+            assert str(one.field) == str(other.field)
+            assert type(short[key]) is type(spelt[key])
+            assert other.ignore_nan == (
+                str(one.field) == str(spelt.entries['forces_' + END[name]].field)
+            )
+
+    outputs, node = run_get_node(CalculationFactory(NAME), **masked)
+    assert node.is_finished_ok, node.exit_message
+    history = outputs['histories']['seed_7']
+    for name in ('train_loss_epoch_forces_mse', 'val0_epoch_forces_mae'):
+        values = history.get_array(name)
+        assert len(values) == 3
+        assert np.isfinite(values).all()
+    known = masked['dataset'].get_configurations().select(range(6)).forces
+    log = outputs['retrieved'].base.repository.get_object_content('members/seed_7/log')
+    (found,) = re.findall(r'(?<!type_)forces_rms: ([0-9.]+)', log)
+    assert float(found) == pytest.approx(np.sqrt(np.nanmean(known**2)), rel=1e-5)

@@ -1,3 +1,7 @@
+import io
+from dataclasses import replace
+
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -92,3 +96,16 @@ def test_stale_results_are_no_labels(frames):
     frames[0].positions += 1
     with pytest.raises(ValueError, match='frame 0 carries no energy'):
         from_atoms(frames)
+
+
+def test_hidden_forces_survive_a_round_trip_and_are_declared(frames):
+    gathered = from_atoms(frames)
+    forces = np.array(gathered.forces)
+    forces[0], forces[-1, 1] = np.nan, np.nan
+    some = replace(gathered, forces=forces)
+    text = to_extxyz(some)
+    assert_same(from_extxyz(text), some)
+    (fixed,) = ase.io.read(io.StringIO(text), format='extxyz', index=0).constraints
+    assert fixed.index.tolist() == [0]
+    assert fixed.mask.tolist() == [True] * 3
+    assert 'move_mask' not in to_extxyz(gathered)

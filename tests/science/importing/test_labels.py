@@ -8,6 +8,7 @@ from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 
+from aiida_enne.science.data.frames import to_extxyz
 from aiida_enne.science.importing.checking import FREE_ENERGY
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.gather import import_files
@@ -96,26 +97,43 @@ def relaxing(fixed, *, declared):
     return frames
 
 
-@pytest.mark.parametrize('declared', [False, True])
+def test_forces_that_were_set_to_zero_are_no_labels(tmp_path):
+    path = tmp_path / 'a.traj'
+    ase.io.write(path, relaxing([0, 5], declared=False))
+    text = refusal(path)
+    assert 'frames 0 to 3: not a label: forces on atoms 0, 5 are exactly zero' in text
+    assert 'no frame is left' in refusal(path, drop_unusable=True)
+    imported = import_files([path], ImportChoices(allow_implausible=True))
+    assert len(imported.configurations) == 4, 'who says that they are right is believed'
+    assert imported.configurations.known_forces.all()
+
+
 @pytest.mark.parametrize('suffix', ['.traj', '.extxyz'])
-def test_forces_that_were_set_to_zero_are_never_learned(tmp_path, declared, suffix):
-    path, frames, columns = tmp_path / f'a{suffix}', relaxing([0, 5], declared=declared), {}
-    if suffix == '.extxyz' and declared:
+@pytest.mark.parametrize('allow_implausible', [False, True])
+def test_forces_that_a_declared_constraint_hides_are_masked(tmp_path, suffix, allow_implausible):
+    path, frames, columns = tmp_path / f'a{suffix}', relaxing([0, 5], declared=True), {}
+    if suffix == '.extxyz':
         columns = {'columns': ['symbols', 'positions', 'forces', 'move_mask']}
         for atoms in frames:
             atoms.new_array('forces', atoms.calc.results['forces'])
             atoms.info['energy'] = atoms.calc.results['energy']
             atoms.calc = None
     ase.io.write(path, frames, **columns)
-    text = refusal(path)
-    assert 'frames 0 to 3: not a label: forces on atoms 0, 5 are exactly zero' in text
-    assert ('a constraint set them' in text) == declared
-    assert 'no frame is left' in refusal(path, drop_unusable=True)
-    if declared:
-        assert 'not a label: forces on atoms 0, 5' in refusal(path, allow_implausible=True)
-    else:
-        imported = import_files([path], ImportChoices(allow_implausible=True))
-        assert len(imported.configurations) == 4, 'who says that they are right is believed'
+    imported = import_files([path], ImportChoices(allow_implausible=allow_implausible))
+    known = imported.configurations.known_forces.reshape(4, 8, 3)
+    assert not known[:, [0, 5]].any()
+    assert np.delete(known, [0, 5], axis=1).all()
+    (note,) = imported.notes
+    assert '6 of 24 components of forces are zero by a constraint' in note
+    (tmp_path / 'again.extxyz').write_text(to_extxyz(imported.configurations))
+    again = import_files([tmp_path / 'again.extxyz'], ImportChoices()).configurations
+    np.testing.assert_array_equal(again.forces, imported.configurations.forces)
+
+
+def test_a_frame_of_which_a_constraint_hides_all_forces_is_no_label(tmp_path):
+    frames = relaxing(list(range(8)), declared=True)
+    ase.io.write(tmp_path / 'a.traj', frames)
+    assert 'a constraint hides all its forces' in refusal(tmp_path / 'a.traj')
 
 
 def test_forces_that_nobody_computed_are_no_labels(tmp_path):
@@ -161,5 +179,6 @@ def test_an_own_output_says_which_forces_a_constraint_set_to_zero(aims_text, rea
     begin = constrained.index('  Input geometry:')
     path = tmp_path / 'aims.out'
     path.write_text(constrained[:begin] + said + constrained[begin:])
-    with pytest.raises(ImportRefusedError, match=r'forces on atoms 2 are exactly zero .* a constr'):
-        read(path)
+    hidden = np.isnan(read(path).forces)
+    assert np.flatnonzero(hidden.any(axis=1)).tolist() == [2]
+    assert hidden[2].all()

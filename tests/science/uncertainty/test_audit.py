@@ -83,6 +83,28 @@ def test_the_order_of_members_and_configurations_does_not_matter(ensemble, rng):
             )
 
 
+def test_forces_that_a_constraint_hides_are_not_judged(ensemble, rng):
+    """Whatever members say there, and the rest is what it is without these components."""
+    configurations, energies, forces = ensemble
+    hidden = rng.random(forces.shape[1:]) < 0.2
+    some = replace(configurations, forces=np.where(hidden, np.nan, configurations.forces))
+    found = audit(some, energies, forces, options=FAST)
+    wild = audit(some, energies, np.where(hidden, 1e3, forces), options=FAST)
+    assert (found.domains, found.pooled) == (wild.domains, wild.pooled)
+    assert [row.reason for row in found.verdicts] == [row.reason for row in wild.verdicts]
+    for name, scalars in found.domains.items():
+        own = np.repeat(configurations.domains == name, configurations.n_atoms)
+        error = forces[:, own].mean(axis=0) - configurations.forces[own]
+        judged = ~hidden[own] & (np.abs(configurations.forces[own]) > 0)
+        assert scalars['n_force_components'] == judged.sum()
+        if judged.any():
+            rmse = np.sqrt(np.mean(error[judged] ** 2))
+            assert scalars['force_rmse'] == pytest.approx(rmse, rel=1e-11)
+    whole = audit(*ensemble, options=FAST)
+    for name, scalars in whole.domains.items():
+        assert found.domains[name]['energy_rmse'] == scalars['energy_rmse']
+
+
 def test_units_scale_what_has_units(ensemble):
     configurations, energies, forces = ensemble
     plain, scaled = (
