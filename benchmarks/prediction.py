@@ -148,7 +148,7 @@ def predict(folder: Path, labels: list[str], mode: str) -> dict[str, float]:
 def ask_calculators(folder: Path) -> None:
     """Ask every calculator for every configuration; runs as a process of its own."""
     import ase.io
-    from training.integrations.ase import NequIPCalculator
+    from nequip.integrations.ase import NequIPCalculator
 
     calculators = {
         path.stem: NequIPCalculator._from_saved_model(path, device='cpu')

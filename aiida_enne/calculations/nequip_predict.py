@@ -179,7 +179,7 @@ class NequipPredictCalculation(FollowingCalcJob):
         settings = (
             ('mode', str, 'auto', validate_mode, f'One of {codec.MODES}.'),
             ('device', str, 'cpu', None, 'Where torch computes, e.g. `cuda`.'),
-            ('threads', int, None, validate_count, 'Threads of torch; by default its own choice.'),
+            ('threads', int, None, validate_count, 'Threads; by default one.'),
             ('batch_atoms', int, None, validate_count, 'Atoms in a batch; by default by model.'),
             ('artefacts', str, ARTEFACTS, None, 'Folder of compiled artefacts.'),
         )

@@ -4,7 +4,6 @@ import sys
 
 import numpy as np
 import pytest
-from aiida import orm
 from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 from aiida.plugins import CalculationFactory
@@ -57,13 +56,24 @@ def test_default(prepare, inputs, file_regression):
         'configurations.npz',
         'members',
         'nequip_artefact.py',
+        'nequip_codegen.py',
         'nequip_compiled.py',
+        'nequip_curves.py',
+        'nequip_ensemble.cpp',
+        'nequip_ensemble.py',
         'nequip_frames.py',
+        'nequip_groups.py',
+        'nequip_harmonics.cpp',
         'nequip_memory.py',
+        'nequip_parts.py',
         'nequip_predict.py',
         'nequip_predict_member.py',
+        'nequip_predict_together.py',
         'nequip_private.py',
+        'nequip_product.cpp',
+        'nequip_product.py',
         'nequip_trust.py',
+        'nequip_weights.py',
         'predict.json',
     ]
     assert sorted(target for _, _, target in job.local_copy_list) == [
@@ -186,12 +196,16 @@ def test_a_broken_member_beside_a_good_one(models, aiida_code_installed):
             label='python', default_calc_job_plugin=ENTRY_POINT, filepath_executable=sys.executable
         ),
         dataset=ConfigurationsData.from_atoms(structures),
-        models={'seed_7': models['seed_7'], 'broken': broken},
-        threads=1,
+        models={'seed_7': models['seed_7'], 'seed_8': models['seed_8'], 'broken': broken},
+        mode='vectorised',
     )
     assert node.exit_status == 310
     assert 'broken' in node.exit_message
     assert 'seed_7' not in node.exit_message
-    assert set(outputs['predictions']) == {'seed_7'}
-    assert 'force_mae' not in outputs['predictions']['seed_7'].base.attributes
-    assert isinstance(outputs['results'], orm.Dict)
+    assert set(outputs['predictions']) == {'seed_7', 'seed_8'}
+    prediction = outputs['predictions']['seed_7']
+    assert 'force_mae' not in prediction.base.attributes
+    assert prediction.base.attributes.get('mode') == 'vectorised'
+    results = outputs['results'].get_dict()
+    assert 'relative to the largest force' in results['members']['seed_8']['note']
+    assert results['threads'] == 1

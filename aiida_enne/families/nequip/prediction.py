@@ -15,6 +15,17 @@ SCRIPTS = (
     'nequip_predict.py',
     'nequip_frames.py',
     'nequip_predict_member.py',
+    'nequip_predict_together.py',
+    'nequip_groups.py',
+    'nequip_weights.py',
+    'nequip_parts.py',
+    'nequip_curves.py',
+    'nequip_ensemble.py',
+    'nequip_ensemble.cpp',
+    'nequip_harmonics.cpp',
+    'nequip_product.py',
+    'nequip_product.cpp',
+    'nequip_codegen.py',
     'nequip_compiled.py',
     'nequip_artefact.py',
     'nequip_memory.py',
@@ -26,8 +37,9 @@ MEMBERS, PREDICTIONS = 'members', 'predictions'
 #: Part of a split that is predicted unless another is named.
 DEFAULT_PART = 'test'
 
-#: `auto` compiles where that gains more than it costs; results are equal but for rounding.
-MODES = ('auto', 'eager', 'compiled')
+#: `auto` vectorises over members, or compiles, where that gains more than it costs; results are
+#: equal but for rounding.
+MODES = ('auto', 'eager', 'vectorised', 'compiled')
 #: What may become of a member.
 STATUSES = ('finished', 'failed', 'not_finite', 'out_of_memory')
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from nequip.data import AtomicDataDict
 from nequip_artefact import OUTPUTS, Artefact, architecture, build, find, trace_frame
-from nequip_frames import Frames, to_input
+from nequip_frames import RATTLE, Frames, to_input
 from nequip_predict_member import Member
 
 #: What compiling gains, seconds per atom and member, and what it costs, seconds; measured on one
@@ -21,9 +21,6 @@ from nequip_predict_member import Member
 GAIN, COST = 2.7e-5, 60.0
 #: Largest difference to the eager model that is rounding, relative to 1 or to the largest value.
 TOLERANCE = {'float32': 5e-5, 'float64': 1e-9}
-#: Rattling of the configuration that compiled and eager model are compared on, in Å: where
-#: symmetry makes all forces zero, wrong weights would go unseen.
-RATTLE = 0.05
 
 
 class Compiled:
@@ -77,7 +74,7 @@ def compile_members(members: list[Member], frames: Frames, settings: dict[str, A
             if fitting:
                 adopt(member, fitting[0], frames)
             else:
-                member.note = reason or 'the artefact of the other members does not fit'
+                add_note(member, reason or 'the artefact of the other members does not fit')
 
 
 def why_not(group: list[Member], frames: Frames, mode: str) -> str:
@@ -112,8 +109,14 @@ def adopt(member: Member, artefact: Artefact, frames: Frames) -> None:
         limit = tolerance * max(1.0, float(expected[name].abs().max()))
         difference = float((out[name] - expected[name]).abs().max())
         if not difference <= limit:
-            member.note = (
-                f'compiled and eager `{name}` differ by {difference:.1e}, more than {limit:.1e}'
+            add_note(
+                member,
+                f'compiled and eager `{name}` differ by {difference:.1e}, more than {limit:.1e}',
             )
             return
     member.compiled, member.mode = compiled, 'compiled'
+
+
+def add_note(member: Member, note: str) -> None:
+    """Say one thing more of a member."""
+    member.note = '; '.join(filter(None, (member.note, note)))

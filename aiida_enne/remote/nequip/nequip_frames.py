@@ -10,6 +10,10 @@ from ase.geometry import complete_cell
 from nequip.data import from_ase
 from nequip_private import basic_transforms
 
+#: Rattling of the configuration that ways to predict are compared on, in Å: where symmetry makes
+#: all forces zero, wrong weights would go unseen.
+RATTLE = 0.05
+
 
 class Geometry(NamedTuple):
     """All that the neighbours of an atom depend on: members with equal ones share the lists."""

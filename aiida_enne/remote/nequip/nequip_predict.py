@@ -1,6 +1,7 @@
 """Script that lets the members of one job predict its configurations, one file for each member."""
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -20,16 +21,18 @@ def main() -> int:
     """Predict as `predict.json` says, each member alone; return 1 if one failed, else 0."""
     clock = Clock()
     settings = json.loads(Path(SETTINGS).read_text())
-    if settings['threads'] is not None:  # read by OpenMP when torch is imported
-        os.environ['OMP_NUM_THREADS'] = str(settings['threads'])
+    settings['threads'] = settings['threads'] or 1  # a job takes no more than it was given
+    os.environ['OMP_NUM_THREADS'] = str(settings['threads'])  # read when torch is imported
+    gc.disable()  # nothing that is imported becomes garbage: to look for it takes a second
     with clock.timed('import'):
         import torch
         from nequip_frames import Frames
         from nequip_predict_member import Member
         from nequip_private import set_global_state
     set_global_state()
-    if settings['threads'] is not None:
-        torch.set_num_threads(settings['threads'])
+    gc.freeze()
+    gc.enable()
+    torch.set_num_threads(settings['threads'])
 
     with np.load(CONFIGURATIONS, allow_pickle=False) as arrays:
         frames = Frames({name: arrays[name] for name in arrays.files})
@@ -37,16 +40,18 @@ def main() -> int:
         Member(label, Path(path), settings['device'], settings['features'])
         for label, path in sorted(settings['members'].items())
     ]
-    for member in members:
+    together(members, frames, settings, clock)
+    others = [member for member in members if member.mode == 'eager']
+    for member in others:
         with clock.timed('load'), alone(member):
             member.load(frames)
-    if settings['mode'] != 'eager':
+    if settings['mode'] in ('auto', 'compiled') and others:
         with clock.timed('compile'):
             from nequip_compiled import compile_members
 
-            compile_members([m for m in members if not m.failure], frames, settings)
+            compile_members([m for m in others if not m.failure], frames, settings)
     with clock.timed('evaluate'):
-        evaluate(members, frames, settings['batch_atoms'])
+        evaluate(others, frames, settings['batch_atoms'])
     with clock.timed('write'):
         write(members, frames)
     report = {
@@ -60,8 +65,24 @@ def main() -> int:
     }
     Path(RESULT).write_text(json.dumps(report, indent=1))
     for member in members:
-        print(f'{member.label}: {member.failure or "predicted, " + member.mode}')
+        said = f'{member.mode} ({member.note})' if member.note else member.mode
+        print(f'{member.label}: {member.failure or "predicted, " + said}')
     return int(any(member.failure for member in members))
+
+
+def together(members: list[Any], frames: Any, settings: dict[str, Any], clock: Any) -> None:
+    """Predict with all members at a time where that pays and can be done; notes say why not."""
+    if settings['mode'] not in ('auto', 'vectorised'):
+        return
+    from nequip_predict_together import predict_together, why_not
+
+    reason = why_not(members, frames, settings)
+    if reason:
+        for member in members:
+            member.note = reason
+        return
+    with clock.timed('vectorised'):
+        predict_together(members, frames, settings)
 
 
 def evaluate(members: list[Any], frames: Any, batch_atoms: int | None) -> None:

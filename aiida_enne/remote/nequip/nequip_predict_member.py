@@ -100,12 +100,7 @@ class Member:
         atoms = slice(frames.offsets[batch[0]], frames.offsets[batch[-1] + 1])
         self.energies[rows] = out['total_energy'].reshape(-1)
         self.forces[atoms] = out['forces']
-        finite = np.isfinite(self.energies[rows])
-        starts = frames.offsets[batch[0] : batch[-1] + 1] - atoms.start
-        finite &= np.logical_and.reduceat(np.isfinite(self.forces[atoms]).all(axis=1), starts)
-        if not finite.all():
-            first = frames.indices[batch[int(np.argmin(finite))]]
-            raise NotFiniteError(f'the prediction of configuration {first} is not finite')
+        self.require_finite(batch, frames)
         self.atomic_energies[atoms] = out['atomic_energy'].reshape(-1)
         if frames.is_periodic:
             self.stresses[rows] = out['stress'].reshape(-1, 3, 3)
@@ -116,6 +111,17 @@ class Member:
                     (len(self.forces), width), dtype=out['node_features'].numpy().dtype
                 )
             self.node_features[atoms] = out['node_features']
+
+    def require_finite(self, batch: Sequence[int], frames: Frames) -> None:
+        """Raise `NotFiniteError` where an energy or a force is not finite."""
+        rows = slice(batch[0], batch[-1] + 1)
+        atoms = slice(frames.offsets[batch[0]], frames.offsets[batch[-1] + 1])
+        finite = np.isfinite(self.energies[rows])
+        starts = frames.offsets[batch[0] : batch[-1] + 1] - atoms.start
+        finite &= np.logical_and.reduceat(np.isfinite(self.forces[atoms]).all(axis=1), starts)
+        if not finite.all():
+            first = frames.indices[batch[int(np.argmin(finite))]]
+            raise NotFiniteError(f'the prediction of configuration {first} is not finite')
 
     def arrays(self, frames: Frames) -> dict[str, Any]:
         """Return the predictions by name."""

@@ -24,35 +24,37 @@ REALS = {torch.float32: 'float', torch.float64: 'double'}
 L_MAX, EDGE_SIZE = 3, 16
 #: Results by atom; those by edge are written once.
 SUMS = ('out', 'dx')
+TABLES = ('paths', 'tables', 'entries', 'coefficients')
 
 
 class UnfitError(Exception):
     """A model cannot use the fused product; it says why."""
 
 
-def _structure(kind: Any, names: str) -> list[tuple[str, Any]]:
+def structure(kind: Any, names: str) -> list[tuple[str, Any]]:
+    """Return fields of one kind, for a structure of ctypes."""
     return [(name, kind) for name in names.split()]
 
 
 class _Path(ctypes.Structure):
-    _fields_ = _structure(ctypes.c_int32, 'table l_in l_out x out weight mul')
+    _fields_ = structure(ctypes.c_int32, 'table l_in l_out x out weight mul')
 
 
 class _Table(ctypes.Structure):
-    _fields_ = _structure(ctypes.c_int32, 'offset first last')
+    _fields_ = structure(ctypes.c_int32, 'offset first last')
 
 
 class _Entry(ctypes.Structure):
-    _fields_ = _structure(ctypes.c_int32, 'cell j')
+    _fields_ = structure(ctypes.c_int32, 'cell j')
 
 
 class _Arguments(ctypes.Structure):
     _fields_ = [
-        *_structure(
+        *structure(
             ctypes.c_int64, 'n_edges n_pairs x_size y_size out_size w_size n_paths n_tables n_cells'
         ),
-        *_structure(ctypes.c_void_p, 'src dst x y w g a b c out dx dy dw'),
-        *_structure(ctypes.c_void_p, 'paths tables entries coefficients'),
+        *structure(ctypes.c_void_p, 'src dst x y w g a b c out dx dy dw'),
+        *structure(ctypes.c_void_p, 'paths tables entries coefficients'),
     ]
 
 
@@ -63,14 +65,23 @@ def cpu_flags() -> str:
     return next((line for line in lines if line.startswith(('flags', 'Features'))), '')
 
 
-def library(dtype: torch.dtype, lanes: int, folder: Path) -> ctypes.CDLL:
+def library(
+    dtype: torch.dtype, lanes: int, folder: Path, sources: Sequence[Path] = (SOURCE,)
+) -> ctypes.CDLL:
     """Return the compiled code, made once for a kind of processor and kept in a folder.
+
+    Args:
+        dtype: Of all real numbers.
+        lanes: Multiplicities that are computed at a time.
+        folder: Where compiled code is kept.
+        sources: What is compiled, and then the files that it includes.
 
     Raises:
         UnfitError: If there is no compiler or it fails.
     """
     command = [os.environ.get('CXX', 'g++'), *FLAGS, f'-DREAL={REALS[dtype]}', f'-DLANES={lanes}']
-    text = repr((command, platform.machine(), cpu_flags())).encode() + SOURCE.read_bytes()
+    text = repr((command, platform.machine(), cpu_flags())).encode()
+    text += b''.join(source.read_bytes() for source in sources)
     path = folder / f'fused-{hashlib.sha256(text).hexdigest()[:24]}.so'
     try:
         if not path.exists():
@@ -78,7 +89,7 @@ def library(dtype: torch.dtype, lanes: int, folder: Path) -> ctypes.CDLL:
             with tempfile.TemporaryDirectory(dir=folder) as work:
                 fresh = Path(work) / path.name
                 subprocess.run(
-                    [*command, str(SOURCE), '-o', str(fresh)],
+                    [*command, str(sources[0]), '-o', str(fresh)],
                     check=True,
                     capture_output=True,
                     text=True,
@@ -99,15 +110,19 @@ def library(dtype: torch.dtype, lanes: int, folder: Path) -> ctypes.CDLL:
     return code
 
 
-class Product:
-    """The couplings of one tensor product, and its three sums over edges.
+class Couplings:
+    """The couplings of one tensor product as tables for compiled code.
 
-    Features of atoms are (n, x_size) and (n, out_size) in e3nn's layout, edge attributes
-    (e, y_size), weights (e, w_size). With `pairs` P > 0 the edges of each graph are P edges and
-    then, in the same order, their reverses; the two share one of P rows of weights.
+    Attributes:
+        x_size, y_size, out_size, w_size: Numbers of features of atoms before, of attributes of
+            edges, of features after, and of weights.
+        muls: Multiplicities of the paths.
+
+    Raises:
+        UnfitError: If it is of a kind that the code does not have.
     """
 
-    def __init__(self, old: TensorProductScatter, folder: Path) -> None:
+    def __init__(self, old: TensorProductScatter) -> None:
         x, y, out = old.feature_irreps_in, old.irreps_edge_attr, old.irreps_mid
         if max(x.lmax, y.lmax, out.lmax) > L_MAX or y.dim > EDGE_SIZE:
             raise UnfitError(f'l up to {max(x.lmax, y.lmax, out.lmax)}; the product has {L_MAX}')
@@ -115,14 +130,38 @@ class Product:
             raise UnfitError(f'edge attributes {y} of {old.model_dtype}')
         self.x_size, self.y_size, self.out_size = x.dim, y.dim, out.dim
         paths, tables, entries, values, self.n_cells = _couplings(old)
-        self.w_size = sum(path[-1] for path in paths)
-        self._blocks = {size: _blocks(irreps) for size, irreps in ((x.dim, x), (out.dim, out))}
+        self.muls = [path[-1] for path in paths]
+        self.w_size = sum(self.muls)
         self._paths = (_Path * len(paths))(*paths)
         self._tables = (_Table * len(tables))(*tables)
         self._entries = (_Entry * len(entries))(*entries)
         self._coefficients = torch.tensor(values, dtype=old.model_dtype)
-        lanes = math.gcd(8, *[path[-1] for path in paths])
-        self._code = library(old.model_dtype, lanes, folder)
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Return the numbers of paths, of tables and of cells of their matrices."""
+        return len(self._paths), len(self._tables), self.n_cells
+
+    @property
+    def addresses(self) -> tuple[int, ...]:
+        """Return where paths, tables, entries and coefficients are, as long as this object is."""
+        structures: list[Any] = [self._paths, self._tables, self._entries]
+        return *[ctypes.addressof(one) for one in structures], self._coefficients.data_ptr()
+
+
+class Product(Couplings):
+    """One tensor product and its three sums over edges.
+
+    Features of atoms are (n, x_size) and (n, out_size) in e3nn's layout, edge attributes
+    (e, y_size), weights (e, w_size). With `pairs` P > 0 the edges of each graph are P edges and
+    then, in the same order, their reverses; the two share one of P rows of weights.
+    """
+
+    def __init__(self, old: TensorProductScatter, folder: Path) -> None:
+        super().__init__(old)
+        blocks = ((irreps.dim, irreps) for irreps in (old.feature_irreps_in, old.irreps_mid))
+        self._blocks = {size: _blocks(irreps) for size, irreps in blocks}
+        self._code = library(old.model_dtype, math.gcd(8, *self.muls), folder)
 
     def out(self, pairs: int, x: Any, y: Any, w: Any, src: Any, dst: Any) -> torch.Tensor:
         """Return the sum over edges of x ⊗ y weighted by w, at the atoms `dst`."""
@@ -164,11 +203,8 @@ class Product:
             tensors[name] = tensor.contiguous() if size is None else self._turn(tensor, size, 1)
         arguments = _Arguments(
             *(len(given['y']), pairs, self.x_size, self.y_size, self.out_size, self.w_size),
-            *(len(self._paths), len(self._tables), self.n_cells),
-            paths=ctypes.addressof(self._paths),
-            tables=ctypes.addressof(self._tables),
-            entries=ctypes.addressof(self._entries),
-            coefficients=self._coefficients.data_ptr(),
+            *self.counts,
+            **dict(zip(TABLES, self.addresses, strict=True)),
         )
         for name, tensor in (tensors | made).items():
             setattr(arguments, name, tensor.data_ptr())

@@ -52,14 +52,15 @@ def load(path: Path) -> Any:
     return torch.load(path, map_location='cpu', weights_only=plain)
 
 
-def check(path: Path) -> None:
-    """Look at a checkpoint before NequIP builds a model from it.
+def check(path: Path) -> Any:
+    """Look at a checkpoint before NequIP builds a model from it; return its content.
 
     Raises:
         UntrustedError: If it holds Python objects or names classes of unknown packages.
     """
     known = (*KNOWN, *filter(None, os.environ.get(TRUST, '').split(',')))
-    found = load(path)['hyper_parameters']
+    content = load(path)
+    found = content['hyper_parameters']
     built = {name: value for name, value in found.items() if name != 'info_dict'}
     built['training_module'] = found['info_dict']['training_module']
     foreign = [
@@ -70,6 +71,7 @@ def check(path: Path) -> None:
             f'{path.name} names {sorted(set(foreign))}, none of them of {", ".join(known)}; '
             f'{TRUST}=PACKAGE in the job trusts another package'
         )
+    return content
 
 
 def targets(config: Any) -> Iterator[str]:

@@ -1,0 +1,168 @@
+"""Predicts with many members at a time: neighbours and geometry of a configuration serve them all.
+
+One model of an architecture is built, of the other members only weights are read. Before anything
+is predicted, every member is compared with NequIP's own model; who cannot be predicted so, or
+differs, is left to the other ways of the job, with the reason.
+"""
+
+import contextlib
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nequip_ensemble import find_neighbours
+from nequip_frames import RATTLE, Frames
+from nequip_groups import Group, Reader
+from nequip_memory import is_out_of_memory
+from nequip_predict_member import Member
+from nequip_product import UnfitError
+
+MODE = 'vectorised'
+#: Atoms × members from which `auto` predicts so.
+BREAK_EVEN = 20_000
+#: Bytes of weights, and of what is kept for atoms, that are held at a time.
+MEMORY = 2**29
+
+
+def why_not(members: Sequence[Member], frames: Frames, settings: dict[str, Any]) -> str:
+    """Return why members are not predicted together; an empty text if they should be."""
+    if settings['mode'] not in ('auto', MODE):
+        return f'mode {settings["mode"]} was asked for'
+    if settings['device'] != 'cpu':
+        return f'members are vectorised on CPUs, not on {settings["device"]}'
+    size = int(frames.offsets[-1]) * len(members)
+    if not size:
+        return 'there is nothing to predict'
+    if settings['mode'] == 'auto' and size < BREAK_EVEN:
+        return f'vectorised from {BREAK_EVEN} atoms × members on, here {size}'
+    return ''
+
+
+def predict_together(
+    members: Sequence[Member], frames: Frames, settings: dict[str, Any]
+) -> list[Member]:
+    """Predict with all members that can be, and return them; the others' notes say why not."""
+    folder, runs = Path(settings['artefacts']), []
+    for group in read(members, trials_of(frames)):
+        for part in group.parts(MEMORY, int(frames.n_atoms.max()), settings['batch_atoms']):
+            with left_alone(*part.members):
+                part.prepare(folder)
+                runs.append(Run(part, frames, settings['features']))
+    done: list[Member] = []
+    while runs:
+        now = [runs.pop(0)]
+        while runs and sum(run.group.n_bytes for run in (*now, runs[0])) <= MEMORY:
+            now.append(runs.pop(0))
+        done += predict(now, frames, settings)
+    return done
+
+
+def trials_of(frames: Frames) -> list[Any]:
+    """Return what members are compared on: the first configuration, and the same rattled."""
+    first = frames.atoms(0)
+    moved = first.copy()
+    moved.rattle(RATTLE, seed=0)
+    return [first, moved]
+
+
+def read(members: Sequence[Member], trials: list[Any]) -> list[Group]:
+    """Return the members by structure; those that cannot be read are left alone."""
+    reader = Reader(trials)
+    for member in members:
+        with left_alone(member):
+            reader.read(member)
+    return list(reader.groups.values())
+
+
+@contextlib.contextmanager
+def left_alone(*members: Member) -> Iterator[None]:
+    """Leave members to the other ways of the job where they cannot be predicted together."""
+    try:
+        yield
+    except UnfitError as exception:
+        reason = str(exception)
+    except Exception as exception:  # whatever a checkpoint, a model or a compiler raises
+        traceback.print_exc()
+        reason = f'{type(exception).__name__}: {exception}'
+    else:
+        return
+    for member in members:
+        member.note = f'not vectorised: {reason}'
+
+
+class Run:
+    """Members of one group, and the arrays that their predictions fill."""
+
+    def __init__(self, group: Group, frames: Frames, features: bool) -> None:
+        self.group, self.features = group, features
+        m, n, total = len(group.members), len(frames), int(frames.offsets[-1])
+        self.energies, self.atomic = np.empty((m, n)), np.empty((m, total))
+        self.forces, self.stresses = np.empty((m, total, 3)), np.empty((m, n, 3, 3))
+        kind = group.evaluator.kind
+        width = group.evaluator.n_features if features else 0
+        self.node_features = np.empty((m, total, width), kind)
+
+    def take(self, index: int, atoms: Any, frames: Frames, neighbours: dict[float, Any]) -> None:
+        """Predict one configuration; `neighbours` by cutoff are kept for other groups."""
+        evaluator = self.group.evaluator
+        if evaluator.r_max not in neighbours:
+            neighbours[evaluator.r_max] = find_neighbours(atoms, evaluator.r_max)
+        out = evaluator.evaluate(self.group.types_of(atoms), neighbours[evaluator.r_max])
+        rows = slice(*frames.offsets[index : index + 2])
+        self.energies[:, index] = out['atomic_energy'].sum(1)
+        self.atomic[:, rows], self.forces[:, rows] = out['atomic_energy'], out['forces']
+        if frames.is_periodic:
+            self.stresses[:, index] = out['virial'] / atoms.get_volume()
+        if self.features:
+            self.node_features[:, rows] = out['node_features']
+
+    def hand_out(self, frames: Frames) -> None:
+        """Give every member its predictions."""
+        for row, member in enumerate(self.group.members):
+            member.mode = MODE
+            member.energies, member.forces = self.energies[row], self.forces[row]
+            member.atomic_energies, member.stresses = self.atomic[row], self.stresses[row]
+            member.node_features = self.node_features[row]
+            with member.failing_alone():
+                member.require_finite(range(len(frames)), frames)
+
+
+def predict(runs: list[Run], frames: Frames, settings: dict[str, Any]) -> list[Member]:
+    """Let some groups see all configurations; where memory lacks, one half at a time."""
+
+    def one(index: int) -> None:
+        atoms = frames.atoms(index)
+        neighbours: dict[float, Any] = {}
+        for run in runs:
+            run.take(index, atoms, frames, neighbours)
+
+    try:
+        if settings['threads'] == 1:
+            for index in range(len(frames)):
+                one(index)
+        else:
+            with ThreadPoolExecutor(settings['threads']) as pool:
+                list(pool.map(one, range(len(frames))))
+    except Exception as exception:
+        if not is_out_of_memory(exception):
+            raise
+        print(f'out of memory with {sum(len(run.group.members) for run in runs)} members')
+        return smaller(runs, frames, settings)
+    for run in runs:
+        run.hand_out(frames)
+    return [member for run in runs for member in run.group.members]
+
+
+def smaller(runs: list[Run], frames: Frames, settings: dict[str, Any]) -> list[Member]:
+    """Predict with half the members at a time; one alone is left to smaller batches."""
+    done: list[Member] = []
+    for run in runs:
+        halves = [run.group] if len(runs) > 1 else run.group.halves()
+        for half in halves:
+            with left_alone(*half.members):
+                half.prepare(Path(settings['artefacts']))
+                done += predict([Run(half, frames, settings['features'])], frames, settings)
+    return done
