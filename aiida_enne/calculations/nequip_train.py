@@ -21,6 +21,9 @@ from aiida_enne.families.nequip.needs import find_needs
 from aiida_enne.science.data import frames, trainable
 from aiida_enne.science.options import nearest
 
+#: The strategy that an ensemble chooses for each training.
+AUTO = 'auto'
+
 
 def validate_parameters(node: orm.Dict, _: Any) -> str | None:
     """Accept every option of the trainer except those that the job owns."""
@@ -54,6 +57,8 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     if 'parameters' in ports and 'strategy' in ports:
         family = families.family_of(inputs['parameters'].get_dict())
         strategy, kernel = inputs['strategy'], inputs.get('kernel')
+        if strategy == AUTO and 'dataset' not in ports and kernel is None:
+            return None  # the ensemble decides
         if strategy not in (known := families.strategies_of(family)):
             return (
                 f'`strategy` of {family.name} must be one of {list(known)}, got '
@@ -120,7 +125,8 @@ class NequipTrainCalculation(FollowingCalcJob):
             is_metadata=True,
             default='sequential',
             help='`sequential`; `parallel`: processes forked after one import; `vectorised`: the '
-            'members of a process together, with the `kernel` of the family; others of the family.',
+            'members of a process together, with the `kernel` of the family; others of the family; '
+            '`auto`: an ensemble chooses what costs least.',
         )
         spec.input(
             'processes',
@@ -168,10 +174,6 @@ class NequipTrainCalculation(FollowingCalcJob):
         inputs, options = self.inputs, self.inputs.metadata.options
         parameters = inputs.parameters.get_dict()
         family = families.family_of(parameters)
-        scripts = families.scripts_of(family, inputs.strategy)
-        for name, text in scripts.items():
-            with folder.open(name, 'w') as handle:
-                handle.write(text)
         parameters = self._write_data(folder, parameters)
         for label, seed in inputs.seeds.items():
             member = folder.get_subfolder(f'{training.MEMBERS}/{label}', create=True)
@@ -179,11 +181,13 @@ class NequipTrainCalculation(FollowingCalcJob):
             with member.open(training.CONFIG, 'w') as handle:
                 yaml.safe_dump(config, handle, sort_keys=False)
 
+        script = self._write_scripts(folder, parameters)
+
         code = CodeInfo()
         code.code_uuid = inputs.code.uuid
         shared = inputs.strategy != 'sequential'
         code.cmdline_params = [
-            next(iter(scripts)),
+            script,
             '--processes',
             str(inputs.processes * shared or 1),
         ]
@@ -216,6 +220,21 @@ class NequipTrainCalculation(FollowingCalcJob):
                 for label in inputs.seeds
             ]
         return job
+
+    def _write_scripts(self, folder: Folder, parameters: dict[str, Any]) -> str:
+        """Write the scripts, and why members share the job so; return the script that is run."""
+        inputs, family = self.inputs, families.family_of(parameters)
+        scripts = families.scripts_of(family, inputs.strategy)
+        for name, text in scripts.items():
+            with folder.open(name, 'w') as handle:
+                handle.write(text)
+        chosen, why = family.choose(
+            parameters, members=len(inputs.seeds), frames=len(inputs.split.get_split().train)
+        )
+        reason = 'as asked for' if inputs.gpus or chosen != inputs.strategy else why
+        with folder.open(training.STRATEGY, 'w') as handle:
+            handle.write(f'strategy {inputs.strategy}: {reason}\n')
+        return next(iter(scripts))
 
     def _write_data(self, folder: Folder, parameters: dict[str, Any]) -> dict[str, Any]:
         """Write both parts; return the parameters, in which what is missing is left out.

@@ -41,6 +41,10 @@ def check_family(name: str, parameters: dict[str, Any]) -> Family:
         for script, text in texts.items():
             _require(bool(text.strip()), f'the script {script} is empty')
     _check_training(family, parameters)
+    for members in (1, 30):
+        chosen, reason = family.choose(parameters, members=members, frames=100)
+        _require(chosen in family.strategies, f'it chooses {chosen!r}, not one of its strategies')
+        _require(bool(reason), 'it chooses a strategy without a reason')
     model = parameters['training_module']['model']
     _require(bool(family.describe(model)), 'a model is described by nothing')
     for seconds in (family.step_seconds(model), family.inference_seconds(model)):

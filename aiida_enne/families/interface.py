@@ -76,6 +76,15 @@ class Family(Protocol):
     ) -> str:
         """Return the digest of all that decides what a training gives, code and machine aside."""
 
+    def choose(self, parameters: Parameters, *, members: int, frames: int) -> tuple[str, str]:
+        """Return the strategy that costs least on CPUs, and why in one sentence.
+
+        Args:
+            parameters: Of the training.
+            members: Members of a job.
+            frames: Training configurations.
+        """
+
     def describe(self, model: Mapping[str, Any]) -> str:
         """Return the size of a model in a few words."""
 

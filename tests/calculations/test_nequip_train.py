@@ -36,7 +36,7 @@ def content(folder, *path):
 def test_default(prepare, train_inputs, file_regression):
     job, folder = prepare(NAME, train_inputs)
     assert sorted(folder.get_content_list()) == sorted(
-        ['members', *SCRIPTS, 'train.xyz', 'validation.xyz']
+        ['members', *SCRIPTS, 'strategy.txt', 'train.xyz', 'validation.xyz']
     )
     assert job.codes_info[0].cmdline_params == [
         'nequip_train.py', '--processes', '1', '--seconds', '570',

@@ -5,6 +5,7 @@ from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 
 from aiida_enne import families
+from aiida_enne.families.nequip import choice
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
@@ -58,7 +59,7 @@ def test_a_family_is_trained_predicts_and_is_audited(
 
 @pytest.mark.slow
 @pytest.mark.nequip
-def test_what_was_trained_together_is_another_model_and_found_again(train):
+def test_what_was_trained_together_is_another_model_and_found_again(train, monkeypatch):
     alone = dict(train('nequip', 'sequential').outputs.models)
     together = dict(train('nequip', 'vectorised').outputs.models)
     for label, model in together.items():
@@ -67,14 +68,40 @@ def test_what_was_trained_together_is_another_model_and_found_again(train):
     with enable_caching(identifier=TRAINING):
         for strategy, models in (('vectorised', together), ('sequential', alone)):
             again = train('nequip', strategy)
-            assert {k: m.uuid for k, m in again.outputs.models.items()} == {
-                label: model.uuid for label, model in models.items()
-            }
+            assert uuids(again.outputs.models) == uuids(models)
+        # whichever the cost model chooses, what that would give is known
+        assert uuids(train('nequip', 'auto').outputs.models) == uuids(alone)
+        monkeypatch.setattr(choice, 'ONCE', -1e6)
+        assert uuids(train('nequip', 'auto').outputs.models) == uuids(together)
+    job = together['seed_1'].creator
+    output = job.outputs.retrieved.get_object_content('nequip_train.out')
+    assert output.startswith('strategy vectorised: as asked for')
+
+
+def uuids(models):
+    return {label: model.uuid for label, model in dict(models).items()}
+
+
+@pytest.mark.nequip
+def test_what_was_chosen_trains_together_and_says_why(train, monkeypatch):
+    monkeypatch.setattr(choice, 'ONCE', -1e6)
+    node = train('nequip', 'auto')
+    assert node.is_finished_ok, node.exit_message
+    (job,) = {model.creator for model in dict(node.outputs.models).values()}
+    assert job.inputs.kernel.value == families.load('nequip').kernel
+    output = job.outputs.retrieved.get_object_content('nequip_train.out')
+    assert output.startswith('strategy vectorised: 2 members of ')
+    assert '2 members are trained together' in output
+
+
+def test_auto_of_a_single_job_is_refused_with_the_remedy(prepare, train_inputs):
+    with pytest.raises(ValueError, match='`strategy` of nequip must be one of'):
+        prepare('enne.nequip.train', train_inputs | {'strategy': 'auto'})
 
 
 def test_a_family_without_the_strategy_refuses_it_by_name(dataset, split, train_code):
     asked = overrides_of('allegro', 'vectorised')
-    with pytest.raises(ValueError, match='allegro has no strategy `vectorised`; use `parallel`'):
+    with pytest.raises(ValueError, match='allegro has no strategy `vectorised`; use `auto`'):
         EnsembleWorkChain.get_builder_from_protocol(
             train_code, dataset, split, protocol='test', overrides=asked
         )

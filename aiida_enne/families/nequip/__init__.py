@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from aiida_enne.families.nequip import prediction, training
+from aiida_enne.families.nequip import choice, prediction, training
 from aiida_enne.remote import read_script
 
 Model = Mapping[str, Any]
@@ -48,6 +48,16 @@ class NequipFamily:
         if importlib.util.find_spec('nequip') is None:
             return ''
         return _ask(json.dumps(parameters, sort_keys=True))
+
+    def choose(self, parameters: Model, *, members: int, frames: int) -> choice.Choice:
+        """Return `vectorised` where members can be trained together and that costs less."""
+        if not self.kernel:
+            return choice.Choice('parallel', f'members of {self.name} are trained each alone')
+        try:
+            seconds = self.step_seconds(parameters['training_module']['model'])
+        except ValueError:
+            seconds = None
+        return choice.choose(parameters, seconds, members=members, frames=frames)
 
     def describe(self, model: Model) -> str:
         """Return the size of a model in a few words."""

@@ -43,6 +43,8 @@ ARTEFACTS = '../../../enne_artefacts'
 TRAIN, VALIDATION = 'train.xyz', 'validation.xyz'
 MEMBERS, CHECKPOINTS, BEST = 'members', 'checkpoints', 'best.ckpt'
 CONFIG, HISTORY, PROGRESS, RESULT = 'config.yaml', 'history.csv', 'progress.json', 'result.json'
+#: Says how members share the job, and why; its text heads the job's output.
+STRATEGY = 'strategy.txt'
 SECTIONS = ('data', 'trainer', 'training_module')
 #: The metric that says which epoch is best, unless a `ModelCheckpoint` names another.
 MONITOR = 'val0_epoch/weighted_sum'

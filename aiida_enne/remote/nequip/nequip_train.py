@@ -39,6 +39,8 @@ def main() -> None:
     os.environ['OMP_NUM_THREADS'] = '1'  # cores are shared out to members, not to threads of one
     import nequip_train_member
 
+    with contextlib.suppress(FileNotFoundError):
+        print(Path('strategy.txt').read_text().strip())
     print(f'imported NequIP in {time.monotonic() - begin:.1f} s', flush=True)
     waiting = sorted(path.parent.resolve() for path in Path('members').glob('*/config.yaml'))
     if not waiting:

@@ -64,7 +64,8 @@ def place_training(
     """Turn the words for GPUs of an ensemble's protocol into ports of its jobs.
 
     On GPUs `members_per_gpu` members share each, one process each; without GPUs `strategy` and
-    `processes` say how members share the cores. What the overrides set themselves is left alone.
+    `processes` say how members share the cores, and `auto` lets the ensemble choose. What the
+    overrides set themselves is left alone.
 
     Raises:
         ValueError: If a word has a value that it cannot have.
@@ -84,10 +85,8 @@ def place_training(
     if train.get('strategy') == 'vectorised':
         if family.kernel:
             train['kernel'] = family.kernel
-        elif has(given, 'training.train.strategy'):
-            raise ValueError(f'{family.name} has no strategy `vectorised`; use `parallel`')
         else:
-            train['strategy'] = 'parallel'
+            raise ValueError(f'{family.name} has no strategy `vectorised`; use `auto`')
     accelerator = 'training.train.parameters.trainer.accelerator'
     if not has(given, accelerator):
         trainer = train['parameters']['trainer'] | {'accelerator': 'gpu' if gpus else 'cpu'}

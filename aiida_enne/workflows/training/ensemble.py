@@ -19,6 +19,7 @@ from aiida.manage.caching import get_use_cache
 from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.ensemble import summarise_ensemble
+from aiida_enne.calculations.nequip_train import AUTO
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
@@ -112,13 +113,14 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         self.open_pool()
         self.ctx.merged = {'models': {}, 'histories': {}, 'results': {}}
         labels = {f'seed_{seed}': seed for seed in self.inputs.seeds}
+        size = self.inputs['members_per_job'].value if 'members_per_job' in self.inputs else 1
+        self.choose_strategy(min(size, len(labels)), next(iter(labels)))
         if self.may_reuse():
             for label, seed in labels.items():
                 self.reuse(label, seed)
         groups: dict[str, list[str]] = defaultdict(list)
         for label in labels.keys() - self.ctx.merged['models'].keys():
             groups[self.split_of(label).uuid].append(label)
-        size = self.inputs['members_per_job'].value if 'members_per_job' in self.inputs else 1
         order = list(labels)
         jobs = [
             group[first : first + size]
@@ -127,6 +129,20 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         ]
         self.ctx.jobs = {f'from_{labels[0]}': labels for labels in jobs}
         self.ctx.waiting = list(self.ctx.jobs)
+
+    def choose_strategy(self, members: int, label: str) -> None:
+        """Note how members share a job, and what may have trained known models."""
+        train = self.inputs.training.train
+        self.ctx.strategy = train.strategy
+        self.ctx.kernels = [train.kernel.value if 'kernel' in train else '']
+        if train.strategy != AUTO:
+            return
+        parameters = train.parameters.get_dict()
+        family = families.family_of(parameters)
+        frames = len(self.split_of(label).get_split().train)
+        self.ctx.strategy, why = family.choose(parameters, members=members, frames=frames)
+        self.ctx.kernels = [family.kernel, ''] if self.ctx.strategy == 'vectorised' else ['']
+        self.report(f'strategy {self.ctx.strategy}: {why}')
 
     def job(self, name: Any) -> tuple[type[Base], dict[str, Any]]:
         """Return the training of the members that share a job."""
@@ -137,7 +153,10 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
             'dataset': self.inputs.dataset,
             'split': self.split_of(labels[0]),
             'seeds': {label: orm.Int(seed_of(label)) for label in labels},
+            'strategy': self.ctx.strategy,
         }
+        if self.ctx.kernels[0]:
+            inputs['train']['kernel'] = orm.Str(self.ctx.kernels[0])
         inputs['metadata'] = {'call_link_label': name}
         self.report(f'training {", ".join(labels)}')
         return Base, inputs
@@ -197,28 +216,34 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
             self.split_of(label),
         )
         parameters = train.parameters.get_dict()
-        identity = families.family_of(parameters).identity(
-            parameters,
-            seed=seed,
-            elements=dataset.elements,
-            data=(dataset.sha256, dataset.level_of_theory, split.sha256),
-            kernel=train.kernel.value if 'kernel' in train else '',
-        )
+        identities = [
+            families.family_of(parameters).identity(
+                parameters,
+                seed=seed,
+                elements=dataset.elements,
+                data=(dataset.sha256, dataset.level_of_theory, split.sha256),
+                kernel=kernel,
+            )
+            for kernel in self.ctx.kernels
+        ]
         query = orm.QueryBuilder().append(
-            ModelData, filters={'attributes.identity': identity, 'attributes.complete': True}
+            ModelData,
+            filters={'attributes.identity': {'in': identities}, 'attributes.complete': True},
         )
-        for model in query.order_by({ModelData: {'id': 'asc'}}).iterall():
-            job = model[0].creator
+        known = query.order_by({ModelData: {'id': 'asc'}}).all(flat=True)
+        known.sort(key=lambda model: identities.index(model.base.attributes.get('identity')))
+        for model in known:
+            job = model.creator
             if (
                 job is None
                 or job.inputs.code.base.caching.get_hash() != train.code.base.caching.get_hash()
             ):
                 continue
-            link = model[0].base.links.get_incoming(link_type=LinkType.CREATE).one().link_label
-            known = link.removeprefix('models__')
+            link = model.base.links.get_incoming(link_type=LinkType.CREATE).one().link_label
+            label_then = link.removeprefix('models__')
             for namespace, taken in self.ctx.merged.items():
-                taken[label] = outputs(job, namespace)[known]
-            self.report(f'{label}: handing out {type(model[0]).__name__}<{model[0].pk}>')
+                taken[label] = outputs(job, namespace)[label_then]
+            self.report(f'{label}: handing out {type(model).__name__}<{model.pk}>')
             return
 
 

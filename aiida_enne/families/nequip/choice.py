@@ -1,0 +1,78 @@
+"""Which strategy costs least for a training: together or each member alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+#: CPU seconds that members trained together need once: compiling, building one model, tracing.
+ONCE = 10.0
+#: CPU seconds to build one more member, together and alone.
+BUILD, BUILD_ALONE = 0.15, 0.6
+#: A step together: seconds of its own, and how many times less a member takes of it than alone.
+STEP, GAIN = 0.002, 15.0
+#: What is trained together: builders of models, losses, optimisers, modules.
+MODELS = ('nequip.model.NequIPGNNModel',)
+LOSSES = ('nequip.train.EnergyForceLoss', 'nequip.train.MetricsManager')
+OPTIMISERS = ('torch.optim.Adam', 'torch.optim.AdamW')
+
+
+class Choice(NamedTuple):
+    """A strategy, and why it was chosen in one sentence."""
+
+    strategy: str
+    reason: str
+
+
+def choose(
+    parameters: Mapping[str, Any], step_seconds: float | None, *, members: int, frames: int
+) -> Choice:
+    """Return `vectorised` where that is possible and costs less CPU than `parallel`.
+
+    The costs are those measured by `benchmarks/training.py`: 30 members of the laptop model take
+    36 ms a step together, 1.2 s alone; two of the paper's model 0.2 s and 3.6 s.
+
+    Args:
+        parameters: Sections of a NequIP configuration.
+        step_seconds: Seconds of a step of one member alone; None where that is not known.
+        members: Members of a job.
+        frames: Training configurations.
+    """
+    if unfit := find_unfit(parameters):
+        return Choice('parallel', f'members cannot be trained together: {unfit}')
+    if step_seconds is None:
+        return Choice('parallel', 'the cost of this model is not known')
+    epochs = parameters['trainer'].get('max_epochs') or math.inf
+    loader = parameters['data'].get('train_dataloader') or {}
+    steps = math.inf if epochs < 0 else epochs * math.ceil(frames / loader.get('batch_size', 1))
+    if math.isinf(steps):
+        return Choice('vectorised', 'the number of epochs has no limit')
+    alone = members * (BUILD_ALONE + steps * step_seconds)
+    together = ONCE + members * BUILD + steps * (STEP + members * step_seconds / GAIN)
+    chosen = 'vectorised' if together < alone else 'parallel'
+    return Choice(
+        chosen,
+        f'{members} members of {steps:g} steps need about {together:.0f} s of CPU together, '
+        f'{alone:.0f} s each alone',
+    )
+
+
+def find_unfit(parameters: Mapping[str, Any]) -> str:
+    """Return what the script that trains members together would refuse; empty where nothing is.
+
+    Only what the configuration shows; the job finds the rest and says it.
+    """
+    module, trainer = parameters['training_module'], parameters['trainer']
+    if trainer.get('accelerator', 'cpu') != 'cpu':
+        return f'the accelerator {trainer["accelerator"]}'
+    for section, known in (('model', MODELS), ('loss', LOSSES), ('optimizer', OPTIMISERS)):
+        target = str((module.get(section) or {}).get('_target_', ''))
+        if target not in known:
+            return f'the {section} {target or "of no name"}'
+    schedule = module.get('lr_scheduler') or {}
+    if schedule.get('interval', 'epoch') != 'epoch' or schedule.get('frequency', 1) != 1:
+        return 'a schedule of the learning rate other than once an epoch'
+    if trainer.get('callbacks'):
+        return 'callbacks of the trainer'
+    return ''
