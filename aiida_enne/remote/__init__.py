@@ -6,6 +6,23 @@ from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 
+#: Scripts that evaluate many members of an ensemble at once, and all that these need.
+MEMBERS_SCRIPTS = (
+    'nequip_predict_member.py',
+    'nequip_frames.py',
+    'nequip_groups.py',
+    'nequip_weights.py',
+    'nequip_parts.py',
+    'nequip_curves.py',
+    'nequip_ensemble.py',
+    'nequip_ensemble.cpp',
+    'nequip_harmonics.cpp',
+    'nequip_product.py',
+    'nequip_product.cpp',
+    'nequip_codegen.py',
+    'nequip_private.py',
+    'nequip_trust.py',
+)
 #: Folders of scripts, one for each program.
 PROGRAMS = ('nequip', 'ase')
 

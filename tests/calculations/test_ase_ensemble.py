@@ -61,7 +61,9 @@ def test_members_are_files_of_the_job_and_part_of_its_identity(prepare, inputs):
     job, folder = prepare('enne.ase.run', inputs)
     targets = {target for _, _, target in job.local_copy_list}
     assert {f'members/{label}.ckpt' for label in inputs['models']} < targets
-    assert {'ase_ensemble.py', 'nequip_predict_member.py'} <= set(folder.get_content_list())
+    assert {'ase_ensemble.py', 'nequip_groups.py', 'nequip_ensemble.cpp'} <= set(
+        folder.get_content_list()
+    )
 
 
 @pytest.mark.nequip

@@ -51,6 +51,21 @@ def test_mean_and_sigma_are_those_of_numpy(calculator, said):
     assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
 
 
+def test_members_are_evaluated_at_once_as_each_alone(models, calculator, monkeypatch):
+    """Who cannot be is evaluated alone, and says why: here there is no compiler."""
+    (atoms,) = alloys(1)
+    assert not calculator.alone
+    assert all('relative to the largest force' in note for note in calculator.notes.values())
+    monkeypatch.setenv('CXX', 'no-such-compiler')
+    alone = aiida_enne.Ensemble.from_nodes(*(node.pk for node in models.values()))
+    assert [member.label for member in alone.alone] == sorted(models)
+    assert all('no-such-compiler' in note for note in alone.notes.values())
+    for name in ('energies', 'forces', 'stress', 'forces_members', 'energies_sigma'):
+        found, expected = (one.get_property(name, atoms) for one in (calculator, alone))
+        limit = 1e-6 * max(1.0, np.abs(expected).max())
+        np.testing.assert_allclose(found, expected, rtol=0, atol=limit, err_msg=name)
+
+
 def test_forces_are_the_derivative_of_the_mean_energy(calculator):
     (atoms,) = alloys(1)
     atoms.calc = calculator

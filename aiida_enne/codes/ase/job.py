@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida_enne.codes.ase.calculators import complete_calculator, is_ensemble
-from aiida_enne.remote import read_script
+from aiida_enne.remote import MEMBERS_SCRIPTS, read_script
 from aiida_enne.science.plans.tasks import Task
 
 JOB, CONFIGURATIONS, RESULTS, UNITS = 'job.json', 'configurations.npz', 'results.json', 'units'
@@ -23,13 +23,7 @@ SCRIPTS = (
 )
 
 #: Added where the calculator is an ensemble; checkpoints are `members/<label>.ckpt`.
-ENSEMBLE_SCRIPTS = (
-    'ase_ensemble.py',
-    'nequip_predict_member.py',
-    'nequip_frames.py',
-    'nequip_private.py',
-    'nequip_trust.py',
-)
+ENSEMBLE_SCRIPTS = ('ase_ensemble.py', *MEMBERS_SCRIPTS)
 MEMBERS = 'members'
 
 

@@ -7,30 +7,18 @@ from typing import Any
 import numpy as np
 
 from aiida_enne.families.nequip.training import OutputError
+from aiida_enne.remote import MEMBERS_SCRIPTS
 from aiida_enne.science import npz
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Integers
 
 SCRIPTS = (
     'nequip_predict.py',
-    'nequip_frames.py',
-    'nequip_predict_member.py',
     'nequip_predict_together.py',
-    'nequip_groups.py',
-    'nequip_weights.py',
-    'nequip_parts.py',
-    'nequip_curves.py',
-    'nequip_ensemble.py',
-    'nequip_ensemble.cpp',
-    'nequip_harmonics.cpp',
-    'nequip_product.py',
-    'nequip_product.cpp',
-    'nequip_codegen.py',
     'nequip_compiled.py',
     'nequip_artefact.py',
     'nequip_memory.py',
-    'nequip_private.py',
-    'nequip_trust.py',
+    *MEMBERS_SCRIPTS,
 )
 SETTINGS, CONFIGURATIONS, RESULT = 'predict.json', 'configurations.npz', 'result.json'
 MEMBERS, PREDICTIONS = 'members', 'predictions'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
-from nequip_frames import Geometry, to_input
+from nequip_frames import Geometry, example, to_input
+from nequip_groups import left_alone, read
 from nequip_predict_member import Member
 from nequip_private import set_global_state
 
@@ -18,6 +20,8 @@ from nequip_private import set_global_state
 VOIGT = [0, 4, 8, 5, 2, 1]
 #: Factors of recalibrated widths, by quantity, in the folder above that of the members.
 CALIBRATION = 'calibration.json'
+#: Where compiled code is kept; it is made once for a kind of processor and serves every model.
+ARTEFACTS = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'aiida-enne'
 #: What each quantity is called in the output of a model.
 OUTPUTS = {
     'energy': 'total_energy',
@@ -36,6 +40,9 @@ class Ensemble(Calculator):
     zz, yz, xz, xy, `energies` of the atoms in eV) there are, by `get_property`, the σ of each
     (`energy_sigma`, `forces_sigma`, `stress_sigma`, `energies_sigma`, of the same shapes) and what
     every member says (`energy_members`, `forces_members`, `stress_members`, the member first).
+
+    Members are evaluated at once where that says what NequIP says; `notes` has by member how far
+    it is from NequIP's own model, or why it is evaluated alone.
     """
 
     implemented_properties = [
@@ -52,6 +59,7 @@ class Ensemble(Calculator):
         ddof: int = 0,
         widths: Mapping[str, Width] | None = None,
         calibrated: bool = False,
+        vectorised: bool = True,
     ) -> None:
         """Load the members.
 
@@ -61,6 +69,8 @@ class Ensemble(Calculator):
             ddof: Divisor M - ddof of the variance over members; 0 is the paper's.
             widths: By quantity ('energy', per atom; 'forces', per component), what σ is instead.
             calibrated: Take the factors of the file `calibration.json` beside the folder.
+            vectorised: On a CPU, evaluate at once all members for which that says what NequIP
+                says; the others are evaluated alone.
 
         Raises:
             FileNotFoundError: If there is no member, or no calibration where it is asked for.
@@ -74,8 +84,24 @@ class Ensemble(Calculator):
         self.widths |= read_calibration(Path(folder).parent / CALIBRATION) if calibrated else {}
         self.widths |= dict(widths or {})
         self.members = [Member(path.stem, path, device, features=False) for path in paths]
-        for member in self.members:
+        self.groups: list[Any] = []
+        if vectorised and device == 'cpu':
+            self._gather()
+        together = {member.label for group in self.groups for member in group.members}
+        self.alone = [member for member in self.members if member.label not in together]
+        for member in self.alone:
             member.open()
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Return what is to be said of members, by label."""
+        return {member.label: member.note for member in self.members}
+
+    def _gather(self) -> None:
+        for group in read(self.members, lambda geometry: [example(geometry)]):
+            with left_alone(*group.members):
+                group.prepare(ARTEFACTS)
+                self.groups.append(group)
 
     def calculate(
         self,
@@ -106,23 +132,30 @@ class Ensemble(Calculator):
         The stress (M, 6) is there where the structure repeats in all directions.
         """
         bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        said: dict[str, dict[str, Any]] = {}
+        for group in self.groups:
+            out = group.predict(bare)
+            for row, member in enumerate(group.members):
+                said[member.label] = {name: values[row] for name, values in out.items()}
         inputs: dict[Geometry, Any] = {}
-        said: dict[str, list[Any]] = {name: [] for name in OUTPUTS}
-        for member in self.members:
+        for member in self.alone:
             if member.geometry not in inputs:
                 inputs[member.geometry] = to_input(bare, member.geometry)
             out = member.run([inputs[member.geometry]])
-            for name, one in said.items():
-                one.append(out[OUTPUTS[name]].double().numpy())
-        stacked = {name: np.stack(one) for name, one in said.items()}
+            said[member.label] = {name: value.double().numpy() for name, value in out.items()}
         m = len(self.members)
+        stacked = {
+            name: np.stack([np.ravel(said[member.label][output]) for member in self.members])
+            for name, output in OUTPUTS.items()
+            if name != 'stress' or atoms.pbc.all()
+        }
         values = {
             'energy': stacked['energy'].reshape(m),
-            'forces': stacked['forces'],
-            'energies': stacked['energies'].reshape(m, -1),
+            'forces': stacked['forces'].reshape(m, -1, 3),
+            'energies': stacked['energies'],
         }
         if atoms.pbc.all():
-            values['stress'] = stacked['stress'].reshape(m, 9)[:, VOIGT]
+            values['stress'] = stacked['stress'][:, VOIGT]
         return values
 
 

@@ -15,11 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from ase import Atoms
 from nequip.data import AtomicDataDict
-from nequip_frames import to_input
+from nequip_frames import example, to_input
 from nequip_predict_member import Member
 from nequip_private import (
     AOTI_ASE_TARGET,
@@ -132,14 +130,8 @@ def keep(work: Path, about: dict[str, Any], folder: Path, key: str) -> Artefact:
 
 
 def trace_frame(member: Member) -> Any:
-    """Return a structure to trace and compare with: 27 atoms of all types, rattled."""
-    side = 0.45 * member.geometry.r_max
-    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3), axis=-1).reshape(-1, 3)
-    names = member.geometry.type_names
-    symbols = [names[index % len(names)] for index in range(len(grid))]
-    atoms = Atoms(symbols, positions=side * grid, cell=3 * side * np.eye(3), pbc=True)
-    atoms.rattle(0.05 * side, seed=0)
-    return to_input(atoms, member.geometry)
+    """Return a structure to trace and compare with."""
+    return to_input(example(member.geometry), member.geometry)
 
 
 def architecture(member: Member) -> str:

@@ -84,6 +84,16 @@ def to_input(atoms: Atoms, geometry: Geometry) -> Any:
     return data
 
 
+def example(geometry: Geometry) -> Atoms:
+    """Return a structure on which ways to predict are compared: 27 atoms of all types, rattled."""
+    side, names = 0.45 * geometry.r_max, geometry.type_names
+    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3), axis=-1).reshape(-1, 3)
+    symbols = [names[index % len(names)] for index in range(len(grid))]
+    atoms = Atoms(symbols, positions=side * grid, cell=3 * side * np.eye(3), pbc=True)
+    atoms.rattle(0.05 * side, seed=0)
+    return atoms
+
+
 @functools.cache
 def transforms(geometry: Geometry) -> list[Any]:
     """Return NequIP's own steps from a structure to the input of a model."""

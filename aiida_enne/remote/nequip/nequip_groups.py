@@ -1,6 +1,8 @@
 """Members of one structure: read, compared with NequIP's own models, evaluated together."""
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +10,17 @@ import numpy as np
 import torch
 from ase.data import atomic_numbers
 from nequip_codegen import share_generated_code
-from nequip_ensemble import Evaluator, Parts, find_neighbours
+from nequip_ensemble import Evaluator, Neighbours, Parts, find_neighbours
 from nequip_frames import Geometry, to_input
 from nequip_predict_member import Member
 from nequip_product import UnfitError
-from nequip_trust import check
+from nequip_trust import UntrustedError, check
 from nequip_weights import architecture, put
 
-#: Largest difference to NequIP's own model that is rounding: of forces in eV/Å, of energies of
-#: atoms and of virials in eV, of features; relative to the largest where that is more than 1.
+#: What members are compared in, in units of eV and Å.
+COMPARED = ('atomic_energy', 'forces', 'stress', 'node_features')
+#: Largest difference to NequIP's own model that is rounding; relative to the largest value where
+#: that is more than 1.
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-9}
 
 
@@ -101,6 +105,21 @@ class Group:
             raise UnfitError(f'{atoms.symbols} are not all of {self.geometry.type_names}')
         return types
 
+    def predict(self, atoms: Any, neighbours: Neighbours | None = None) -> dict[str, Any]:
+        """Return what every member says of a structure, by NequIP's names, the member first.
+
+        Args:
+            atoms: The structure; it has a stress where it repeats in all directions.
+            neighbours: Its edges, where they are known.
+        """
+        if neighbours is None:
+            neighbours = find_neighbours(atoms, self.geometry.r_max)
+        out: dict[str, Any] = self.evaluator.evaluate(self.types_of(atoms), neighbours)
+        out['total_energy'] = out['atomic_energy'].sum(1)
+        if atoms.pbc.all():
+            out['stress'] = out['virial'] / atoms.get_volume()
+        return out
+
     def prepare(self, folder: Path) -> None:
         """Make the evaluator, and keep the members that say what NequIP says; others get a note.
 
@@ -111,15 +130,12 @@ class Group:
             UnfitError: If the code cannot be compiled or no member is left.
         """
         evaluator = Evaluator(self.model, self.brought, folder)
-        edges = [find_neighbours(atoms, evaluator.r_max) for atoms in self.trials]
-        found = [
-            evaluator.evaluate(self.types_of(atoms), neighbours)
-            for atoms, neighbours in zip(self.trials, edges, strict=True)
-        ]
+        self.evaluator = evaluator
+        found = [self.predict(atoms) for atoms in self.trials]
         limit, kept = TOLERANCE[self.brought[0].dtype], []
         for row, member in enumerate(self.members):
-            pairs = zip(found, self.expected[row], self.trials, strict=True)
-            worst = np.max([difference(own, other, row, atoms) for own, other, atoms in pairs])
+            pairs = zip(found, self.expected[row], strict=True)
+            worst = np.max([difference(own, other, row) for own, other in pairs])
             if worst <= limit:
                 member.note = f'NequIP’s own within {worst:.1e}, relative to the largest force'
                 kept.append(row)
@@ -129,34 +145,31 @@ class Group:
                 )
         if not kept:
             raise UnfitError(self.members[0].note.removeprefix('not vectorised: '))
-        self.evaluator = evaluator
         if len(kept) < len(self.members):
             part = self.part(kept)
             self.members, self.brought, self.expected = part.members, part.brought, part.expected
             self.evaluator = Evaluator(self.model, self.brought, folder)
 
 
-def difference(own: dict[str, Any], other: dict[str, Any], row: int, atoms: Any) -> float:
+def difference(own: dict[str, Any], other: dict[str, Any], row: int) -> float:
     """Return the largest difference of a member's predictions, relative to the largest value.
 
     Where that is below 1, it is that of the numbers themselves; it is not a number where one of
     the two is not.
     """
-    pairs = [
-        (own['atomic_energy'][row], other['atomic_energy'].numpy().reshape(-1)),
-        (own['forces'][row], other['forces'].numpy()),
-        (own['node_features'][row], other['node_features'].numpy()),
-    ]
-    if atoms.pbc.all():
-        virial = other['stress'].numpy().reshape(3, 3) * atoms.get_volume()
-        pairs.append((own['virial'][row] / len(atoms), virial / len(atoms)))
-    return float(np.max([np.abs(a - b).max() / np.maximum(1.0, np.abs(b).max()) for a, b in pairs]))
+    worst = []
+    for name in COMPARED:
+        if name in own:
+            expected = other[name].numpy().reshape(own[name][row].shape)
+            limit = np.maximum(1.0, np.abs(expected).max())
+            worst.append(np.abs(own[name][row] - expected).max() / limit)
+    return float(np.max(worst))
 
 
 class Reader:
     """Reads members and finds those of one structure."""
 
-    def __init__(self, trials: Sequence[Any]) -> None:
+    def __init__(self, trials: Callable[[Geometry], list[Any]]) -> None:
         share_generated_code()
         self.trials = trials
         self.built: dict[str, tuple[Any, Geometry]] = {}
@@ -182,9 +195,40 @@ class Reader:
                 raise UnfitError('NequIP reads other weights from the checkpoint')
             self.built[key] = (model, member.geometry)
         parts, member.model = Parts(model), model
-        expected = [member.run([to_input(atoms, member.geometry)]) for atoms in self.trials]
+        trials = self.trials(member.geometry)
+        expected = [member.run([to_input(atoms, member.geometry)]) for atoms in trials]
         member.model = None  # it will hold the weights of the next one
         key = repr((parts.structure, member.geometry))
         if key not in self.groups:
-            self.groups[key] = Group(model, member.geometry, self.trials)
+            self.groups[key] = Group(model, member.geometry, trials)
         self.groups[key].add(member, parts, expected)
+
+
+def read(members: Sequence[Member], trials: Callable[[Geometry], list[Any]]) -> list[Group]:
+    """Return the members by structure; those that cannot be read are left alone.
+
+    Args:
+        members: Of one job or one calculator.
+        trials: The structures on which members of one geometry are compared with NequIP.
+    """
+    reader = Reader(trials)
+    for member in members:
+        with left_alone(member):
+            reader.read(member)
+    return list(reader.groups.values())
+
+
+@contextlib.contextmanager
+def left_alone(*members: Member) -> Iterator[None]:
+    """Leave members to the other ways of the job where they cannot be predicted together."""
+    try:
+        yield
+    except (UnfitError, UntrustedError) as exception:
+        reason = str(exception)
+    except Exception as exception:  # whatever a checkpoint, a model or a compiler raises
+        traceback.print_exc()
+        reason = f'{type(exception).__name__}: {exception}'
+    else:
+        return
+    for member in members:
+        member.note = f'not vectorised: {reason}'

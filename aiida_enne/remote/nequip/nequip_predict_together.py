@@ -5,9 +5,7 @@ is predicted, every member is compared with NequIP's own model; who cannot be pr
 differs, is left to the other ways of the job, with the reason.
 """
 
-import contextlib
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,9 @@ from typing import Any
 import numpy as np
 from nequip_ensemble import find_neighbours
 from nequip_frames import RATTLE, Frames
-from nequip_groups import Group, Reader
+from nequip_groups import Group, left_alone, read
 from nequip_memory import is_out_of_memory
 from nequip_predict_member import Member
-from nequip_product import UnfitError
 
 MODE = 'vectorised'
 #: Atoms × members from which `auto` predicts so. The code is compiled once for a machine, in 4 s of
@@ -48,7 +45,8 @@ def predict_together(
 ) -> list[Member]:
     """Predict with all members that can be, and return them; the others' notes say why not."""
     folder, runs = Path(settings['artefacts']), []
-    for group in read(members, trials_of(frames)):
+    trials = trials_of(frames)
+    for group in read(members, lambda _: trials):
         for part in group.parts(MEMORY, int(frames.n_atoms.max()), settings['batch_atoms']):
             with left_alone(*part.members):
                 part.prepare(folder)
@@ -70,31 +68,6 @@ def trials_of(frames: Frames) -> list[Any]:
     return [first, moved]
 
 
-def read(members: Sequence[Member], trials: list[Any]) -> list[Group]:
-    """Return the members by structure; those that cannot be read are left alone."""
-    reader = Reader(trials)
-    for member in members:
-        with left_alone(member):
-            reader.read(member)
-    return list(reader.groups.values())
-
-
-@contextlib.contextmanager
-def left_alone(*members: Member) -> Iterator[None]:
-    """Leave members to the other ways of the job where they cannot be predicted together."""
-    try:
-        yield
-    except UnfitError as exception:
-        reason = str(exception)
-    except Exception as exception:  # whatever a checkpoint, a model or a compiler raises
-        traceback.print_exc()
-        reason = f'{type(exception).__name__}: {exception}'
-    else:
-        return
-    for member in members:
-        member.note = f'not vectorised: {reason}'
-
-
 class Run:
     """Members of one group, and the arrays that their predictions fill."""
 
@@ -109,15 +82,15 @@ class Run:
 
     def take(self, index: int, atoms: Any, frames: Frames, neighbours: dict[float, Any]) -> None:
         """Predict one configuration; `neighbours` by cutoff are kept for other groups."""
-        evaluator = self.group.evaluator
-        if evaluator.r_max not in neighbours:
-            neighbours[evaluator.r_max] = find_neighbours(atoms, evaluator.r_max)
-        out = evaluator.evaluate(self.group.types_of(atoms), neighbours[evaluator.r_max])
+        r_max = self.group.geometry.r_max
+        if r_max not in neighbours:
+            neighbours[r_max] = find_neighbours(atoms, r_max)
+        out = self.group.predict(atoms, neighbours[r_max])
         rows = slice(*frames.offsets[index : index + 2])
-        self.energies[:, index] = out['atomic_energy'].sum(1)
+        self.energies[:, index] = out['total_energy']
         self.atomic[:, rows], self.forces[:, rows] = out['atomic_energy'], out['forces']
         if frames.is_periodic:
-            self.stresses[:, index] = out['virial'] / atoms.get_volume()
+            self.stresses[:, index] = out['stress']
         if self.features:
             self.node_features[:, rows] = out['node_features']
 
