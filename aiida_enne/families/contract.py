@@ -7,12 +7,9 @@ from typing import Any
 
 from aiida_enne import families
 from aiida_enne.families.interface import Family
+from aiida_enne.science.contracts import ContractError, require
 
 DATA = ('dataset', 'level of theory', 'split')
-
-
-class ContractError(Exception):
-    """A family does not keep the contract."""
 
 
 def check_family(name: str, parameters: dict[str, Any]) -> Family:
@@ -26,29 +23,29 @@ def check_family(name: str, parameters: dict[str, Any]) -> Family:
         ContractError: If something is missing, of another type or says what it must not.
     """
     family = families.load(name)
-    _require(isinstance(family, Family), f'{family} lacks members of `interface.Family`')
-    _require(family.name == name, f'it is registered as {name!r} and calls itself {family.name!r}')
-    _require(families.family_of(parameters) is family, f'it does not own the model of {parameters}')
-    _require('sequential' in family.strategies, 'there is no strategy `sequential`')
-    _require(
+    require(isinstance(family, Family), f'{family} lacks members of `interface.Family`')
+    require(family.name == name, f'it is registered as {name!r} and calls itself {family.name!r}')
+    require(families.family_of(parameters) is family, f'it does not own the model of {parameters}')
+    require('sequential' in family.strategies, 'there is no strategy `sequential`')
+    require(
         bool(family.kernel) == ('vectorised' in family.strategies),
         'a `kernel` goes with the strategy `vectorised`',
     )
     jobs = {name: families.scripts_of(family, name) for name in families.strategies_of(family)}
     jobs['prediction'] = {script: family.script(script) for script in family.prediction_scripts}
     for job, texts in jobs.items():
-        _require(bool(texts), f'{job!r} has no scripts')
+        require(bool(texts), f'{job!r} has no scripts')
         for script, text in texts.items():
-            _require(bool(text.strip()), f'the script {script} is empty')
+            require(bool(text.strip()), f'the script {script} is empty')
     _check_training(family, parameters)
     for members in (1, 30):
         chosen, reason = family.choose(parameters, members=members, frames=100)
-        _require(chosen in family.strategies, f'it chooses {chosen!r}, not one of its strategies')
-        _require(bool(reason), 'it chooses a strategy without a reason')
+        require(chosen in family.strategies, f'it chooses {chosen!r}, not one of its strategies')
+        require(bool(reason), 'it chooses a strategy without a reason')
     model = parameters['training_module']['model']
-    _require(bool(family.describe(model)), 'a model is described by nothing')
+    require(bool(family.describe(model)), 'a model is described by nothing')
     for seconds in (family.step_seconds(model), family.inference_seconds(model)):
-        _require(seconds > 0, f'a cost must be positive, got {seconds}')
+        require(seconds > 0, f'a cost must be positive, got {seconds}')
     try:
         family.step_seconds({})
     except ValueError:
@@ -58,12 +55,12 @@ def check_family(name: str, parameters: dict[str, Any]) -> Family:
 
 def _check_training(family: Family, parameters: dict[str, Any]) -> None:
     before = json.dumps(parameters)
-    _require(family.check(parameters) is None, f'it refuses {parameters}')
-    _require(family.check({}) is not None, 'it accepts no parameters at all')
+    require(family.check(parameters) is None, f'it refuses {parameters}')
+    require(family.check({}) is not None, 'it accepts no parameters at all')
     one, two = (family.render(parameters, seed=seed, elements=['Cu']) for seed in (1, 2))
-    _require(one != two, 'the seed does not enter the configuration')
-    _require(one == family.render(parameters, seed=1, elements=['Cu']), 'it is not reproducible')
-    _require(json.dumps(parameters) == before, 'the parameters were changed')
+    require(one != two, 'the seed does not enter the configuration')
+    require(one == family.render(parameters, seed=1, elements=['Cu']), 'it is not reproducible')
+    require(json.dumps(parameters) == before, 'the parameters were changed')
     identities = {
         family.identity(parameters, seed=seed, elements=elements, data=data, kernel=kernel)
         for seed, elements, data, kernel in (
@@ -74,12 +71,7 @@ def _check_training(family: Family, parameters: dict[str, Any]) -> None:
             (1, ['Cu'], DATA, 'a kernel'),
         )
     }
-    _require(len(identities) == 5, 'the identity of a model misses seed, elements, data or kernel')
+    require(len(identities) == 5, 'the identity of a model misses seed, elements, data or kernel')
     turned = dict(reversed(parameters.items()))
     same = family.identity(turned, seed=1, elements=['Cu'], data=DATA)
-    _require(same in identities, 'the identity depends on the order of keys')
-
-
-def _require(kept: bool, message: str) -> None:
-    if not kept:
-        raise ContractError(message)
+    require(same in identities, 'the identity depends on the order of keys')

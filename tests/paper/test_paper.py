@@ -1,13 +1,11 @@
 """Tests for the figures of the paper: each from the database, numbers as computed directly."""
 
-import inspect
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.plugins.entry_point import get_entry_point_names
 
 from aiida_enne import paper, provenance
 from aiida_enne.paper.verdicts import judge_study
@@ -15,6 +13,7 @@ from aiida_enne.provenance import Material, Missing
 from aiida_enne.provenance.archives import open_archive
 from aiida_enne.report import figure, interactive, sharing
 from aiida_enne.report.collect import collect, figure_numbers
+from aiida_enne.report.contract import check_figure
 from aiida_enne.report.figures import find_figure
 from aiida_enne.report.write import report_on
 from aiida_enne.science.figures import new_axes
@@ -50,35 +49,11 @@ def test_the_paper_has_these_figures():
 
 
 @pytest.mark.parametrize('name', FIGURES)
-def test_options_are_those_of_the_analysis(name):
-    found = FIGURES[name]
-    fixed = getattr(found.build, 'keywords', {'families': (), 'formations': False})
-    parameters = set(inspect.signature(found.build).parameters)
-    assert parameters - {'material', 'formations', *fixed} == set(found.options)
-    with pytest.raises(ValueError, match=f"{name} has no option 'colour'"):
-        found.choose({'colour': 'red'})
-
-
-@pytest.mark.parametrize('name', FIGURES)
-def test_the_work_chains_that_make_the_data_exist(name):
-    known = get_entry_point_names('aiida.workflows')
-    named = re.findall(r'enne\.\w+', FIGURES[name].maker)
-    assert named
-    assert set(named) <= set(known)
-
-
-@pytest.mark.parametrize('name', FIGURES)
-def test_every_form_of_every_figure_is_drawn_from_the_database(material, name):
-    found = FIGURES[name]
-    for options in found.forms(material):
-        result = found.build(material, **found.choose(options))
-        axes = found.draw(axes=new_axes(*found.size), **result.content)
-        drawn = [one for one in axes.get_figure().axes if one.has_data()]
-        assert drawn
-        uuids = set(result.sources.values())
-        query = orm.QueryBuilder().append(orm.Data, filters={'uuid': {'in': sorted(uuids)}})
-        assert query.count() == len(uuids) > 0
+def test_figures_keep_the_contract(material, name):
+    for result in check_figure(name, material):
         assert result.measured
+    with pytest.raises(ValueError, match=f"{name} has no option 'colour'"):
+        FIGURES[name].choose({'colour': 'red'})
 
 
 def test_what_was_trained_on_is_tested_nowhere(material, silicon):

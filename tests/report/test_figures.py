@@ -1,8 +1,8 @@
 """The registry: a figure of anyone is known everywhere, and none can stop a page."""
 
-import importlib.metadata
 import sys
-from types import ModuleType
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.provenance import Missing
+from aiida_enne.provenance import Material, Missing
 from aiida_enne.report import figure
 from aiida_enne.report.collect import collect
-from aiida_enne.report.figures import Figure, Result, all_figures, find_figure
+from aiida_enne.report.contract import ContractError, check_figure
+from aiida_enne.report.figures import GROUP, Figure, Result, all_figures, find_figure
 from aiida_enne.report.write import report_on
-from aiida_enne.science import plugins
 from aiida_enne.science.structures.defects import DEFECTS
 from aiida_enne.science.structures.domains import imported_roles
 from aiida_enne.science.structures.phases import PHASES
@@ -40,28 +40,54 @@ def broken(material):
 
 
 MINE = Figure('mine', 'Rows', 'How many rows there are.', build, draw, options={'of': 'rows'})
+#: What is installed: see `register`.
+FIGURES = ()
 BROKEN = Figure('broken', 'Nothing', 'Never seen.', broken, draw)
 
 
 @pytest.fixture
-def register(monkeypatch):
-    """Register figures as a package of somebody else does."""
-    known = plugins.registered
+def register(install, monkeypatch):
+    """Return a function that installs figures."""
 
     def put(*found):
-        module = ModuleType('somebody')
-        module.FIGURES = found
-        monkeypatch.setitem(sys.modules, 'somebody', module)
-        entry = importlib.metadata.EntryPoint('somebody', 'somebody:FIGURES', 'aiida_enne.figures')
-        monkeypatch.setattr(
-            'aiida_enne.report.figures.registered', lambda group: known(group) | {'z': entry}
-        )
+        monkeypatch.setattr(sys.modules[__name__], 'FIGURES', found)
+        install({GROUP: {'z': f'{__name__}:FIGURES'}})
 
     return put
 
 
+@pytest.mark.parametrize('name', ['error_and_spread', 'coverage', 'force_cone'])
+def test_figures_of_audits_keep_the_contract(audited, name):
+    assert check_figure(name, Material.of(audited[0].uuid))
+
+
+def test_what_breaks_the_contract_is_named(register, audited):
+    material, mine = Material.of(audited[0].uuid), partial(replace, MINE)
+    register(
+        mine(name='speechless', caption=' '),
+        mine(name='homeless', maker='by hand'),
+        mine(name='undecided', options={'from_': 'rows'}),
+        mine(name='empty', draw=lambda axes, n: axes),
+        mine(name='rootless', build=lambda material, of: Result({'n': 1}, '', {})),
+        mine(name='colourful', draw=lambda axes, n, palette=None: axes),
+    )
+    reasons = {
+        'speechless': 'has no caption',
+        'homeless': "'by hand' names no work chains",
+        'undecided': '`build` does not take the options',
+        'empty': 'draws nothing',
+        'rootless': '0 of 0 sources',
+        'colourful': 'pass `material.palette`',
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(ContractError, match=reason):
+            check_figure(name, material)
+
+
 def test_a_figure_of_another_package_is_drawn_everywhere(register, invoke, audited, tmp_path):
     register(MINE)
+    (kept,) = check_figure('mine', Material.of(audited[0].uuid))
+    assert kept.measured == '10 rows'
     result = invoke('figure', 'MINE', '-o', tmp_path / 'm.svg', '--option', 'of=frames')
     assert result.exit_code == 0, result.output
     assert 'here:  10 frames' in result.output
@@ -89,7 +115,7 @@ def test_a_figure_without_data_is_one_sentence(register, invoke, audited):
 
 def test_two_figures_of_one_name_are_refused(register):
     register(Figure('f4', 'Rows', '', build, draw))
-    with pytest.raises(ValueError, match="two figures 'f4'; see somebody:FIGURES"):
+    with pytest.raises(ValueError, match="two figures 'f4'; see "):
         all_figures()
 
 

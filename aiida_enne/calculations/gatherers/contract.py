@@ -11,12 +11,9 @@ from aiida.common.links import validate_link_label
 
 from aiida_enne.calculations.gatherers import gatherer_of, load_gatherer
 from aiida_enne.calculations.gatherers.interface import Gatherer, Source
+from aiida_enne.science.contracts import ContractError, require
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.frame import BadFrameError, Frame, check_frame
-
-
-class ContractError(Exception):
-    """A gatherer does not keep the contract."""
 
 
 def check_gatherer(
@@ -37,22 +34,22 @@ def check_gatherer(
         ContractError: If something is missing or of another form.
     """
     gatherer, choices = load_gatherer(name), choices or ImportChoices(allow_molecules=True)
-    _require(isinstance(gatherer, Gatherer), f'{name} lacks members of `interface.Gatherer`')
-    _require(gatherer.name == name, f'{name} calls itself {gatherer.name!r}')
-    _require(not gatherer.takes(orm.Int(1)), f'{name} takes any node')
+    require(isinstance(gatherer, Gatherer), f'{name} lacks members of `interface.Gatherer`')
+    require(gatherer.name == name, f'{name} calls itself {gatherer.name!r}')
+    require(not gatherer.takes(orm.Int(1)), f'{name} takes any node')
     for node in (finished, *failed):
         found = gatherer_of(node)
-        _require(found is not None and found.name == name, f'{name} does not take {node}')
+        require(found is not None and found.name == name, f'{name} does not take {node}')
     for node in failed:
         source = gatherer.find(node)
-        _require(bool(source.failed), f'{name} gives no reason for the failure of {node}')
-        _require(not source.nodes, f'{name} gives nodes of the failed {node}')
+        require(bool(source.failed), f'{name} gives no reason for the failure of {node}')
+        require(not source.nodes, f'{name} gives nodes of the failed {node}')
     source = gatherer.find(finished)
-    _require(not source.failed, f'{name} says that {finished} failed: {source.failed}')
+    require(not source.failed, f'{name} says that {finished} failed: {source.failed}')
     _check_source(name, source)
     kept = json.loads(json.dumps(dict(source.facts)))
     file = gatherer.read(source.nodes, kept, choices)
-    _require(bool(file.frames), f'{name} reads no frames of {finished}')
+    require(bool(file.frames), f'{name} reads no frames of {finished}')
     try:
         frames = [check_frame(atoms, choices) for atoms in file.frames]
     except BadFrameError as exception:
@@ -60,20 +57,15 @@ def check_gatherer(
     again = gatherer.read(source.nodes, kept, choices)
     for one, two in zip(frames, again.frames, strict=True):
         same = np.array_equal(one.positions, check_frame(two, choices).positions)
-        _require(same, f'{name} is not reproducible')
+        require(same, f'{name} is not reproducible')
     return frames
 
 
 def _check_source(name: str, source: Source) -> None:
-    _require(bool(source.nodes), f'{name} finds no nodes')
+    require(bool(source.nodes), f'{name} finds no nodes')
     for label, node in source.nodes.items():
         validate_link_label(label)
-        _require(isinstance(node, orm.Data) and node.is_stored, f'{name}: {label} is not stored')
+        require(isinstance(node, orm.Data) and node.is_stored, f'{name}: {label} is not stored')
     for what in (source.level, source.settings):
         texts = all(isinstance(value, str) for value in what.values())
-        _require(texts, f'{name}: levels and settings must be texts, got {dict(what)}')
-
-
-def _require(kept: bool, message: str) -> None:
-    if not kept:
-        raise ContractError(message)
+        require(texts, f'{name}: levels and settings must be texts, got {dict(what)}')

@@ -47,7 +47,7 @@ class Judge:
         # the names come from the scores, which alone know them: a sample of nothing
         nothing, block = np.zeros((2, 1)), np.zeros(1, dtype=np.int64)
         few = replace(options, n_bootstrap=0)
-        empty = Judged(nothing, nothing[0], nothing[0], True, block, block, few, 1.0, estimator)
+        empty = Judged.of(nothing, nothing[0], (block, block), 'energy', few, estimator)
         return cls(options, estimator, scores, tuple(all_scores(empty, scores)))
 
     def judge(
@@ -64,17 +64,8 @@ class Judge:
         """
         if not errors.shape[1]:
             return dict.fromkeys(self.names)
-        judged = Judged(
-            errors,
-            ensemble.mean(errors),
-            width,
-            self.estimator.unit is not None,
-            block,
-            trajectory,
-            self.options,
-            self.options.tolerance(prefix),
-            self.estimator,
-        )
+        blocks = block, trajectory
+        judged = Judged.of(errors, width, blocks, prefix, self.options, self.estimator)
         return all_scores(judged, self.scores)
 
 

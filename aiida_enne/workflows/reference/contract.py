@@ -9,6 +9,7 @@ from aiida import orm
 
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import UNKNOWN_LEVEL
+from aiida_enne.science.contracts import require
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
 
 #: Tasks that every engine must refuse.
@@ -41,10 +42,6 @@ TASKS: dict[str, dict[str, Any]] = {
 INFO = {'label': (), 'md': ('time', 'temperature'), 'relax': ('step', 'converged')}
 
 
-class ContractError(Exception):
-    """An engine does not keep the contract."""
-
-
 def check_class(name: str) -> type[ReferenceWorkChain]:
     """Check class, ports, exit codes, protocols and refusals of an engine; return its class.
 
@@ -52,30 +49,30 @@ def check_class(name: str) -> type[ReferenceWorkChain]:
         ContractError: If something is missing or of another type.
     """
     engine = load_engine(name)
-    _require(issubclass(engine, ReferenceWorkChain), f'{engine} is no ReferenceWorkChain')
+    require(issubclass(engine, ReferenceWorkChain), f'{engine} is no ReferenceWorkChain')
     spec, common = engine.spec(), ReferenceWorkChain.spec()
     for kind in ('inputs', 'outputs'):
         for port_name, port in getattr(common, kind).items():
             found = getattr(spec, kind).get(port_name)
-            _require(found is not None, f'{name}: {kind} lack `{port_name}`')
-            _require(
+            require(found is not None, f'{name}: {kind} lack `{port_name}`')
+            require(
                 found.valid_type == port.valid_type and found.required == port.required,
                 f'{name}: `{port_name}` must be as in ReferenceWorkChain',
             )
     for label, code in common.exit_codes.items():
         found = spec.exit_codes.get(label)
         status = None if found is None else found.status
-        _require(status == code.status, f'{name}: {label} must have status {code.status}')
+        require(status == code.status, f'{name}: {label} must have status {code.status}')
     port = spec.inputs['task']
     for task in BAD_TASKS:
-        _require(port.validate(orm.Dict(task)) is not None, f'{name} accepts the task {task}')
+        require(port.validate(orm.Dict(task)) is not None, f'{name} accepts the task {task}')
     available = engine.get_available_protocols()
-    _require(engine.get_default_protocol() in available, f'{name}: its default is not a protocol')
+    require(engine.get_default_protocol() in available, f'{name}: its default is not a protocol')
     for protocol, said in available.items():
-        _require(bool(said.get('description')), f'{name}: {protocol} has no `description`')
+        require(bool(said.get('description')), f'{name}: {protocol} has no `description`')
     for kind in engine.KINDS:
         error = port.validate(orm.Dict(TASKS[kind]))
-        _require(error is None, f'{name} refuses the task {TASKS[kind]}: {error}')
+        require(error is None, f'{name} refuses the task {TASKS[kind]}: {error}')
     return engine
 
 
@@ -92,52 +89,52 @@ def check_outputs(
     Raises:
         ContractError: If an output is missing or is not what it must be.
     """
-    _require(node.is_finished_ok, f'it ended with [{node.exit_status}] {node.exit_message}')
+    require(node.is_finished_ok, f'it ended with [{node.exit_status}] {node.exit_message}')
     given, results = configurations.get_configurations(), node.outputs.results.get_dict()
     n, kind = len(given), task['kind']
     expected = {'kind': kind, 'n_configurations': n, 'counts': {'finished': n}, 'failures': []}
     for key, value in expected.items():
-        _require(results.get(key) == value, f'results: `{key}` is {results.get(key)}, not {value}')
+        require(results.get(key) == value, f'results: `{key}` is {results.get(key)}, not {value}')
     dataset = node.outputs.dataset
-    _require(
+    require(
         dataset.level_of_theory.strip() not in ('', UNKNOWN_LEVEL), 'the level of theory is unknown'
     )
     frames = dataset.get_configurations()
     for name in ('configuration', *INFO[kind]):
-        _require(
+        require(
             name in frames.info and np.isfinite(frames.info[name]).all(), f'info lacks `{name}`'
         )
     origin = frames.info['configuration'].astype(int)
-    _require(set(origin.tolist()) == set(range(n)), 'not every configuration has a frame')
-    _require(bool((np.diff(origin) >= 0).all()), 'frames must be in the order of configurations')
+    require(set(origin.tolist()) == set(range(n)), 'not every configuration has a frame')
+    require(bool((np.diff(origin) >= 0).all()), 'frames must be in the order of configurations')
     numbers = given.numbers[given.atom_index(origin)]
-    _require(np.array_equal(frames.numbers, numbers), 'atoms must keep their order')
+    require(np.array_equal(frames.numbers, numbers), 'atoms must keep their order')
     {'label': _check_labels, 'md': _check_dynamics, 'relax': _check_relaxation}[kind](
         frames, given, origin, task
     )
 
 
 def _check_labels(frames: Any, given: Any, origin: Any, _: Any) -> None:
-    _require(len(frames) == len(given), 'there must be one label for each configuration')
+    require(len(frames) == len(given), 'there must be one label for each configuration')
     for name in ('positions', 'cells'):
         same = np.allclose(getattr(frames, name), getattr(given, name), rtol=0, atol=1e-6)
-        _require(same, f'a label must leave the {name} as they are')
+        require(same, f'a label must leave the {name} as they are')
     for name in ('domains', 'blocks'):
         same = np.array_equal(getattr(frames, name), getattr(given, name)[origin])
-        _require(same, f'a label must leave the {name} as they are')
+        require(same, f'a label must leave the {name} as they are')
 
 
 def _check_dynamics(frames: Any, given: Any, origin: Any, task: Any) -> None:
     (stage,) = task['stages']
     n = stage['steps'] // stage['record_every']
-    _require(np.bincount(origin).tolist() == [n] * len(given), f'there must be {n} frames of each')
+    require(np.bincount(origin).tolist() == [n] * len(given), f'there must be {n} frames of each')
     times = stage['record_every'] * (1 + np.arange(n)) / 1000
     found = frames.info['time'].reshape(len(given), n)
-    _require(np.allclose(found, times, rtol=0, atol=1e-9), f'times must be {times} ps, got {found}')
+    require(np.allclose(found, times, rtol=0, atol=1e-9), f'times must be {times} ps, got {found}')
     domains = [stage['domain'].replace('{domain}', name) for name in given.domains[origin]]
-    _require(frames.domains.tolist() == domains, f'domains must be {domains}')
+    require(frames.domains.tolist() == domains, f'domains must be {domains}')
     pairs = set(zip(origin.tolist(), frames.blocks.tolist(), strict=True))
-    _require(
+    require(
         len(pairs) == len(given) == len({block for _, block in pairs}),
         'every trajectory must have a block of its own',
     )
@@ -146,12 +143,7 @@ def _check_dynamics(frames: Any, given: Any, origin: Any, task: Any) -> None:
 def _check_relaxation(frames: Any, given: Any, origin: Any, task: Any) -> None:
     for index in range(len(given)):
         path = frames.select(np.flatnonzero(origin == index))
-        _require(path.info['converged'][-1] == 1, f'configuration {index} did not converge')
-        _require(bool((np.diff(path.info['step']) > 0).all()), 'steps must be in their order')
+        require(path.info['converged'][-1] == 1, f'configuration {index} did not converge')
+        require(bool((np.diff(path.info['step']) > 0).all()), 'steps must be in their order')
         largest = np.linalg.norm(path.forces[-path.n_atoms[-1] :], axis=1).max()
-        _require(largest <= task['fmax'], f'a force of {largest} eV/Å is left')
-
-
-def _require(kept: bool, message: str) -> None:
-    if not kept:
-        raise ContractError(message)
+        require(largest <= task['fmax'], f'a force of {largest} eV/Å is left')

@@ -11,6 +11,7 @@ from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.estimators import Asked, contract, make_estimator
 from aiida_enne.science.uncertainty.findings import find
 from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.scores.contract import check_score
 
 #: A domain to learn from, and two to judge.
 LIQUID, HOT, SOLID = 'liquid 2000 K, 2.57 g/cm3', 'liquid 2600 K, 2.57 g/cm3', 'cubic diamond'
@@ -149,6 +150,7 @@ def added(install):
 
 def test_an_estimator_and_a_score_are_added_without_touching_the_package(added, silicon_like):
     contract.check_estimator('norm', {'power': 2})
+    check_score('largest')
     options = AuditOptions(estimator='norm', estimator_options={'power': 2}, n_bootstrap=20)
     found = audit(*silicon_like, options=options)
     for scalars in found.domains.values():

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from aiida_enne.cli.main import main
 from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.science.contracts import ContractError
 from aiida_enne.workflows.reference import contract
 from aiida_enne.workflows.reference.engine import GROUP, load_engine
 from tests.pseudos import NORM_CONSERVING
@@ -105,7 +106,7 @@ def keeps_the_contract(engine, code, kind):
     )
     node = run_get_node(builder).node
     contract.check_outputs(node, configurations, task)
-    with pytest.raises(contract.ContractError):  # the checks do see when something is wrong
+    with pytest.raises(ContractError):  # the checks do see when something is wrong
         contract.check_outputs(node, ConfigurationsData.from_atoms([bulk('Si')]), task)
     return node
 

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from aiida_enne.science.contracts import ContractError, require
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.uncertainty.estimators import make_estimator
 from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator, Fitted
-
-
-class ContractError(Exception):
-    """An estimator does not keep the contract."""
 
 
 def make_samples(seed: int, *, scale: float = 1.0, n: int = 60, n_members: int = 8) -> Asked:
@@ -37,11 +34,11 @@ def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimat
         ContractError: If something is missing, of another shape, or breaks a law.
     """
     estimator = make_estimator(name, options)
-    _require(isinstance(estimator, Estimator), f'{name} lacks members of `interface.Estimator`')
-    _require(estimator.name == name, f'{name} calls itself {estimator.name!r}')
-    _require(estimator.unit in ('quantity', None), f'{name}: unit {estimator.unit!r}')
-    _require(set(estimator.needs) <= {'members', 'features'}, f'{name} needs {estimator.needs}')
-    _require(bool(estimator.label()), f'{name} has no label')
+    require(isinstance(estimator, Estimator), f'{name} lacks members of `interface.Estimator`')
+    require(estimator.name == name, f'{name} calls itself {estimator.name!r}')
+    require(estimator.unit in ('quantity', None), f'{name}: unit {estimator.unit!r}')
+    require(set(estimator.needs) <= {'members', 'features'}, f'{name} needs {estimator.needs}')
+    require(bool(estimator.label()), f'{name} has no label')
     calibration = make_samples(1)
     if estimator.calibrated:
         try:
@@ -54,7 +51,7 @@ def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimat
     judged = make_samples(2)
     values = _values(fitted, judged)
     again = estimator.fit(calibration if estimator.calibrated else None)
-    _require(np.array_equal(values, _values(again, judged)), f'{name} is not reproducible')
+    require(np.array_equal(values, _values(again, judged)), f'{name} is not reproducible')
     _check_laws(name, estimator, fitted, judged, values)
     return estimator
 
@@ -62,8 +59,8 @@ def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimat
 def _values(fitted: Fitted, samples: Asked) -> Floats:
     """Return the values of samples whose labels are hidden."""
     values = fitted(replace(samples, reference=None))
-    _require(values.shape == (len(samples),), f'values of shape {values.shape}')
-    _require(bool(np.isfinite(values).all() and (values >= 0).all()), 'values must be ≥ 0')
+    require(values.shape == (len(samples),), f'values of shape {values.shape}')
+    require(bool(np.isfinite(values).all() and (values >= 0).all()), 'values must be ≥ 0')
     return values
 
 
@@ -72,22 +69,17 @@ def _check_laws(
 ) -> None:
     order = np.random.default_rng(0).permutation(len(judged))
     moved = _values(fitted, judged.select(order))
-    _require(np.allclose(moved, values[order], rtol=1e-12), f'{name}: samples must not meet')
+    require(np.allclose(moved, values[order], rtol=1e-12), f'{name}: samples must not meet')
     features, trained = (np.asarray(one)[::-1] for one in (judged.features, judged.trained))
     turned = replace(judged, members=judged.members[::-1], features=features, trained=trained)
-    _require(np.allclose(fitted(turned), values, rtol=1e-9), f'{name}: members have no order')
+    require(np.allclose(fitted(turned), values, rtol=1e-9), f'{name}: members have no order')
     if estimator.unit == 'quantity':
         larger = make_samples(1, scale=10.0)
         refitted = estimator.fit(larger if estimator.calibrated else None)
         found = refitted(replace(judged, members=10 * judged.members, reference=None))
-        _require(np.allclose(found, 10 * values, rtol=1e-9), f'{name} must scale with its unit')
+        require(np.allclose(found, 10 * values, rtol=1e-9), f'{name} must scale with its unit')
     for key, value in estimator.expectations(8).items():
-        _require(
+        require(
             key in ('cone_coverage', 'rmse_over_spread', 'mean_squared_z') and value > 0,
             f'{name}: the expectation {key} = {value}',
         )
-
-
-def _require(kept: bool, message: str) -> None:
-    if not kept:
-        raise ContractError(message)

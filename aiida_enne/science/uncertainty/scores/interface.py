@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.uncertainty import ensemble
 
 if TYPE_CHECKING:
     from aiida_enne.science.uncertainty.estimators.interface import Estimator
@@ -40,6 +41,30 @@ class Judged:
     options: AuditOptions
     tolerance: float
     estimator: Estimator
+
+    @classmethod
+    def of(
+        cls,
+        errors: Floats,
+        width: Floats,
+        blocks: tuple[Integers, Integers],
+        quantity: str,
+        options: AuditOptions,
+        estimator: Estimator,
+    ) -> Judged:
+        """Return what scores look at.
+
+        Args:
+            errors: Errors of the members, shape (M, n).
+            width: Values of the estimator, shape (n,).
+            blocks: Independent and stored blocks, each of shape (n,).
+            quantity: 'energy', 'aligned' or 'force': whose error is tolerated.
+            options: Choices of the audit.
+            estimator: What the values come from.
+        """
+        is_width, tolerance = estimator.unit is not None, options.tolerance(quantity)
+        error = ensemble.mean(errors)
+        return cls(errors, error, width, is_width, *blocks, options, tolerance, estimator)
 
 
 #: A score, registered in `aiida_enne.scores`: values by name, None (or not finite) where one is not
