@@ -7,7 +7,7 @@ from aiida import orm
 
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ensemble_sha256
-from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.prediction import PredictionData, stack_predictions
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
@@ -44,22 +44,9 @@ def tabulate(dataset: DatasetData, predictions: Predictions) -> Table:
     """
     if len(predictions) < 2:
         raise ValueError(f'a spread needs two or more members, got {sorted(predictions)}')
-    arrays = {}
-    for label in sorted(predictions):
-        node = predictions[label]
-        if (found := node.base.attributes.get('dataset_sha256')) != dataset.sha256:
-            raise ValueError(
-                f'the prediction of {label} belongs to the dataset {found[:12]}, '
-                f'expected {dataset.sha256[:12]}'
-            )
-        arrays[label] = node.get_arrays()
-    indices = arrays[min(arrays)]['indices']
-    for label, found in arrays.items():
-        if not np.array_equal(found['indices'], indices):
-            raise ValueError(f'{label} predicted other configurations than {min(arrays)}')
-    energies = np.stack([found['energies'] for found in arrays.values()])
-    forces = np.stack([found['forces'] for found in arrays.values()]).astype(np.float64)
-    return dataset.get_configurations().select(indices), energies, forces
+    indices, found = stack_predictions(predictions, dataset)
+    forces = found['forces'].astype(np.float64)
+    return dataset.get_configurations().select(indices), found['energies'], forces
 
 
 def align(tables: Mapping[str, Table], *, domain: str, by: By) -> Offsets:

@@ -1,10 +1,13 @@
 """Node: predictions of one member on one dataset."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
+from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.npz import NpzData
+from aiida_enne.science.fields import Integers
 from aiida_enne.science.npz import Arrays
 
 REQUIRED = ('indices', 'energies', 'forces')
@@ -60,3 +63,45 @@ class PredictionData(NpzData):
         known = '' if error is None else f', force MAE {error:.3g} eV/Å'
         seed = attributes.get('seed', 'unknown')
         return f'seed {seed}, {attributes["n_frames"]} configurations{known}'
+
+    @property
+    def indices(self) -> Integers:
+        """Of the configurations predicted, shape (n,)."""
+        return self.get_arrays(['indices'])['indices']
+
+
+def stack_predictions(
+    predictions: Mapping[str, PredictionData],
+    dataset: DatasetData,
+    names: Sequence[str] = ('energies', 'forces'),
+) -> tuple[Integers, Arrays]:
+    """Stack what members predicted of one dataset.
+
+    Args:
+        predictions: One or more, by label of the member.
+        dataset: What they predicted.
+        names: Arrays to read.
+
+    Returns:
+        The indices of the n configurations, and arrays by name whose first axis are the members, in
+        alphabetical order of their labels.
+
+    Raises:
+        ValueError: If a prediction belongs to another dataset, or two members predicted different
+            configurations.
+    """
+    found = []
+    for label in sorted(predictions):
+        node = predictions[label]
+        if (digest := node.base.attributes.get('dataset_sha256')) != dataset.sha256:
+            raise ValueError(
+                f'the prediction of {label} belongs to the dataset {digest[:12]}, '
+                f'expected {dataset.sha256[:12]}'
+            )
+        found.append(node.get_arrays(['indices', *names]))
+        if not np.array_equal(found[-1]['indices'], found[0]['indices']):
+            raise ValueError(
+                f'{label} predicted other configurations of <{dataset.uuid}> than '
+                f'{min(predictions)}'
+            )
+    return found[0]['indices'], {name: np.stack([one[name] for one in found]) for name in names}

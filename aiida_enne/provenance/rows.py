@@ -22,6 +22,7 @@ from aiida_enne.calculations.trained import (
     why_refused,
 )
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.prediction import PredictionData, stack_predictions
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.provenance.ensembles import Ensemble
@@ -76,21 +77,12 @@ def gather_rows(ensemble: Ensemble, dataset: DatasetData) -> Rows:
         NotExistent: If a member never predicted the dataset.
         ValueError: If the members predicted different configurations.
     """
-    found = _predictions(ensemble, dataset.uuid, dataset.sha256)
-    arrays = {
-        label: orm.load_node(uuid).get_arrays(('indices', 'energies'))
-        for label, uuid in found.items()
-    }
-    indices = arrays[min(arrays)]['indices']
-    for label, one in arrays.items():
-        if not np.array_equal(one['indices'], indices):
-            raise ValueError(
-                f'{label} predicted other configurations of <{dataset.uuid}> than {min(arrays)}'
-            )
+    found = _predictions(ensemble, dataset)
+    indices, arrays = stack_predictions(found, dataset, ['energies'])
     return Rows(
         dataset.get_configurations().select(indices),
-        np.stack([one['energies'] for one in arrays.values()]),
-        tuple(arrays),
+        arrays['energies'],
+        tuple(found),
         np.full(len(indices), dataset.uuid),
         indices,
     )
@@ -123,19 +115,19 @@ def gather_forces(ensemble: Ensemble, rows: Rows) -> Floats:
     forces = np.empty((len(rows.members), int(offsets[-1]), 3))
     for uuid in np.unique(rows.datasets).tolist():
         mine = np.flatnonzero(rows.datasets == uuid)
-        dataset = orm.load_node(uuid)
-        found = _predictions(ensemble, uuid, dataset.sha256)
+        dataset: Any = orm.load_node(uuid)
+        found = _predictions(ensemble, dataset)
         target = rows.configurations.atom_index(mine)
         source = None
         for number, label in enumerate(rows.members):
-            arrays = orm.load_node(found[label]).get_arrays(('indices', 'forces'))
+            indices, arrays = stack_predictions({label: found[label]}, dataset, ['forces'])
             if source is None:
                 # `indices` may be in any order: look up where each row's frame stands
-                predicted = dataset.get_configurations().select(arrays['indices'])
-                order = np.argsort(arrays['indices'])
-                at = np.searchsorted(arrays['indices'], rows.indices[mine], sorter=order)
+                predicted = dataset.get_configurations().select(indices)
+                order = np.argsort(indices)
+                at = np.searchsorted(indices, rows.indices[mine], sorter=order)
                 source = predicted.atom_index(order[at])
-            forces[number, target] = arrays['forces'][source]
+            forces[number, target] = arrays['forces'][0, source]
     return forces
 
 
@@ -258,9 +250,10 @@ def trained_keys(trainings: Iterable[tuple[str, str]]) -> set[bytes]:
     return refused
 
 
-def _predictions(ensemble: Ensemble, uuid: str, sha256: str) -> dict[str, str]:
-    found = find_predictions(ensemble, sha256)
+def _predictions(ensemble: Ensemble, dataset: DatasetData) -> dict[str, PredictionData]:
+    found = find_predictions(ensemble, dataset.sha256)
     missing = [member.label for member in ensemble.members if member.label not in found]
     if missing:
-        raise NotExistent(f'the members {missing} have no prediction on dataset <{uuid}>')
-    return dict(sorted(found.items()))
+        raise NotExistent(f'the members {missing} have no prediction on dataset <{dataset.uuid}>')
+    nodes: dict[str, Any] = {label: orm.load_node(found[label]) for label in sorted(found)}
+    return nodes

@@ -264,7 +264,7 @@ class ScanWorkChain(ProtocolMixin, Branches):
             },
         )
         for (node,) in query.order_by({PredictionData: {'id': 'asc'}}).iterall():
-            if np.array_equal(node.get_arrays(['indices'])['indices'], indices):
+            if np.array_equal(node.indices, indices):
                 return node
         return None
 
