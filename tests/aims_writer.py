@@ -11,6 +11,8 @@ from aiida_enne.codes.aims.geometry import render_geometry
 from aiida_enne.codes.aims.keywords import FUNCTIONALS
 from aiida_enne.codes.aims.results import Energies
 from aiida_enne.codes.aims.settings import ControlSettings
+from aiida_enne.codes.aims.species import read_species
+from aiida_enne.data.species import SpeciesData
 
 VERSION = '260101'
 HARTREE = 27.2113845
@@ -29,6 +31,11 @@ SPECIES = """\
 def species_text(element, charge):
     """Return the text of an invented species."""
     return SPECIES.format(element=element, charge=charge)
+
+
+def species_node(text, *, level='', family=''):
+    """Return an unstored node of a species default."""
+    return SpeciesData.from_species(read_species(text, level=level, family=family))
 
 
 def species_texts(atoms):

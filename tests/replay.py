@@ -16,9 +16,8 @@ from ase import Atoms
 from aiida_enne.codes.aims.control import render_control
 from aiida_enne.codes.aims.geometry import render_geometry
 from aiida_enne.codes.aims.settings import ControlSettings
-from aiida_enne.data.species import SpeciesData
 from tests.aims_runs import run_of
-from tests.aims_writer import species_texts
+from tests.aims_writer import species_node, species_texts
 
 BEGIN = 'Begin self-consistency loop'
 OUT_OF_TIME = 'slurmstepd: error: *** JOB 1 CANCELLED AT 2026-01-01 DUE TO TIME LIMIT ***\n'
@@ -49,7 +48,7 @@ sys.stderr.write(one['errors'])
 def species_nodes(atoms, level='light'):
     """Return a species node for every element."""
     texts = species_texts(atoms)
-    return {name: SpeciesData.from_text(text, level=level) for name, text in texts.items()}
+    return {name: species_node(text, level=level) for name, text in texts.items()}
 
 
 class Replay:

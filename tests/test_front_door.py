@@ -13,12 +13,11 @@ import aiida_enne
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.scan import ScanData
-from aiida_enne.data.species import SpeciesData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.data.splits import Split
 from aiida_enne.science.plans.scans import Trained
-from tests.aims_writer import species_text
+from tests.aims_writer import species_node, species_text
 
 HEAVY = ('aiida', 'matplotlib', 'numpy', 'scipy', 'torch')
 
@@ -82,7 +81,7 @@ def nodes(dataset):
     arrays = {'indices': np.arange(2), 'energies': np.zeros(2), 'forces': np.zeros((8, 3))}
     model = {'identity': 'a', 'seed': 7, 'weights_sha256': 'a' * 64, 'elements': ['Cu']}
     return {
-        'enne.aims.species': SpeciesData.from_text(species_text('Si', 14), level='light'),
+        'enne.aims.species': species_node(species_text('Si', 14), level='light'),
         'enne.configurations': type(dataset)
         .__mro__[1]
         .from_configurations(dataset.get_configurations()),

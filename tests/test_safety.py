@@ -31,9 +31,10 @@ from aiida_enne.report import sharing
 from aiida_enne.report.collect import collect
 from aiida_enne.report.write import write_report
 from aiida_enne.science import npz
-from aiida_enne.science.data.frames import from_extxyz, to_extxyz
+from aiida_enne.science.data.frames import to_extxyz
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 from tests.audited import store_audit
+from tests.extxyz import from_extxyz
 
 SCRIPT = '</script><script>alert("owned")</script>'
 IMAGE = '<img src=x onerror=alert(1)>'

@@ -36,15 +36,6 @@ class SpeciesData(orm.Data):
         )
         return node
 
-    @classmethod
-    def from_text(cls, text: str, *, level: str = '', family: str = '') -> Self:
-        """Create an unstored node.
-
-        Raises:
-            ValueError: If the text is not the species default of one element.
-        """
-        return cls.from_species(read_species(text, level=level, family=family))
-
     def get_description(self) -> str:
         """Return what a graph shows: element, level and family."""
         return ' '.join(filter(None, (self.element, self.level, self.family)))

@@ -8,8 +8,7 @@ from ase.build import bulk
 
 from aiida_enne.codes.aims.geometry import read_geometry
 from aiida_enne.data.configurations import ConfigurationsData
-from aiida_enne.data.species import SpeciesData
-from tests.aims_writer import species_text
+from tests.aims_writer import species_node, species_text
 from tests.replay import as_array, options, species_nodes
 
 SETTINGS = {'xc': 'pw91_gga', 'k_grid': [2, 2, 2], 'sc_accuracy_rho': 1e-5}
@@ -97,6 +96,6 @@ def test_bad_inputs_are_refused(prepare, inputs, change, message):
 
 
 def test_the_species_of_another_element_is_refused(prepare, inputs):
-    wrong = {'Si': SpeciesData.from_text(species_text('O', 8))}
+    wrong = {'Si': species_node(species_text('O', 8))}
     with pytest.raises(ValueError, match='given for Si is that of O'):
         prepare('enne.aims', inputs | {'species': wrong})

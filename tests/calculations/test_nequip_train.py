@@ -9,8 +9,8 @@ from aiida.plugins import CalculationFactory
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.data.frames import from_extxyz
 from aiida_enne.science.data.splits import Split
+from tests.extxyz import from_extxyz
 
 NAME = 'enne.nequip.train'
 SCRIPTS = [

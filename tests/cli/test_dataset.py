@@ -7,7 +7,7 @@ from aiida import orm
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science import npz
 from aiida_enne.science.data.configurations import Configurations
-from aiida_enne.science.data.frames import from_extxyz
+from tests.extxyz import from_extxyz
 
 
 def test_list_reads_attributes_only(invoke, dataset, monkeypatch):

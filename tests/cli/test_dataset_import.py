@@ -16,10 +16,11 @@ from aiida_enne.cli.dataset_options import (
     STRESS_NAMES,
 )
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science.data.frames import from_extxyz, to_extxyz
+from aiida_enne.science.data.frames import to_extxyz
 from aiida_enne.science.fields import ENERGY_UNITS, LENGTH_UNITS
 from aiida_enne.science.importing.choices import FORCE_UNITS, STRESS_UNITS
 from tests.aims_runs import run_of
+from tests.extxyz import from_extxyz
 from tests.foreign import write_foreign
 from tests.science.importing.damage import check_taken, damage, write_text
 

@@ -3,7 +3,7 @@ from aiida import orm
 from aiida.common.exceptions import ValidationError
 
 from aiida_enne.data.species import SpeciesData, find_species, install_species, list_families
-from tests.aims_writer import species_text
+from tests.aims_writer import species_node, species_text
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def count():
 
 def test_equal_text_has_an_equal_hash_wherever_it_came_from(aiida_profile_clean):
     text = species_text('Si', 14)
-    first = SpeciesData.from_text(text, level='light', family='defaults_2020').store()
-    second = SpeciesData.from_text(text).store()
-    other = SpeciesData.from_text(text + '# more\n', level='light').store()
+    first = species_node(text, level='light', family='defaults_2020').store()
+    second = species_node(text).store()
+    other = species_node(text + '# more\n', level='light').store()
     hashes = [node.base.caching.get_hash() for node in (first, second, other)]
     assert hashes[0] == hashes[1] != hashes[2]
     assert (first.element, first.level, first.family) == ('Si', 'light', 'defaults_2020')
@@ -35,7 +35,7 @@ def test_equal_text_has_an_equal_hash_wherever_it_came_from(aiida_profile_clean)
 
 
 def test_a_node_whose_text_was_changed_is_refused(aiida_profile_clean):
-    node = SpeciesData.from_text(species_text('Si', 14))
+    node = species_node(species_text('Si', 14))
     node.base.attributes.set('sha256', 'another')
     with pytest.raises(ValidationError, match='not the one'):
         node.store()

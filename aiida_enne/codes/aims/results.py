@@ -138,8 +138,3 @@ class AimsOutput:
     warnings: tuple[str, ...]
     left_out: int = 0
     disagreements: tuple[str, ...] = ()
-
-    @property
-    def wall_time(self) -> float | None:
-        """Wall time of the whole run in s; None if the output ends before it."""
-        return self.timings.get('Total time')

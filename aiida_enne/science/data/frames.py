@@ -1,12 +1,10 @@
 """Configurations to and from ASE frames and extended XYZ text."""
 
-import io
 import itertools
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
@@ -126,12 +124,6 @@ def to_extxyz(configurations: Configurations) -> str:
             ]
         lines += texts
     return '\n'.join(lines) + '\n'
-
-
-def from_extxyz(text: str, info: Iterable[str] = ()) -> Configurations:
-    """Read extended XYZ text; domain and block are taken from the comment lines."""
-    frames = ase.io.read(io.StringIO(text), index=':', format='extxyz')
-    return from_atoms(list(frames), info=tuple(info))
 
 
 def result(atoms: Atoms, name: str) -> Any:

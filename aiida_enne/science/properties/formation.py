@@ -71,13 +71,6 @@ class Formation:
         """Actual error ε of the mean, shape (s,)."""
         return ensemble.error(self.members, self.reference)
 
-    @property
-    def overstatement(self) -> Floats:
-        """How many times too large σ comes out of adding squares, shape (s,)."""
-        with np.errstate(divide='ignore', invalid='ignore'):
-            ratio: Floats = self.quadrature / self.spread
-        return ratio
-
 
 @dataclass(frozen=True, slots=True)
 class SizeSeries:

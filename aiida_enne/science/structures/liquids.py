@@ -7,9 +7,6 @@ from ase.units import _amu
 from aiida_enne.science.structures.checks import at_least, positive
 from aiida_enne.science.structures.lattice import DIAMOND_SITES, check_symbol, diamond_supercell
 
-#: Mass densities of the paper's melts in g/cm³; 2.57 is the experimental one.
-PAPER_DENSITIES = (1.89, 2.21, 2.57, 2.94, 3.36)
-
 _GRAMS_PER_AMU = 1000 * _amu
 _CUBIC_ANGSTROMS_PER_CUBIC_CM = 1e24
 #: One atomic mass unit per Å³ in g/cm³.

@@ -13,9 +13,6 @@ from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
 Value = float | int | str
 
-#: Standard errors that two means must be apart to be told from each other.
-APART = 2.0
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -93,15 +90,6 @@ class Comparison:
         if len(self.values) < 2:
             return float('nan')
         return float(self.member_mae[-1] / self.member_mae[-2] - 1)
-
-    @property
-    def tied(self) -> tuple[Value, ...]:
-        """Values whose error the seeds do not tell from the least one (`APART`)."""
-        variances = np.nan_to_num(self.member_mae_std) ** 2 / self.n_seeds
-        least = int(self.member_mae.argmin())
-        gaps = self.member_mae - self.member_mae[least]
-        near = gaps <= APART * np.sqrt(variances + variances[least])
-        return tuple(value for value, within in zip(self.values, near, strict=True) if within)
 
     def flat(self, tolerance: float) -> bool:
         """Return whether no error is larger than the smallest by more than this share of it."""

@@ -14,8 +14,9 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import FAMILY
 from aiida_enne.families.nequip.gaps import FILL, leave_out
-from aiida_enne.science.data.frames import from_extxyz, to_atoms
+from aiida_enne.science.data.frames import to_atoms
 from aiida_enne.science.data.splits import Split
+from tests.extxyz import from_extxyz
 
 NAME = 'enne.nequip.train'
 #: A metric of forces in each section.

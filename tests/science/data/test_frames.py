@@ -9,8 +9,9 @@ from ase.build import bulk, molecule
 from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from aiida_enne.science.data.frames import from_atoms, from_extxyz, result, to_atoms, to_extxyz
+from aiida_enne.science.data.frames import from_atoms, result, to_atoms, to_extxyz
 from aiida_enne.science.fields import NO_DOMAIN
+from tests.extxyz import from_extxyz
 
 
 @pytest.fixture

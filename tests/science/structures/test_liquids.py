@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from aiida_enne.science.structures.liquids import PAPER_DENSITIES, cubic_cell_length, liquid_start
+from aiida_enne.science.structures.liquids import cubic_cell_length, liquid_start
 
+#: Mass densities of the paper's melts in g/cm³, and edges of their cells in Å.
+PAPER_DENSITIES = (1.89, 2.21, 2.57, 2.94, 3.36)
 PAPER_LENGTHS = (11.645, 11.054, 10.511, 10.051, 9.613)
 
 

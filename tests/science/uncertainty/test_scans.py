@@ -48,7 +48,7 @@ def test_a_grid_is_compared_along_each_of_its_axes(rng):
     for one in by_l:
         assert one.values == (0, 1, 2, 3)
         assert one.member_mae == pytest.approx([0.2, 0.12, 0.09, 0.08], rel=0.03)
-        assert (one.best, one.tied) == (3, (3,))
+        assert one.best == 3
         assert one.relative_range == pytest.approx(1.5, rel=0.05)
         assert one.last_change == pytest.approx(-1 / 9, abs=0.03)
         assert one.n_seeds.tolist() == 4 * [5]
@@ -60,16 +60,6 @@ def test_a_grid_is_compared_along_each_of_its_axes(rng):
         assert one.values == (500, 5000)
         assert one.flat(0.05)
         assert one.converged_at(0.05) == 500
-
-
-def test_seeds_tell_what_is_a_tie():
-    def point(value, maes):
-        return row(str(value), {'cutoff': value}, np.array(maes)[:, None])
-
-    wide = [point(4.0, [0.9, 1.2, 0.9]), point(5.0, [0.8, 1.1, 0.95])]
-    assert compare(wide, 'cutoff')[0].tied == (4.0, 5.0)
-    narrow = [point(4.0, [1.0, 1.01, 0.99]), point(5.0, [0.95, 0.951, 0.949])]
-    assert compare(narrow, 'cutoff')[0].tied == (5.0,)
 
 
 def test_points_with_the_same_values_are_more_seeds(rng):
