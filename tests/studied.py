@@ -13,7 +13,7 @@ from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.scan import ScanData
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.data.frames import from_atoms
-from aiida_enne.science.plans.scans import Trained
+from aiida_enne.science.plans.points import Trained
 from aiida_enne.science.structures.defects import point_defect
 from aiida_enne.science.structures.domains import Domain, parse
 from aiida_enne.science.structures.lattice import diamond_supercell

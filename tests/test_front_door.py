@@ -16,7 +16,7 @@ from aiida_enne.data.scan import ScanData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.science.data.splits import Split
-from aiida_enne.science.plans.scans import Trained
+from aiida_enne.science.plans.points import Trained
 from tests.aims_writer import species_node, species_text
 
 HEAVY = ('aiida', 'matplotlib', 'numpy', 'scipy', 'torch')

@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_enne.data.scan import ScanData
-from aiida_enne.science.plans.scans import Trained
+from aiida_enne.science.plans.points import Trained
 
 
 @calcfunction

@@ -11,7 +11,8 @@ from aiida import orm
 from aiida.common.exceptions import ValidationError
 
 from aiida_enne.science.checks import one_of
-from aiida_enne.science.plans.scans import KINDS, Trained
+from aiida_enne.science.plans.points import Trained
+from aiida_enne.science.plans.scans import KINDS
 
 
 class ScanData(orm.Data):

@@ -17,7 +17,8 @@ from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import Ensemble, find_ensemble
 from aiida_enne.provenance.links import linked
 from aiida_enne.provenance.statistics import Statistics, find_statistics
-from aiida_enne.science.plans.scans import KINDS, Trained
+from aiida_enne.science.plans.points import Trained
+from aiida_enne.science.plans.scans import KINDS
 from aiida_enne.science.structures.domains import Domain, dataset_role, kinds_of
 
 #: What a scan may vary.

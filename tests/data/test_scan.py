@@ -4,7 +4,7 @@ import pytest
 from aiida.common.exceptions import ValidationError
 
 from aiida_enne.data.scan import ScanData
-from aiida_enne.science.plans.scans import Trained
+from aiida_enne.science.plans.points import Trained
 
 POINTS = {
     f'n_train_{n}': Trained(values={'n_train': n}, n_train=n, members={'seed_1': f'{n}' * 32})

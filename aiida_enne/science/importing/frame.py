@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from aiida_enne.science.fields import NO_DOMAIN, Floats, Integers
 from aiida_enne.science.importing.choices import ImportChoices
+from aiida_enne.science.importing.values import finite, label, scalar
 
 #: Smallest volume in Å³ that counts as a cell.
 _NO_VOLUME = 1e-6
@@ -85,11 +86,11 @@ def _numbers(atoms: Atoms, choices: ImportChoices) -> Integers:
 
 
 def _positions(atoms: Atoms, choices: ImportChoices) -> Floats:
-    return _finite('positions', atoms.positions) * choices.length_scale
+    return finite('positions', atoms.positions) * choices.length_scale
 
 
 def _cell(atoms: Atoms, choices: ImportChoices) -> Floats:
-    cell = _finite('the cell', atoms.cell.array) * choices.length_scale
+    cell = finite('the cell', atoms.cell.array) * choices.length_scale
     if not atoms.pbc.any() and not choices.allow_molecules:
         raise ValueError('has no cell or no periodic direction: a molecule (`allow_molecules`)')
     if atoms.pbc.any():
@@ -111,7 +112,7 @@ def _energy(atoms: Atoms, choices: ImportChoices) -> float:
         value = _find(atoms, key, 'energy')
     if value is None:
         raise ValueError(f'has no energy{_named(key)}; its numbers are {_candidates(atoms, ())}')
-    return _scalar('the energy', value) * choices.energy_scale
+    return scalar('the energy', value) * choices.energy_scale
 
 
 def _energy_of(atoms: Atoms, choices: ImportChoices) -> str:
@@ -146,7 +147,7 @@ def _forces(atoms: Atoms, choices: ImportChoices) -> Floats:
             f'has no forces{_named(key)}; its arrays of this shape are {_candidates(atoms, shape)}'
         )
     hidden = _zeroed(atoms, choices) if np.shape(value) == shape else None
-    array = _finite('the forces', value, hidden)
+    array = finite('the forces', value, hidden)
     if array.shape != shape:
         raise ValueError(f'has forces of the shape {array.shape}, expected {shape}')
     sign = 1 if choices.gradient_key is None else -1
@@ -160,7 +161,7 @@ def _stress(atoms: Atoms, choices: ImportChoices) -> Floats:
         if key is not None:
             raise ValueError(f'has no stress{_named(key)}')
         return np.full((3, 3), np.nan)
-    array = _finite('the stress', value)
+    array = finite('the stress', value)
     if array.size == 6:
         xx, yy, zz, yz, xz, xy = array.ravel()
         array = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
@@ -187,7 +188,7 @@ def _virial_scale(atoms: Atoms, choices: ImportChoices) -> float:
 def _domain(atoms: Atoms, choices: ImportChoices) -> str:
     if choices.domain is not None:
         return choices.domain
-    found = [_label(key, atoms.info[key]) for key in _domain_of(atoms, choices)]
+    found = [label(key, atoms.info[key]) for key in _domain_of(atoms, choices)]
     if not found and choices.domain_keys:
         raise ValueError(
             f'has none of the keys {list(choices.domain_keys)} of its domain; '
@@ -207,17 +208,17 @@ def _domain_of(atoms: Atoms, choices: ImportChoices) -> tuple[str, ...]:
 def _block(atoms: Atoms, choices: ImportChoices) -> str | None:
     if choices.block_key is None:
         value = atoms.info.get('block')
-        return value if value is None else _label('block', value)
+        return value if value is None else label('block', value)
     if choices.block_key not in atoms.info:
         raise ValueError(f'has no key `{choices.block_key}` for its block')
-    return _label(choices.block_key, atoms.info[choices.block_key])
+    return label(choices.block_key, atoms.info[choices.block_key])
 
 
 def _info(atoms: Atoms, choices: ImportChoices) -> dict[str, float]:
     found = {}
     for key in choices.info:
         value = _find(atoms, key, key)
-        number = np.nan if value is None else _scalar(f'`{key}`', value, unknown=True)
+        number = np.nan if value is None else scalar(f'`{key}`', value, unknown=True)
         found[key] = number
     return found
 
@@ -268,40 +269,3 @@ def _candidates(atoms: Atoms, shape: tuple[int, ...]) -> list[str]:
         and not isinstance(value, bool)
         and np.shape(value) == shape
     )
-
-
-def _scalar(what: str, value: Any, *, unknown: bool = False) -> float:
-    array = np.asarray(value)
-    if array.shape != () or array.dtype.kind not in 'iuf':
-        raise ValueError(f'{what} must be one number, got {str(value)[:60]!r}')
-    number = float(array)
-    if not np.isfinite(number) and not (unknown and np.isnan(number)):
-        raise ValueError(f'{what} is not finite: {number}')
-    return number
-
-
-def _finite(what: str, value: Any, hidden: NDArray[np.bool_] | None = None) -> Floats:
-    """Return an array of finite numbers, NaN only where it is hidden."""
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as exception:
-        raise ValueError(f'{what} must be numbers, rows of equal length') from exception
-    known = np.isfinite(array)
-    if hidden is not None:
-        known |= hidden & np.isnan(array)
-    if not known.all():
-        row = np.argwhere(~np.atleast_1d(known))[0][0]
-        raise ValueError(f'not finite (NaN or infinite): {what}, row {row}')
-    return array
-
-
-def _label(key: str, value: Any) -> str:
-    """Write a value as a label; a whole number loses its decimals, so that 300.0 is '300'."""
-    if np.ndim(value):
-        raise ValueError(f'`{key}` is an array and no label: {str(value)[:60]}')
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        value = int(value)
-    text = str(value)
-    if not text.strip() or not text.isprintable():
-        raise ValueError(f'`{key}` is not a label: {str(value)[:60]!r}')
-    return text

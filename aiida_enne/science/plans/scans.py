@@ -1,4 +1,4 @@
-"""Scans of training choices as points: which training set, which parameters, which seeds."""
+"""Kinds of scans of training choices, and the points of each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from aiida_enne.science.checks import count, distinct, finite, flag, one_of
 from aiida_enne.science.options import Options, option
+from aiida_enne.science.plans.points import SEEDS, Point
 from aiida_enne.science.plans.training_sets import Draw, order_liquids
 from aiida_enne.science.structures.domains import Domain
 
@@ -41,7 +42,7 @@ class Choice:
     """What is chosen at a point.
 
     Attributes:
-        values: What is told of it.
+        values: Of the choices, by name.
         size: Of the training set; None where the scan does not vary it.
         index: Number of the training set among those of one seed.
         within: Domains to draw from; None for all.
@@ -53,69 +54,6 @@ class Choice:
     index: int = 0
     within: tuple[str, ...] | None = None
     model: dict[str, float] = field(default_factory=dict)
-
-
-def _mapping(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f'`{name}` must be a mapping, got {value!r}')
-    return dict(value)
-
-
-def _draw(name: str, value: Any) -> Draw:
-    return value if isinstance(value, Draw) else Draw.from_dict(value, name)
-
-
-_seeds = partial(distinct, check=partial(count, minimum=0))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point(Options):
-    """One point of a scan.
-
-    Attributes:
-        values: Of the choices.
-        draw: Of the training set; None for that of the main ensemble.
-        parameters: Of the trainer, which replace some of the ensemble's.
-        seeds: Of the members.
-
-    Raises:
-        ValueError: If a value cannot be used.
-    """
-
-    values: dict[str, float] = option(_mapping)
-    draw: Draw | None = option(_draw, None)
-    parameters: dict[str, Any] = option(_mapping)
-    seeds: tuple[int, ...] = option(_seeds)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values by name; `draw` is null where nothing is drawn."""
-        return {'draw': None} | super().to_dict()
-
-
-def read_points(given: Mapping[str, Any]) -> dict[str, Point]:
-    """Return points of plain values, by label.
-
-    Raises:
-        ValueError: If there is none, or one cannot be used.
-    """
-    if not given:
-        raise ValueError('`points` must hold at least one')
-    return {label: Point.from_dict(one, label) for label, one in given.items()}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained(Options):
-    """A point of a scan once it is trained.
-
-    Attributes:
-        values: Of the choices.
-        n_train: Training configurations.
-        members: Digests of the weights, by label; those that have none are left out.
-    """
-
-    values: dict[str, float] = option(_mapping)
-    n_train: int = option(count)
-    members: dict[str, str] = option(_mapping)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +74,7 @@ class Scan(Options):
     """
 
     kind: ClassVar[str]
-    seeds: tuple[int, ...] | None = option(_seeds, None)
+    seeds: tuple[int, ...] | None = option(SEEDS, None)
     size: int | None = option(count, None)
     keep_steps: bool = option(flag, False)
     roles: Any = option(lambda _, value: value, None)

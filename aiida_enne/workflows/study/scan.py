@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from aiida import orm
-from aiida.engine import (
-    ExitCode,
-    ProcessBuilder,
-    ProcessSpec,
-    while_,
-)
-from aiida.manage.caching import get_use_cache
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder, inputs_of
-from aiida_enne.calculations.nequip_predict import NequipPredictCalculation as Predict
-from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.calculations.scans import summarise_scan
 from aiida_enne.calculations.study import thin_training
 from aiida_enne.data.configurations import ConfigurationsData
@@ -30,19 +21,13 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip.needs import find_needs
 from aiida_enne.science.data.trainable import untrainable
 from aiida_enne.science.plans import training_sets
-from aiida_enne.science.plans.scans import KINDS, TRAINING, Point, read_points
+from aiida_enne.science.plans.points import Point, read_points
+from aiida_enne.science.plans.scans import KINDS, TRAINING
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import ProtocolMixin, validate_count
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.study import scanning
-from aiida_enne.workflows.study.branches import (
-    Branch,
-    Branches,
-    Job,
-    Planned,
-    limited,
-    returned,
-)
+from aiida_enne.workflows.study.branches import Branch, Branches, Job, Planned, limited, returned
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
 
@@ -236,37 +221,19 @@ class ScanWorkChain(ProtocolMixin, Branches):
     def plan_predictions(self) -> list[Planned]:
         """Predict with the members that have not yet been asked."""
         self.ctx.missing, self.ctx.names = {}, {}
-        for role in self.inputs.get('datasets', {}):
+        for role, dataset in self.inputs.get('datasets', {}).items():
             known, missing = {}, {}
+            part = self.inputs.get('parts', {}).get(role)
             for point, models in self.ctx.models.items():
                 for member, model in models.items():
                     label = f'{point}_{member}'
                     self.ctx.names[label] = f'{point}.{member}'
-                    if (found := self.known_prediction(role, model)) is not None:
+                    if (found := scanning.known_prediction(dataset, part, model)) is not None:
                         known[label] = found
                     else:
                         missing[label] = model
             self.ctx.found[role], self.ctx.missing[role] = known, missing
         return [('predict', role) for role, models in self.ctx.missing.items() if models]
-
-    def known_prediction(self, role: str, model: ModelData) -> PredictionData | None:
-        """Return what a member has said of the same configurations before, if caching is on."""
-        if not get_use_cache(identifier=Predict.build_process_type()):
-            return None
-        dataset = self.inputs.datasets[role]
-        indices = chosen_indices(dataset, self.inputs.get('parts', {}).get(role), None)
-        query = orm.QueryBuilder().append(
-            PredictionData,
-            filters={
-                'attributes.weights_sha256': model.weights_sha256,
-                'attributes.dataset_sha256': dataset.sha256,
-                'attributes.n_frames': len(indices),
-            },
-        )
-        for (node,) in query.order_by({PredictionData: {'id': 'asc'}}).iterall():
-            if np.array_equal(node.indices, indices):
-                return node
-        return None
 
     def take_predict(self, node: orm.ProcessNode, role: str) -> None:
         """Take over what the new members said."""

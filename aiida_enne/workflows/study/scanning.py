@@ -1,12 +1,19 @@
-"""From scans, of a study or alone, to the inputs of their work chains."""
+"""From scans, of a study or alone, to the inputs of their work chains; what is known already."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from aiida import orm
+from aiida.manage.caching import get_use_cache
 
+from aiida_enne.calculations.nequip_predict import NequipPredictCalculation as Predict
+from aiida_enne.calculations.nequip_predict import chosen_indices
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.model import ModelData
+from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans.scans import TRAINING, Base, read_scan
 from aiida_enne.science.plans.training_sets import Draw
@@ -70,3 +77,24 @@ def scan_inputs(
         'parts': {role: split for role, split in known['splits'].items() if role in roles},
         'max_concurrent': chosen.max_concurrent,
     }
+
+
+def known_prediction(
+    dataset: ConfigurationsData, part: SplitData | None, model: ModelData
+) -> PredictionData | None:
+    """Return what a member has said of the same configurations before, if caching is on."""
+    if not get_use_cache(identifier=Predict.build_process_type()):
+        return None
+    indices = chosen_indices(dataset, part, None)
+    query = orm.QueryBuilder().append(
+        PredictionData,
+        filters={
+            'attributes.weights_sha256': model.weights_sha256,
+            'attributes.dataset_sha256': dataset.sha256,
+            'attributes.n_frames': len(indices),
+        },
+    )
+    for (node,) in query.order_by({PredictionData: {'id': 'asc'}}).iterall():
+        if np.array_equal(node.indices, indices):
+            return node
+    return None

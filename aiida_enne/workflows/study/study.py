@@ -23,14 +23,7 @@ from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
 from aiida_enne.workflows.study import ports, scanning, training_data
-from aiida_enne.workflows.study.branches import (
-    Branch,
-    Branches,
-    Job,
-    Planned,
-    limited,
-    returned,
-)
+from aiida_enne.workflows.study.branches import Branch, Branches, Job, Planned, limited, returned
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.scan import ScanWorkChain
 from aiida_enne.workflows.study.surface import SurfaceWorkChain
@@ -120,8 +113,10 @@ class StudyWorkChain(ProtocolMixin, Branches):
     def branches(self) -> dict[str, Branch]:
         """Return what is done for each kind of branch."""
         return {
-            'liquid': Branch(partial(self.build_reference, 'liquid'), self.take_liquid),
-            'sample': Branch(partial(self.build_reference, 'sample'), self.take_sample),
+            **{
+                one: Branch(partial(self.build_reference, one), partial(self.take_labels, one))
+                for one in ('liquid', 'sample')
+            },
             'eos': Branch(partial(self.build_reference, 'eos'), self.take_eos),
             'defect': Branch(partial(self.build_reference, 'defect'), self.take_relaxed),
             'surface': Branch(partial(self.build_reference, 'surface'), self.take_relaxed),
@@ -136,16 +131,11 @@ class StudyWorkChain(ProtocolMixin, Branches):
         """Begin with what needs nothing else."""
         return [(name, '') for name in ('liquid', 'sample', 'eos') if name in self.inputs]
 
-    def take_liquid(self, node: orm.ProcessNode, _: str) -> None:
-        """Take over all frames, and what was found of each trajectory."""
-        self.ctx.analyses = returned(node, 'analyses')
+    def take_labels(self, role: str, node: orm.ProcessNode, _: str) -> None:
+        """Take over liquids or samples, and what was found of each trajectory."""
+        self.ctx.analyses |= returned(node, 'analyses')
         if 'dataset' in node.outputs:
-            self.ctx.datasets['liquid'] = node.outputs.dataset
-
-    def take_sample(self, node: orm.ProcessNode, _: str) -> None:
-        """Take over the labels of all samples."""
-        if 'dataset' in node.outputs:
-            self.ctx.datasets['sample'] = node.outputs.dataset
+            self.ctx.datasets[role] = node.outputs.dataset
 
     def take_eos(self, node: orm.ProcessNode, _: str) -> None:
         """Take over the relaxed phases, and the fits."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from aiida_enne.science.plans.scans import KINDS, Base, Point, from_the_middle, read_scan
+from aiida_enne.science.plans.points import Point
+from aiida_enne.science.plans.scans import KINDS, Base, from_the_middle, read_scan
 from aiida_enne.science.plans.training_sets import Draw
 from aiida_enne.science.structures.domains import Domain, kinds_of
 

@@ -9,7 +9,7 @@ from aiida.manage.caching import enable_caching
 
 from aiida_enne.calculations.scans import summarise_scan
 from aiida_enne.data.prediction import PredictionData
-from aiida_enne.science.plans.scans import Trained
+from aiida_enne.science.plans.points import Trained
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.study.scan import ScanWorkChain
 from tests.audited import model
