@@ -13,7 +13,7 @@ configurations = aiida_enne.Configurations(
     cells=np.tile(5.4 * np.eye(3), (n, 1, 1)),
     pbc=np.ones((n, 3), dtype=bool),
     domains=np.repeat(['solid', 'liquid'], n // 2),
-    blocks=np.arange(n) // 3,  # trajectory blocks: neighbours in time are no new evidence
+    blocks=np.arange(n) // 3,  # trajectory blocks: frames close in time are not independent
     energies=rng.normal(-40, 0.1, size=n),  # eV
     forces=rng.normal(0, 1, size=(n * atoms, 3)),  # eV/Å
 )

@@ -146,7 +146,7 @@ class AimsCalculation(FollowingCalcJob):
         for status, (label, message) in lost.items():
             spec.exit_code(status, label, message=message, invalidates_cache=True)
         verdicts = {
-            400: ('ERROR_OUT_OF_WALLTIME', 'Stopped for want of time: {reason}'),
+            400: ('ERROR_OUT_OF_WALLTIME', 'Ran out of time: {reason}'),
             401: ('ERROR_KILLED', 'Killed: {reason}'),
             402: ('ERROR_OUT_OF_MEMORY', 'Out of memory: {reason}'),
             500: ('ERROR_SCF_NOT_CONVERGED', 'No self-consistency: {reason}'),

@@ -103,7 +103,7 @@ def collect_reference(
 def _recorded(frames: Configurations, about: Mapping[str, Any]) -> Configurations:
     """Return the frames that a run of a trajectory keeps, counted from the trajectory's start.
 
-    Step 0 is where the run begins, and no frame of its own.
+    Step 0 is where the run begins, and is not counted as a frame.
     """
     own, every = frames.info['step'], int(about['record_every'])
     if every == 0:

@@ -94,13 +94,13 @@ def check_intervals(computer: Any) -> Iterator[Verdict]:
     configure = f'`verdi computer configure {computer.transport_type} {computer.label} -n'
     safe = configured.get('safe_interval') or 0.0
     if safe > SAFE:
-        told = f'connections are {safe:g} s apart, paid several times by each job'
+        text = f'connections are {safe:g} s apart, paid several times by each job'
         mend = partial(reconfigure, computer, safe_interval=1.0)
-        yield Verdict('WARN', name, told, f'{configure} --safe-interval 1`', mend)
+        yield Verdict('WARN', name, text, f'{configure} --safe-interval 1`', mend)
     if configured.get('use_login_shell', True):
-        told = 'every command waits for a login shell'
+        text = 'every command waits for a login shell'
         mend = partial(reconfigure, computer, use_login_shell=False)
-        yield Verdict('WARN', name, told, f'{configure} --no-use-login-shell`', mend)
+        yield Verdict('WARN', name, text, f'{configure} --no-use-login-shell`', mend)
     poll = computer.get_minimum_job_poll_interval()
     if computer.transport_type != 'core.local' and poll < POLL:
         remedy = f'`set_minimum_job_poll_interval(10)` of `load_computer({computer.label!r})`'

@@ -26,7 +26,7 @@ class Interruption:
 
     Args:
         loop: The event loop of the processes.
-        keep_jobs: Whether jobs are left running, which the user is told.
+        keep_jobs: Whether jobs are left running; the user is informed.
     """
 
     def __init__(self, loop: Any, *, keep_jobs: bool) -> None:

@@ -41,9 +41,9 @@ def check_storage(profile: Any) -> Iterator[Verdict]:
     if (mode := journal.mode_of(path)) == 'wal':
         yield Verdict('OK', 'SQLite', 'write-ahead log')
         return
-    told = f'journal mode {mode}: two processes that write lock each other out'
+    text = f'journal mode {mode}: two processes that write lock each other out'
     remedy = '`aiida-enne doctor --fix`, once, while nothing else uses the profile'
-    yield Verdict('WARN', 'SQLite', told, remedy, partial(set_journal, path))
+    yield Verdict('WARN', 'SQLite', text, remedy, partial(set_journal, path))
 
 
 def set_journal(path: Path) -> None:
@@ -88,13 +88,13 @@ def check_daemon(profile: Any) -> Iterator[Verdict]:
     client = get_manager().get_daemon_client()
     if not client.is_daemon_running:
         waiting = count_active()
-        told = f'does not run; {waiting} processes wait for it'
+        text = f'does not run; {waiting} processes wait for it'
         # the daemon starts its workers by that name
         found = shutil.which('verdi') is not None
         remedy = '' if found else 'activate the environment that holds `verdi`, then '
         level = 'FAIL' if waiting else 'WARN'
         start = partial(verdi, '-p', profile.name, 'daemon', 'start') if found else None
-        yield Verdict(level, 'daemon', told, f'{remedy}`verdi daemon start`', start)
+        yield Verdict(level, 'daemon', text, f'{remedy}`verdi daemon start`', start)
         return
     try:
         workers, cores = client.get_numprocesses()['numprocesses'], os.cpu_count() or 1
@@ -102,17 +102,17 @@ def check_daemon(profile: Any) -> Iterator[Verdict]:
         remedy = 'busy machine? `verdi config set daemon.timeout 20`, or `verdi daemon restart`'
         yield Verdict('WARN', 'daemon', f'runs, but does not answer: {exception}', remedy)
         return
-    told = f'{workers} workers on {cores} cores'
+    text = f'{workers} workers on {cores} cores'
     many = workers > cores
     remedy = f'`verdi daemon decr {workers - cores}`' if many else ''
     fewer = partial(verdi, '-p', profile.name, 'daemon', 'decr', str(workers - cores))
-    yield Verdict('WARN' if many else 'OK', 'daemon', told, remedy, fewer if many else None)
+    yield Verdict('WARN' if many else 'OK', 'daemon', text, remedy, fewer if many else None)
     restart = partial(verdi, '-p', profile.name, 'daemon', 'restart')
     if drift := validate_daemon_env(client):
         yield Verdict('WARN', 'daemon', str(drift), '`verdi daemon restart`', restart)
     if profile.process_control_backend == 'core.zeromq' and not broker_answers():
-        told = 'the broker is not running; workers receive no tasks'
-        yield Verdict('FAIL', 'daemon', told, '`verdi daemon restart`', restart)
+        text = 'the broker is not running; workers receive no tasks'
+        yield Verdict('FAIL', 'daemon', text, '`verdi daemon restart`', restart)
 
 
 def broker_answers() -> bool:

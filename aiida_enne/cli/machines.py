@@ -25,14 +25,14 @@ def apply(machine: Machine, *, update: bool, dry_run: bool) -> list[str]:
     }
     refuse(machine.label, differing, changed, update=update)
     would = 'would be ' if dry_run else ''
-    told = f'{would}updated: {"; ".join(differing.values())}' if differing else 'the same'
-    lines = [f'computer {machine.label}: {f"{would}new" if computer is None else told}']
+    state = f'{would}updated: {"; ".join(differing.values())}' if differing else 'the same'
+    lines = [f'computer {machine.label}: {f"{would}new" if computer is None else state}']
     if not dry_run and (computer is None or differing):
         computer = bring_up(machine, computer)
     for program in machine.programs:
         known = codes[program.label] is not None
-        told = 'the same' if known else f'{would}new'
-        lines.append(f'code {program.label}@{machine.label}: {told}')
+        state = 'the same' if known else f'{would}new'
+        lines.append(f'code {program.label}@{machine.label}: {state}')
         if not known and not dry_run:
             make_code(program, computer)
     return lines
@@ -50,13 +50,13 @@ def refuse(
     Raises:
         click.ClickException: With a line for each difference and the way out.
     """
-    lines = [f'code {name}@{label}: {told}' for name, d in codes.items() for told in d.values()]
+    lines = [f'code {name}@{label}: {state}' for name, d in codes.items() for state in d.values()]
     if lines:
         lines.append(
             'A code is part of the provenance and is never changed: give the new one another label.'
         )
     if differing and not update:
-        lines += [f'computer {label}: {told}' for told in differing.values()]
+        lines += [f'computer {label}: {state}' for state in differing.values()]
         lines.append('`--update` changes the computer; or give the new one another label.')
     if lines:
         raise click.ClickException('what is there differs from the file\n' + '\n'.join(lines))

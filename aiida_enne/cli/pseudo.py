@@ -82,8 +82,8 @@ def install(
             STRINGENCY,
             unit='Ry',
         )
-    told = f'{cutoffs[0]:g}/{cutoffs[1]:g} Ry' if cutoffs else 'no cutoffs'
-    click.echo(f'{label}: {" ".join(elements)}, {told}')
+    known = f'{cutoffs[0]:g}/{cutoffs[1]:g} Ry' if cutoffs else 'no cutoffs'
+    click.echo(f'{label}: {" ".join(elements)}, {known}')
 
 
 @pseudo.command('list')

@@ -59,8 +59,8 @@ def run_probe(
     if text is None:
         texts = [said, *(get(transport, folder, name) or '' for name in (OUTPUT, SCHEDULER_ERRORS))]
         lines = [line for line in '\n'.join(texts).splitlines() if line.strip()]
-        told = ' / '.join(lines[-5:]) or 'without a word'
-        raise click.ClickException(f'the Python did not run: {told}')
+        shown = ' / '.join(lines[-5:]) or 'no output'
+        raise click.ClickException(f'the Python did not run: {shown}')
     return probe.read_probe(text)
 
 

@@ -36,13 +36,13 @@ def check_processes(hours: float, *, remote: bool) -> Iterator[Verdict]:
         if node.paused:
             verdicts.append(paused(node, name, roots[node.pk]))
         elif node.pk in gone:
-            told = f'its {gone[node.pk]} is gone, and no process has noticed'
-            verdicts.append(Verdict('WARN', name, told, served_by(roots[node.pk])))
+            text = f'its {gone[node.pk]} is gone, and no process has noticed'
+            verdicts.append(Verdict('WARN', name, text, served_by(roots[node.pk])))
         elif node.pk not in parents and (age := age_of(node)) > timedelta(hours=hours):
-            told = f'nothing has happened for {age.total_seconds() / 3600:.1f} h'
-            told += f'; {node.process_status}' if node.process_status else ''
+            text = f'nothing has happened for {age.total_seconds() / 3600:.1f} h'
+            text += f'; {node.process_status}' if node.process_status else ''
             remedy = f'`verdi process report {node.pk}`; {served_by(roots[node.pk])}'
-            verdicts.append(Verdict('WARN', name, told, remedy))
+            verdicts.append(Verdict('WARN', name, text, remedy))
     yield from verdicts
     if not verdicts:
         yield Verdict('OK', 'processes', f'{len(nodes)} active, none interrupted, paused or stuck')
@@ -50,24 +50,24 @@ def check_processes(hours: float, *, remote: bool) -> Iterator[Verdict]:
 
 def interrupted(root: Any, *, remote: bool) -> Verdict:
     """Say of a process whose terminal is gone what its jobs do and how it goes on."""
-    told = 'the terminal that ran it was closed or interrupted'
+    text = 'the terminal that ran it was closed or interrupted'
     if remote:
         mine = jobs.jobs_of(root)
         alive, unknown = jobs.find_alive(mine)
-        told += f'; of {len(mine)} jobs that it waits for {len(alive)} still run'
-        told += f', {len(unknown)} cannot be asked for' if unknown else ''
+        text += f'; of {len(mine)} jobs that it waits for {len(alive)} still run'
+        text += f', the state of {len(unknown)} is unknown' if unknown else ''
     command = root.base.extras.get(foreground.MARK)['command']
     remedy = f'`{command}` goes on with it, `{foreground.own("stop", root.pk)}` gives it up'
-    return Verdict('WARN', f'{root.process_label} <{root.pk}>', told, remedy)
+    return Verdict('WARN', f'{root.process_label} <{root.pk}>', text, remedy)
 
 
 def paused(node: Any, name: str, root: Any) -> Verdict:
     """Say of a paused process why it is, and how it goes on."""
-    told = f'paused: {node.process_status}'
+    text = f'paused: {node.process_status}'
     if root.base.extras.get(foreground.MARK, None) is not None:
-        return Verdict('WARN', name, told, served_by(root))
+        return Verdict('WARN', name, text, served_by(root))
     play = partial(verdi, '-p', foreground.loaded_profile().name, 'process', 'play', str(node.pk))
-    return Verdict('WARN', name, told, f'`verdi process play {node.pk}`', play)
+    return Verdict('WARN', name, text, f'`verdi process play {node.pk}`', play)
 
 
 def served_by(root: Any) -> str:

@@ -78,7 +78,9 @@ class ModelData(orm.Data):
             if key not in self.base.attributes:
                 raise ValidationError(f'ModelData lacks the attribute `{key}`')
         if not re.fullmatch('[0-9a-f]{64}', self.weights_sha256):
-            raise ValidationError(f'`weights_sha256` is no SHA-256: {self.weights_sha256!r}')
+            raise ValidationError(
+                f'`weights_sha256` is not a SHA-256 digest: {self.weights_sha256!r}'
+            )
         return True
 
 

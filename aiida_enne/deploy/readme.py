@@ -121,7 +121,7 @@ def _title(record: Mapping[str, Any]) -> str:
 def _audits(audits: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """Return the table of what audits found, domain by domain."""
     if not audits:
-        return '## How far σ can be trusted\n\nThis ensemble was not audited: nobody knows.\n'
+        return '## How far σ can be trusted\n\nThis ensemble was not audited: it is unknown.\n'
     head = '| domain | n | RMSE of the energy (meV/atom) | σ (meV/atom) | RMSE/σ |'
     lines = ['## How far σ can be trusted', '', head, '|---|---|---|---|---|']
     for domains in audits.values():

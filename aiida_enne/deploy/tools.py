@@ -20,7 +20,7 @@ class Target:
     Attributes:
         tool: Program of NequIP, and its arguments but for device, input and output.
         suffix: What the file's name must end in.
-        device: Whether the tool is told a device.
+        device: Whether the tool takes a device.
         use: What reads the file.
     """
 

@@ -74,9 +74,9 @@ def judge_package(name: str, found: Mapping[str, Any], here: str | None, python:
     there = found['version']
     if here is None or series(there) == series(here):
         return Verdict('OK', name, there)
-    told = f'{there} there, {here} here'
+    text = f'{there} there, {here} here'
     # checkpoints of another series of NequIP cannot be read; the others differ in rounding
-    return Verdict('FAIL' if name == 'nequip' else 'WARN', name, told, install)
+    return Verdict('FAIL' if name == 'nequip' else 'WARN', name, text, install)
 
 
 def judge_gpus(report: Mapping[str, Any], gpus: int, where: str) -> Verdict:
@@ -106,10 +106,10 @@ def judge_gpus(report: Mapping[str, Any], gpus: int, where: str) -> Verdict:
 
 def judge_disk(free: float, where: str) -> Verdict:
     """Judge the space where the jobs work."""
-    told = f'{free / 1e9:.1f} GB free in the scratch folder {where}'
+    text = f'{free / 1e9:.1f} GB free in the scratch folder {where}'
     if free < LITTLE:
-        return Verdict('FAIL', 'disk', told, 'delete old job folders: `verdi calcjob cleanworkdir`')
-    return Verdict('OK' if free >= ENOUGH else 'WARN', 'disk', told)
+        return Verdict('FAIL', 'disk', text, 'delete old job folders: `verdi calcjob cleanworkdir`')
+    return Verdict('OK' if free >= ENOUGH else 'WARN', 'disk', text)
 
 
 def series(version: str) -> tuple[str, ...]:

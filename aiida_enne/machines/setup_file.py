@@ -78,7 +78,7 @@ def read_setup(text: str) -> Machine:
     """Read a file; nothing of it is executed.
 
     Raises:
-        SetupError: If it is no YAML mapping, or with a line for each key that is wrong.
+        SetupError: If it is not a YAML mapping, or with a line for each key that is wrong.
     """
     try:
         content = yaml.safe_load(text)

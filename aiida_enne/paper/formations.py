@@ -57,8 +57,8 @@ def study_formations(material: Material, ddof: int) -> dict[str, tuple[str, Form
 def refused_paths(material: Material, domain: str | None = None) -> str:
     """Return why paths are left out, behind a semicolon; nothing where none is."""
     refused: dict[str, str] = material.once('refused', dict)
-    told = refused.values() if domain is None else [refused[domain]] if domain in refused else []
-    return ''.join(f'; {reason}' for reason in told)
+    reasons = refused.values() if domain is None else [refused[domain]] if domain in refused else []
+    return ''.join(f'; {reason}' for reason in reasons)
 
 
 def build_formation(material: Material, *, ddof: int, of: str | None) -> Result:

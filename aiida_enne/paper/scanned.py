@@ -115,7 +115,7 @@ def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
 
 
 def _left_out(scan: Scan, n_points: int) -> str:
-    """Say how many points there are where some are left out for want of predictions."""
+    """Say how many points there are where some are left out because they lack predictions."""
     total = len(scan.points)
     return '' if n_points == total else f' ({n_points} of {total} points have predictions)'
 

@@ -45,43 +45,43 @@ def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
     """Return the results that claims are judged by, and why others are absent."""
     absent: dict[str, str] = {}
 
-    def had(name: str, make: Callable[[], R]) -> R | None:
+    def take(name: str, make: Callable[[], R]) -> R | None:
         found, reason = guarded(make)
         if reason:
             absent[name] = reason
         return found
 
-    curves = had('phases', lambda: _phases(material)) or {}
+    curves = take('phases', lambda: _phases(material)) or {}
     diamond = curves.get(ZERO)
     at_diamond = None if diamond is None else partial(shift_at_minimum, diamond, ddof=ddof)
     if curves and diamond is None:
         absent['phases'] = f'its crystal phases have no {ZERO} among them'
-    fits = had('phases', lambda: phase_fits(material, FORMS[0])) if curves else {}
+    fits = take('phases', lambda: phase_fits(material, FORMS[0])) if curves else {}
     two = [found for name in (ZERO, 'beta-tin') if (found := (fits or {}).get(name))]
-    joined = had('audit', lambda: joint_audit(material, AuditOptions(ddof=ddof)))
-    cross = had('correlations', partial(_cross, material))
-    growth = had('growth', lambda: study_growth(material, ddof)[0])
-    formations = had('formations', partial(_formations, material, ddof))
-    scans = {kind: had(kind, partial(_scan, material, kind, ddof)) for kind in KINDS}
+    joined = take('audit', lambda: joint_audit(material, AuditOptions(ddof=ddof)))
+    cross = take('correlations', partial(_cross, material))
+    growth = take('growth', lambda: study_growth(material, ddof)[0])
+    formations = take('formations', partial(_formations, material, ddof))
+    scans = {kind: take(kind, partial(_scan, material, kind, ddof)) for kind in KINDS}
     return Evidence(
         ddof=ddof,
-        training_domains=had('energies', lambda: material.training_domains) or (),
+        training_domains=take('energies', lambda: material.training_domains) or (),
         domains={} if joined is None else joined.domains,
-        scatter=had('energies', lambda: study_scatter(material, ddof)),
+        scatter=take('energies', lambda: study_scatter(material, ddof)),
         aligned=guarded(lambda: study_scatter(material, ddof, OWN_ZERO))[0],
-        ground=had('phases', lambda: ground_shift(curves, ddof=ddof)) if curves else None,
+        ground=take('phases', lambda: ground_shift(curves, ddof=ddof)) if curves else None,
         curve=diamond,
         gates=() if joined is None else joined.gates['energy'],
         is_published=bool(guarded(lambda: _is_published(material))[0]),
-        shift=None if at_diamond is None else had('phases', at_diamond),
-        ranking=had('phases', lambda: rank(curves)) if len(curves) > 1 else None,
-        path=None if diamond is None else had('phases', lambda: volume_path(diamond, ddof=ddof)),
+        shift=None if at_diamond is None else take('phases', at_diamond),
+        ranking=take('phases', lambda: rank(curves)) if len(curves) > 1 else None,
+        path=None if diamond is None else take('phases', lambda: volume_path(diamond, ddof=ddof)),
         formations=formations or (),
-        transition=had('phases', lambda: find_transition(*two)) if len(two) == 2 else None,
+        transition=take('phases', lambda: find_transition(*two)) if len(two) == 2 else None,
         growth=growth,
         cross=cross,
         scans={kind: rows for kind, rows in scans.items() if rows},
-        scatters_by_size=had('sizes', lambda: size_scatters(material, ddof)) or {},
+        scatters_by_size=take('sizes', lambda: size_scatters(material, ddof)) or {},
         kinds=guarded(lambda: material.rows.configurations.kinds)[0] or {},
         absent=absent,
     )

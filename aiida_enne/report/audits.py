@@ -71,8 +71,8 @@ FIGURES = (
     Figure(
         'error_and_spread',
         'Error and spread by domain',
-        'What the ensemble errs (filled, with its block-bootstrap interval) and what it believes '
-        'to err (open), domain by domain, raw.',
+        'Error of the ensemble mean (filled, with its block-bootstrap interval) and its spread '
+        '(open), domain by domain, raw.',
         build_comparison,
         figures.draw_error_and_spread,
         needs='statistics',

@@ -29,7 +29,7 @@ class Absence:
 
 
 def guarded(make: Callable[[], R]) -> tuple[R | None, str]:
-    """Return what is made and an empty text, or None and why it cannot be had.
+    """Return what is made and an empty text, or None and why it is unavailable.
 
     Whatever goes wrong, be it in a part of another package, is a reason: nothing is raised.
     """

@@ -82,7 +82,7 @@ def test_every_file_has_its_digest_and_every_member_its_origin(process, models, 
     for label, node in models.items():
         assert record['members'][label]['uuid'] == node.uuid
         assert record['members'][label]['weights_sha256'] == node.weights_sha256
-    assert 'not audited: nobody knows' in (done.folder / 'README.md').read_text()
+    assert 'not audited: it is unknown' in (done.folder / 'README.md').read_text()
 
 
 @pytest.mark.nequip

@@ -1,4 +1,4 @@
-"""Tests for telling want of memory from other failures, on errors that torch really raises."""
+"""Tests for telling a lack of memory from other failures, on errors that torch really raises."""
 
 import errno
 import importlib

@@ -26,7 +26,7 @@ def level_of_theory(settings: ControlSettings, levels: Iterable[str]) -> str:
     """Return what the labels are, e.g. 'FHI-aims PW91 light, scalar ZORA'.
 
     Args:
-        settings: Of which functional, spin and relativity are told.
+        settings: Whose functional, spin and relativity are named.
         levels: Level of the species default of each element; empty where unknown.
     """
     functional = 'PW91' if settings.xc == PW91 else settings.xc.upper()

@@ -37,7 +37,7 @@ class Run:
         first_step: Steps of the stages and runs before.
         stage_first_step: Steps before its stage.
         first_time: Time at its beginning in ps.
-        steps: Steps that it takes; None for what are no dynamics.
+        steps: Steps that it takes; None unless dynamics.
         record_every: Steps between two frames that are kept; 0 for none.
     """
 

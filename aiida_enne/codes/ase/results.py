@@ -24,7 +24,7 @@ HEAD = (
 _STRESS, _CELL, _REST = len(HEAD), len(HEAD) + 9, len(HEAD) + 18
 #: Places in a frame of what a kind of task or a calculator may lack: stage to σ, stress.
 _MAY_BE_NAN = (*range(1, _STRESS - 1), *range(_STRESS, _CELL))
-#: What is told of each unit: `attempts` are the first and last step, or label, of each start.
+#: What is recorded of each unit: `attempts` are the first and last step, or label, of each start.
 REPORTED = ('configurations', 'status', 'message', 'attempts', 'done', 'frames', 'seconds')
 #: Further numbers that frames of each kind of task carry.
 #: And where σ of an ensemble is looked at: eV/atom, and eV/Å of the largest of a force component.
@@ -38,7 +38,7 @@ class Outcome:
 
     Attributes:
         status: `finished`, `stopped` (cleanly), `interrupted` (killed), or why the calculator
-            could not be had: `import`, `build`.
+            could not be loaded: `import`, `build`.
         message: More on the status; for the last two of them `name` says of what.
         frames: Labelled configurations; None if there are none.
         results: Everything else, as plain values.

@@ -118,7 +118,7 @@ def judge_order(evidence: Evidence) -> Found | None:
     most = [p for p in wrong if p.wrong > p.compared / 2]
     text = f'Of {len(pairs)} pairs of phases {len(wrong)} are wrong in some members and '
     text += f'{len(most)} in most'
-    told = [
+    parts = [
         f'{p.upper} below {p.lower} in {p.wrong} of {p.compared} (the reference has it '
         f'{number(1000 * p.gap)} meV/atom above)'
         for p in wrong[:3]
@@ -127,7 +127,7 @@ def judge_order(evidence: Evidence) -> Found | None:
     test = exchange(ranking.members[:, known], ranking.reference[known], _misplaced)
     decision = by_exchange(test, 'high')
     text += (
-        ': ' + '; '.join(told) if told else ''
+        ': ' + '; '.join(parts) if parts else ''
     ) + f'. Of the number wrong in most {decision.why}.'
     rule = (
         f'more pairs over {1000 * DEGENERATE:g} meV/atom apart are wrong in most members than an '
@@ -199,12 +199,12 @@ def judge_cells(evidence: Evidence) -> Found | None:
         limit = max(float(one.spread[-1]), SMALL)
         changes.append(float(change.mean()))
         found.append(by_interval(mean_over_members(change), (-limit, limit), 'more members'))
-    told = [
+    parts = [
         f'{one.name} {change:+.2f} eV from {one.sizes[0]} to {one.sizes[-1]} {one.size_name}'
         for one, change in zip(series, changes, strict=True)
     ]
     decision = all_of(found)
-    text = f'ε changes: {listed(told)}; {decision.why}.'
+    text = f'ε changes: {listed(parts)}; {decision.why}.'
     rule = 'the 95 % interval over members of every change lies within σ of the largest cell, or '
     rule += f'{SMALL:g} eV'
     return Found(decision.holds, text, rule, max(changes, key=abs))

@@ -78,7 +78,7 @@ def _ratio(evidence: Evidence, scatter: Scatter) -> Found | None:
 
 
 def judge_overconfident(evidence: Evidence) -> Found | None:
-    """Whether RMSE exceeds what σ tells, in the median of the domains that were not trained on."""
+    """Whether RMSE exceeds σ's estimate, in the median of the domains that were not trained on."""
     return _beside(evidence, _overconfident)
 
 
@@ -119,10 +119,10 @@ def judge_sizes(evidence: Evidence) -> Found | None:
             found[size] = test.truth, by_exchange(test, 'low')
     if len(found) < 2:
         return None
-    told = listed([f'{rank:.2f} at N = {size}' for size, (rank, _) in found.items()])
+    parts = listed([f'{rank:.2f} at N = {size}' for size, (rank, _) in found.items()])
     outcomes = [decision.holds for _, decision in found.values()]
     worst = max(found, key=lambda size: found[size][0])
-    text = f"Mean over domains of Spearman's correlation of |ε| with σ: {told}; at N = {worst} "
+    text = f"Mean over domains of Spearman's correlation of |ε| with σ: {parts}; at N = {worst} "
     text += f'{found[worst][1].why}.'
     holds = True if all(outcomes) else False if False in outcomes else None
     return Found(holds, text, f'{_RANK_RULE}, at every N', found[worst][0])
@@ -154,9 +154,9 @@ def judge_scale(evidence: Evidence) -> Found | None:
 
     factor, shares = coverage(scatter.error, scatter.spread)
     decision = by_exchange(exchange_points(scatter, least), 'low')
-    told = listed([f'{share:.0%} in {family}' for family, share in shares.items()])
+    parts = listed([f'{share:.0%} in {family}' for family, share in shares.items()])
     text = (
-        f'σ times {number(factor)} covers {LEVEL:.1%} of the training domains and {told}; of the '
+        f'σ times {number(factor)} covers {LEVEL:.1%} of the training domains and {parts}; of the '
     )
     text += f'least {decision.why}.'
     rule = f'the least coverage of a family of {MIN_SAMPLES} energies or more is smaller than that '

@@ -52,10 +52,10 @@ def judge_degree(evidence: Evidence) -> Found | None:
     found = _compare(evidence.scans.get('grid', ()), ('l_max',))
     if found is None or max(len(one.values) for one in found) < 2:
         return None
-    told = listed([f'l_max {one.best}{_held(one)}' for one in found])
+    parts = listed([f'l_max {one.best}{_held(one)}' for one in found])
     decisions = [_is_best(one, one.values[-1], len(found)) for one in found]
     decision = all_of(decisions)
-    text = f'The least force MAE has {told}; {decision.why}.'
+    text = f'The least force MAE has {parts}; {decision.why}.'
     value = found[-1].best
     return Found(decision.holds, text, _BEST, None if isinstance(value, str) else float(value))
 
@@ -194,7 +194,7 @@ def _is_best(one: Comparison, wanted: Value, n_series: int) -> Decision:
         if value != wanted
     ]
     if min(len(mine), *(len(seeds) for _, seeds in others)) < 2:
-        return Decision(None, f'one seed a value tells nothing; {SEEDS} would')
+        return Decision(None, f'one seed per value is not enough; use {SEEDS}')
     tests = [stats.ttest_ind(seeds, mine, equal_var=False) for _, seeds in others]
     larger = [float(stats.t.sf(test.statistic, test.df)) for test in tests]
     smaller = [1 - p for p in larger]

@@ -151,7 +151,7 @@ def note_kill(folder: Path) -> None:
         progress |= json.loads((folder / 'progress.json').read_text())
     result = {
         'status': 'out_of_memory',
-        'message': 'killed by signal 9, most probably for want of memory',
+        'message': 'killed by signal 9, most probably because it ran out of memory',
         'epochs': progress['epoch'],
         'first_epoch': progress['first_epoch'],
     }

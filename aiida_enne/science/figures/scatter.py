@@ -139,7 +139,7 @@ def draw_flags(
         palette: How domains look.
 
     Raises:
-        ValueError: If a point is no energy per atom, or none is of the training domains.
+        ValueError: If a point is not an energy per atom, or none is of the training domains.
     """
     found = flags(scatter, training_domains)
     palette = (palette if palette.domains else Palette.of(found, training_domains)).extended(found)

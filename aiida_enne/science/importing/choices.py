@@ -1,4 +1,4 @@
-"""What an import must be told: keys, units, labels, and what is allowed."""
+"""What an import needs to know: keys, units, labels, and what is allowed."""
 
 import re
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ STRESS_UNITS = {
     'bar': 1e-4 / GPA_PER_EV_PER_CUBIC_ANGSTROM,
 }
 
-#: Formats of ASE that are no files.
+#: Formats of ASE that are not files.
 NOT_FILES = {'bundletrajectory', 'mysql', 'postgresql'}
 
 #: Names that extended XYZ or this package gives another meaning.

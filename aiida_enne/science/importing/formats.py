@@ -1,4 +1,4 @@
-"""What format a file has: told by its content first, whatever its name is."""
+"""What format a file has: detected from its content first, whatever its name is."""
 
 import lzma
 import os

@@ -246,13 +246,13 @@ def equilibrium(volumes: Floats, energies: Floats, form: str) -> dict[str, Any]:
         `form`, `n_points`, and either `volume` (Å³/atom), `energy` (eV/atom), `bulk_modulus`
         (GPa), `derivative` and `rms` (eV/atom), or `refused`: why there is no minimum to tell of.
     """
-    told: dict[str, Any] = {'form': form, 'n_points': len(volumes)}
+    record: dict[str, Any] = {'form': form, 'n_points': len(volumes)}
     order = np.argsort(volumes)
     try:
         fit = eos.fit(volumes[order], energies[order], form)
     except eos.FitRefused as refusal:
-        return told | {'refused': str(refusal)}
-    return told | {
+        return record | {'refused': str(refusal)}
+    return record | {
         'volume': fit.volume,
         'energy': fit.energy,
         'bulk_modulus': fit.bulk_modulus_gpa,

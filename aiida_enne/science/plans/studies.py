@@ -1,4 +1,4 @@
-"""What an ensemble is trained on, and what its audit is told of it."""
+"""What an ensemble is trained on, and what its audit receives."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def null_spread(sizes: Sequence[int] | Integers, *, ddof: int = PAPER_DDOF) -> F
     """Return what σ(M) would be if members were independent Gaussians, 1 at the largest size.
 
     σ(M) = c₄(M) √((M - 1)/(M - ddof)), c₄(M) = √(2/(M - 1)) Γ(M/2)/Γ((M - 1)/2): growth by 1.22
-    from 4 to 30 members (`ddof` 0) is no finding at all.
+    from 4 to 30 members (`ddof` 0) shows nothing.
     """
     count = np.asarray(sizes, dtype=np.float64)
     c4 = np.sqrt(2 / (count - 1)) * np.exp(gammaln(count / 2) - gammaln((count - 1) / 2))

@@ -156,7 +156,7 @@ def _overconfidence(
     verdicts = [verdict(domains[name], prefix) for name in ratios]
     larger = sum(r > (domains[n].get('expected_rmse_over_spread') or 1) for n, r in ratios.items())
     silent = len(names) - len(known)
-    text = f'{where} {QUANTITIES[prefix][2]} error exceeds what σ tells in {larger + silent} of '
+    text = f"{where} {QUANTITIES[prefix][2]} error exceeds σ's estimate in {larger + silent} of "
     text += f'{plural(len(ratios) + silent, "domain")}'
     if rest := len(names) - len(ratios) - silent:
         text += f' ({rest} more {"has" if rest == 1 else "have"} nothing to compare)'

@@ -135,7 +135,7 @@ def refit_gate(features: Floats, counts: Integers, errors: Floats, ridge: float 
 
 
 def epochs_gate(histories: Sequence[Floats]) -> Gate:
-    """Return whether the members' trainings had ended: in the last epochs nothing was won.
+    """Return whether the members' trainings had ended: the last epochs did not improve them.
 
     Args:
         histories: Validation error of each member by epoch, one array of any length a member.

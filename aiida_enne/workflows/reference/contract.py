@@ -49,7 +49,9 @@ def check_class(name: str) -> type[ReferenceWorkChain]:
         ContractError: If something is missing or of another type.
     """
     engine = load_engine(name)
-    require(issubclass(engine, ReferenceWorkChain), f'{engine} is no ReferenceWorkChain')
+    require(
+        issubclass(engine, ReferenceWorkChain), f'{engine} is not a subclass of ReferenceWorkChain'
+    )
     spec, common = engine.spec(), ReferenceWorkChain.spec()
     for kind in ('inputs', 'outputs'):
         for port_name, port in getattr(common, kind).items():

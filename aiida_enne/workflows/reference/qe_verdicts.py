@@ -15,7 +15,7 @@ from aiida_enne.science.plans.tasks import Task
 
 #: Exit statuses of `PwCalculation` that leave a path of a relaxation, 0 apart.
 WITH_PATH = (500, 501, 502)
-#: Exit statuses of `PwCalculation` and of the scheduler for want of time.
+#: Exit statuses of `PwCalculation` and of the scheduler where time ran out.
 OUT_OF_TIME = (120, 340, 400)
 
 

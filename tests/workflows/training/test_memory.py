@@ -1,4 +1,4 @@
-"""Tests for want of memory: fewer members at a time, nothing lost, nothing repeated.
+"""Tests for jobs that run out of memory: fewer members at a time, nothing lost, nothing repeated.
 
 There is no GPU here, so a device that holds two members stands in for one: whoever comes third gets
 the exception that torch raises on a real one, and all that follows is the real thing.

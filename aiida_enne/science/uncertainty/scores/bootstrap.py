@@ -1,4 +1,4 @@
-"""Intervals from independent blocks: neighbours in time are no new evidence, and few are few."""
+"""Intervals from independent blocks: frames close in time are not independent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiida_enne.science.fields import Floats, Integers
 
 #: Fewer blocks give no interval: resampling them says nothing about blocks never seen.
 MIN_BLOCKS = 5
-#: Resamplings and samples of statistics that are no means of samples.
+#: Resamplings and samples of statistics other than sample means.
 N_RESAMPLED, N_SAMPLES = 100, 4000
 
 Interval = tuple[float, float]
