@@ -34,10 +34,15 @@ CALIBRATED = """
 USES = {
     'package': """## Packages
 
+```
+nequip-compile --mode aotinductor --target ase --device cpu \\
+    package/{label}.nequip.zip {label}.nequip.pt2
+```
+
 ```python
 from nequip.integrations.ase import NequIPCalculator
 
-calculator = NequIPCalculator._from_saved_model('package/{label}.nequip.zip')
+calculator = NequIPCalculator.from_compiled_model('{label}.nequip.pt2')
 ```
 """,
     'ase': """## Compiled for ASE

@@ -14,6 +14,7 @@ from ase.build import bulk
 import aiida_enne
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.deploy import export as exporting
+from aiida_enne.deploy import readme
 from aiida_enne.deploy.export import export
 from aiida_enne.deploy.readme import milli, ratio, write
 from aiida_enne.deploy.tools import TARGETS, ToolError, convert
@@ -41,6 +42,11 @@ def run_bare(code, folder):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_readmes_show_nobody_a_private_name():
+    for text in (readme.CALCULATOR, readme.CALIBRATED, *readme.USES.values()):
+        assert not re.search(r'\b_\w', text)
 
 
 @pytest.mark.nequip

@@ -66,7 +66,7 @@ class Keeper(Checkpoint):
         self.rows: list[list[float]] = []
         self.best: dict[str, Any] | None = None
         self._validated_at = -1
-        self._improved = self._pending = self._saving = False
+        self.improved = self._pending = self._saving = False
         self._clock = time.monotonic()
         self._seconds = 0.0
 
@@ -139,7 +139,7 @@ class Keeper(Checkpoint):
         if validated:
             score = metrics[self.monitor]
             if self.best is None or self.sign * score < self.sign * self.best['score']:
-                self.best, self._improved = {'epoch': epoch, 'score': score}, True
+                self.best, self.improved = {'epoch': epoch, 'score': score}, True
         self.attempt.epochs = len(self.rows)
         self._pending = True
         self._seconds, self._clock = time.monotonic() - self._clock, time.monotonic()
@@ -172,12 +172,12 @@ class Keeper(Checkpoint):
         self._saving = True
         trainer.save_checkpoint(fresh)
         self._saving = False
-        if self._improved:  # the best goes first: a score without its model would hide better ones
+        if self.improved:  # the best goes first: a score without its model would hide better ones
             link(fresh, folder / BEST)
         if (folder / LAST).exists():
             (folder / LAST).replace(folder / PREVIOUS)
         fresh.replace(folder / LAST)
-        self._pending = self._improved = False
+        self._pending = self.improved = False
         self._report(trainer)
 
     def _report(self, trainer: Any) -> None:

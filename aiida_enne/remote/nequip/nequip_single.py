@@ -100,7 +100,7 @@ class Member:
     @property
     def improved(self) -> bool:
         """Return whether the last epoch gave the best model so far."""
-        return bool(self.keeper._improved)
+        return bool(self.keeper.improved)
 
     def batches(self) -> list[list[int]]:
         """Return the configurations of each batch of an epoch, in NequIP's order."""

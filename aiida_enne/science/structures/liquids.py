@@ -2,12 +2,12 @@
 
 from ase import Atoms
 from ase.data import atomic_masses, atomic_numbers
-from ase.units import _amu
+from ase.units import kg
 
 from aiida_enne.science.structures.checks import at_least, positive
 from aiida_enne.science.structures.lattice import DIAMOND_SITES, check_symbol, diamond_supercell
 
-_GRAMS_PER_AMU = 1000 * _amu
+_GRAMS_PER_AMU = 1000 / kg
 _CUBIC_ANGSTROMS_PER_CUBIC_CM = 1e24
 #: One atomic mass unit per Å³ in g/cm³.
 AMU_PER_CUBIC_ANGSTROM = _GRAMS_PER_AMU * _CUBIC_ANGSTROMS_PER_CUBIC_CM
