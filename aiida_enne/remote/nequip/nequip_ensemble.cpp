@@ -5,6 +5,7 @@
 // nothing of the size edges x weights is ever written; forces are its exact derivative. Features of
 // atoms are [component][multiplicity] within a block of irreps, as in nequip_product.cpp.
 #include "nequip_harmonics.cpp"
+#define PARTS_ALONE
 #include "nequip_product.cpp"
 #include <cmath>
 #include <new>

@@ -18,9 +18,9 @@ from nequip_memory import is_out_of_memory
 from nequip_predict_member import Member
 
 MODE = 'vectorised'
-#: Atoms × members from which `auto` predicts so. The code is compiled once for a machine, in 4 s of
-#: one core, which 85 000 repay (small model: 47 µs each eager, 4 µs so). Jobs share it, and with it
-#: any two members gain: a quarter is asked for.
+#: Atoms × members from which `auto` predicts so. The code is compiled once for a machine, in 2.5 s
+#: of one core, which 57 000 repay (small model: 50 µs each eager, 6 µs so). Jobs share it, and with
+#: it any two members gain: a third is asked for.
 BREAK_EVEN = 20_000
 #: Bytes of weights, and of what is kept for atoms, that are held at a time.
 MEMORY = 2**29

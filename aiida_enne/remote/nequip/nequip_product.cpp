@@ -149,6 +149,7 @@ static inline void visit(const Args &q, const Path &p, const Edge &e, int64_t u)
     }
 }
 
+#ifndef PARTS_ALONE  // what other code needs ends here
 #define CASE(I, K) \
     case 4 * (I) + (K): visit<ORDER, 2 * (I) + 1, 2 * (K) + 1>(q, p, edge, u); break;
 #define ROW(I) CASE(I, 0) CASE(I, 1) CASE(I, 2) CASE(I, 3)
@@ -203,3 +204,4 @@ extern "C" void transpose(int inner, int64_t rows, int64_t size, int64_t n_block
         }
     }
 }
+#endif

@@ -100,13 +100,6 @@ def library(
         raise UnfitError(f'{command[0]} failed: {exception.stderr[-500:]}') from exception
     except OSError as exception:
         raise UnfitError(f'the product could not be compiled or loaded: {exception}') from exception
-    code.product.argtypes = [ctypes.c_int, ctypes.POINTER(_Arguments)]
-    code.transpose.argtypes = [
-        ctypes.c_int,
-        *[ctypes.c_int64] * 3,
-        *[ctypes.c_void_p] * 4,
-    ]
-    code.product.restype = code.transpose.restype = None
     return code
 
 
@@ -161,7 +154,14 @@ class Product(Couplings):
         super().__init__(old)
         blocks = ((irreps.dim, irreps) for irreps in (old.feature_irreps_in, old.irreps_mid))
         self._blocks = {size: _blocks(irreps) for size, irreps in blocks}
-        self._code = library(old.model_dtype, math.gcd(8, *self.muls), folder)
+        self._code = code = library(old.model_dtype, math.gcd(8, *self.muls), folder)
+        code.product.argtypes = [ctypes.c_int, ctypes.POINTER(_Arguments)]
+        code.transpose.argtypes = [
+            ctypes.c_int,
+            *[ctypes.c_int64] * 3,
+            *[ctypes.c_void_p] * 4,
+        ]
+        code.product.restype = code.transpose.restype = None
 
     def out(self, pairs: int, x: Any, y: Any, w: Any, src: Any, dst: Any) -> torch.Tensor:
         """Return the sum over edges of x ⊗ y weighted by w, at the atoms `dst`."""
