@@ -18,11 +18,13 @@ def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0, own=1
     """Store members, predictions, a training and an audit; return audit and training.
 
     All members have in common an error of `shared` in eV (energies) and eV/Å (forces), and each has
-    errors of its own, of `own` in eV and a tenth of it in eV/Å. Predictions have the `attributes`.
+    errors of its own, of `own` in eV and a tenth of it in eV/Å. Models and
+    predictions have the `attributes`.
     """
     rng = np.random.default_rng(seed)
     training = chain('EnsembleWorkChain', {'dataset': dataset})
-    models = {f'seed_{number}': model(number).store() for number in range(1, n_members + 1)}
+    numbers = range(1, n_members + 1)
+    models = {f'seed_{number}': model(number, **attributes).store() for number in numbers}
     link(training, {f'models__{label}': node for label, node in models.items()})
     errors = {'shared': shared, 'own': own}
     return _audit(models, {LABEL: dataset}, parameters, rng, errors, attributes), training
@@ -79,7 +81,7 @@ def _predict(member, dataset, rng, attributes, *, shared, own):
     ).store()
 
 
-def model(number):
+def model(number, **attributes):
     """Return an unstored model whose checkpoint is never read."""
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     return ModelData.from_files(
@@ -92,6 +94,7 @@ def model(number):
         complete=True,
         epochs=3,
         best_epoch=2,
+        **attributes,
     )
 
 

@@ -36,6 +36,12 @@ class Ensemble:
         """Digests of the members' weights: what every prediction carries."""
         return [member.weights_sha256 for member in self.members]
 
+    @property
+    def r_max(self) -> float:
+        """Cutoff of the members in Å, the longest of them; 0 where one does not say it."""
+        known = [float(member.attributes.get('r_max', 0.0)) for member in self.members]
+        return max(known, default=0.0) if all(known) else 0.0
+
 
 def find_ensemble(identifier: str | int) -> Ensemble:
     """Return the members of an ensemble, by seed.

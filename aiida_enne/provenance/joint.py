@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from aiida import orm
@@ -46,7 +47,8 @@ def joint_audit(
     names = set(rows.configurations.domains.tolist())
     trained = [name for name in material.training_domains if name in names]
     given = AuditOptions() if options is None else options
-    chosen = AuditOptions.from_dict(given.as_dict() | {'training_domains': trained})
+    r_max = given.r_max or material.record.ensemble.r_max
+    chosen = replace(given, training_domains=tuple(trained), r_max=r_max)
 
     def make() -> Audit:
         forces = gather_forces(material.record.ensemble, rows)

@@ -177,6 +177,8 @@ def audit_again(
     chosen = options or AuditOptions()
     if not chosen.training_domains:
         chosen = replace(chosen, training_domains=tuple(trained_domains(known, nodes.values())))
+    if not chosen.r_max:
+        chosen = replace(chosen, r_max=ensemble.r_max)
     return {uuid: audit(*table, options=chosen, offsets=offsets) for uuid, table in tables.items()}
 
 

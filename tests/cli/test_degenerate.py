@@ -150,7 +150,7 @@ def ensemble_of(dataset, split, parameters, computer):
     for seed in (1, 2):
         node = ModelData.from_files(
             b'weights',
-            {},
+            parameters,
             identity=str(seed),
             seed=seed,
             weights_sha256=f'{seed:064}',
@@ -187,12 +187,13 @@ def test_an_audit_of_what_was_never_trained_on(
     assert 'Note on mine: 1 of 1 configurations of silicon hold an atom without' in result.output
 
 
-def test_an_audit_knows_the_cutoff_of_its_members(dataset):
-    near, far = (
-        store_audit(dataset, n_members=2, r_max=r_max)[0].outputs.statistics.study
-        for r_max in (4.0, 1.0)
-    )
+def test_an_audit_knows_the_cutoff_of_its_members(invoke, dataset):
+    audits = [store_audit(dataset, n_members=2, r_max=r_max)[0] for r_max in (4.0, 1.0)]
     lone = [
-        {name: scalars['n_lone'] for name, scalars in node.domains.items()} for node in (near, far)
+        {name: scalars['n_lone'] for name, scalars in one.outputs.statistics.study.domains.items()}
+        for one in audits
     ]
     assert lone == [{'cold': 0, 'hot': 0}, {'cold': 8, 'hot': 2}]
+    near, far = (invoke('verdict', one.pk).output for one in audits)
+    assert 'atoms without a neighbour in 2 of 2' in far
+    assert 'neighbour' not in near

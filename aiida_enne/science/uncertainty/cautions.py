@@ -19,10 +19,7 @@ def limits(scalars: Scalars) -> str:
     count, alone = int(scalars.get('n_configurations') or 0), int(scalars.get('n_lone') or 0)
     said = ['n = 1'] if count == 1 else []
     if alone:
-        said.append(
-            f'{alone} of {plural(count, "configuration")} with an atom without a neighbour, of '
-            'which a model learns a constant'
-        )
+        said.append(f'atoms without a neighbour in {alone} of {count}')
     return ', '.join(said)
 
 
@@ -39,6 +36,9 @@ def cautions(domains: Mapping[str, Scalars]) -> list[str]:
         text = f'No interval in {len(few)} of {plural(len(domains), "domain")}: fewer than '
         text += f'{MIN_BLOCKS} independent blocks ({", ".join(few)}).'
         found.append(text)
+    if lone := [name for name, s in domains.items() if s.get('n_lone')]:
+        text = 'Of an atom without a neighbour within the cutoff a model learns one energy for its '
+        found.append(text + f'element, and no force: {", ".join(lone)}.')
     members = max((int(s.get('n_members') or 0) for s in domains.values()), default=0)
     if domains and attainable_level(members) is None:
         text = f'{members} members can never show anything at {LEVEL:.0%}: the exact test ranks '

@@ -49,8 +49,10 @@ def test_atoms_without_neighbours_are_counted_only_where_the_cutoff_is_known(sma
     assert counts.pop(name) == 1
     assert not any(counts.values())
     said = limits(found.domains[name])
-    assert said.startswith('n = 1, 1 of 1 configuration with an atom without a neighbour')
+    assert said == 'n = 1, atoms without a neighbour in 1 of 1'
     assert all(row.reason.startswith(said) for row in found.verdicts if row.domain == name)
+    (told,) = (one.text for one in find(found.domains, {}) if one.text.startswith('Of an atom'))
+    assert told.endswith(f'and no force: {name} ({said}).')
     plain = audit(*small, options=AuditOptions(**FAST))
     assert 'n_lone' not in plain.domains[name]
     assert 'r_max' not in plain.parameters
