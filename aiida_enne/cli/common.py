@@ -60,11 +60,26 @@ def explain(exception: Exception) -> str:
     if isinstance(exception, OSError) and exception.strerror:
         return ': '.join(filter(None, [str(exception.filename or ''), exception.strerror]))
     if isinstance(exception, ValueError | OSError | AiidaException) and str(exception):
-        return str(exception)
+        return plain(str(exception))
+    if isinstance(exception, OverflowError):
+        return 'a number is too large to be the PK of anything: `verdi process list -a` shows PKs'
     return (
         f'unexpected {type(exception).__name__}: {exception}\n'
         'This should not happen: `aiida-enne --verbose ...` shows where.'
     )
+
+
+def plain(text: str) -> str:
+    """Write a message of AiiDA without what says nothing to its reader."""
+    text = text.removeprefix('invalid attribute value ').removesuffix(': No result was found')
+    text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r'\1', text)
+    wrong = r"value '(.+)' is not of the right type\. Got '(.+)', expected '(.+)'"
+    found = re.fullmatch(wrong, text)
+    if found is None:
+        return text
+    name, got, expected = found.groups()
+    types = [one for one in expected.strip('()').split(', ') if one not in ('', 'NoneType')]
+    return f'`{name}` must be of type {" or ".join(types)}, got {got}'
 
 
 def remember_profile(ctx: click.Context, profile: str | None, *, verbose: bool) -> None:
@@ -120,8 +135,10 @@ class NodeParam(click.ParamType):
         classes = tuple(DataFactory(name) for name in self.entry_points)
         try:
             node = NodeEntityLoader.load_entity(value)
+        except OverflowError:
+            self.fail(f'no node is identified by {value!r}: no PK is so large', param, ctx)
         except (NotExistent, MultipleObjectsError, ValueError) as exception:
-            self.fail(f'no node is identified by {value!r}: {exception}', param, ctx)
+            self.fail(f'no node is identified by {value!r}: {plain(str(exception))}', param, ctx)
         if classes and not isinstance(node, classes):
             wanted = ' or '.join(c.__name__ for c in classes)
             self.fail(f'{value!r} is a {type(node).__name__}, expected a {wanted}', param, ctx)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import with_profile
+from aiida_enne.cli.common import plain, with_profile
 from aiida_enne.cli.dataset_options import as_flags, label_options, read_choices, say, say_stored
 
 
@@ -114,7 +114,7 @@ def _load(value: str) -> Any:
         return NodeEntityLoader.load_entity(value)
     except (NotExistent, MultipleObjectsError, ValueError) as exception:
         raise click.ClickException(
-            f'{value!r} must be the PK, UUID or label of one node: {exception}; '
+            f'{value!r} must be the PK, UUID or label of one node: {plain(str(exception))}; '
             '`verdi process list -a` shows the PKs of processes'
         ) from exception
 
@@ -145,8 +145,8 @@ def _queried(
                 group = orm.load_group(label)
             except (NotExistent, MultipleObjectsError, ValueError) as exception:
                 raise click.ClickException(
-                    f'{label!r} must be the label of one group: {exception}; `verdi group list` '
-                    'shows them'
+                    f'{label!r} must be the label of one group: {plain(str(exception))}; '
+                    '`verdi group list` shows them'
                 ) from exception
             query.append(orm.Group, filters={'id': group.pk}, tag='group')
             query.append(orm.Node, with_group='group', filters=wanted, tag='node')

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import LazyGroup, NodeParam, load_profile, with_profile
+from aiida_enne.cli.common import LazyGroup, NodeParam, load_profile, plain, with_profile
 
 
 class CodeParam(click.ParamType):
@@ -24,8 +24,10 @@ class CodeParam(click.ParamType):
 
         try:
             return orm.load_code(value)
+        except OverflowError:
+            self.fail(f'no code is identified by {value!r}: no PK is so large', param, ctx)
         except (NotExistent, MultipleObjectsError, ValueError) as exception:
-            self.fail(f'no code is identified by {value!r}: {exception}', param, ctx)
+            self.fail(f'no code is identified by {value!r}: {plain(str(exception))}', param, ctx)
 
 
 #: Command: where it is, and its line in the help, so that `--help` need not import it.
@@ -47,6 +49,7 @@ FLAGS = {
     'trained_frames: include': '--include-trained',
     'training_domains': '--training-domain',
     'calibration_domain': '--calibration-domain',
+    'role': '--role',
 }
 
 
@@ -87,7 +90,7 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
     from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
     overrides = read_overrides(options['overrides'])
-    if seeds:
+    if seeds is not None:
         overrides['seeds'] = parse_seeds(seeds)
     builder = EnsembleWorkChain.get_builder_from_protocol(
         options['code'], dataset, split, protocol=options['protocol'], overrides=overrides
@@ -148,12 +151,14 @@ def audit(
 
     overrides = read_overrides(options['overrides'])
     chosen = overrides.setdefault('audit', {})
-    if align_domain:
+    if not isinstance(chosen, dict):
+        raise click.ClickException(f'`audit` of --overrides must be a mapping, got {chosen!r}')
+    if align_domain is not None:
         chosen['alignment'] = {'domain': align_domain, 'by': align_by}
     if training_domain:
         chosen['training_domains'] = list(training_domain)
     named = {name: options[name] for name in ('estimator', 'calibration_domain')}
-    chosen |= {name: value for name, value in named.items() if value}
+    chosen |= {name: value for name, value in named.items() if value is not None}
     known = provenance.find_ensemble(training).members
     members: dict[str, Any] = {member.label: orm.load_node(member.uuid) for member in known}
     ways = [way for way in ('exclude', 'include') if options[f'{way}_trained']]
@@ -172,8 +177,7 @@ def audit(
             **given,
         )
     except ValueError as exception:  # an option that a validator refuses
-        text = str(exception).removeprefix('invalid attribute value ')
-        raise click.ClickException(in_flags(text)) from exception
+        raise click.ClickException(in_flags(plain(str(exception)))) from exception
     start(builder, options)
 
 
@@ -193,6 +197,8 @@ def read_overrides(path: Path | None) -> dict[str, Any]:
         raise click.ClickException(f'{path} is not valid YAML: {exception}') from None
     if not isinstance(content, dict):
         raise click.ClickException(f'{path} must hold a mapping, got {content!r}')
+    if wrong := [key for key in content if not isinstance(key, str)]:
+        raise click.ClickException(f'a key of {path} must be text, got {wrong[0]!r}')
     return content
 
 
@@ -225,7 +231,7 @@ def start(builder: Any, options: Mapping[str, Any]) -> None:
     from aiida_enne.workflows import protocols
 
     if (why := protocols.complaint(builder)) or (why := protocols.misspelt(builder)):
-        raise click.ClickException(in_flags(why))
+        raise click.ClickException(in_flags(plain(why)))
     for line in summarise(builder):
         click.echo(in_flags(line))
     if options['dry_run']:

@@ -51,7 +51,7 @@ from aiida_enne.cli.launch import common_options, read_overrides, start
     show_default=True,
     help='Above a threshold: keep the frame and go on, or keep it and stop.',
 )
-@click.option('--seed', type=int, default=1, show_default=True)
+@click.option('--seed', type=click.IntRange(min=0), default=1, show_default=True)
 @common_options
 def explore(training: str, pool: Any, **options: Any) -> None:
     """Run dynamics on the mean of an ensemble, and keep the frames whose σ is large.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from aiida import orm
 from aiida.engine import (
@@ -25,6 +25,7 @@ from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.science.fields import Integers
 from aiida_enne.science.structures.domains import in_order
+from aiida_enne.science.uncertainty.alignment import By
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import ProtocolMixin
@@ -36,12 +37,28 @@ def validate_parameters(node: orm.Dict, _: Any) -> str | None:
     """Check every option by name, long before the predictions are paid for."""
     options = node.get_dict()
     alignment = options.pop('alignment', None)
-    if alignment is not None and set(alignment) != {'domain', 'by'}:
-        return f'`alignment` must hold `domain` and `by`, got {alignment}'
+    if alignment is not None and (reason := misaligned(alignment)):
+        return reason
     try:
-        AuditOptions.from_dict(options)
+        chosen = AuditOptions.from_dict(options)
     except ValueError as exception:
         return str(exception)
+    if 'features' in chosen.make_estimator().needs:
+        return (
+            f'the estimator {chosen.estimator!r} needs last-layer features, which predictions of a '
+            'work chain do not have: `aiida_enne.audit(..., features=)` takes them'
+        )
+    return None
+
+
+def misaligned(alignment: Any) -> str | None:
+    """Return why zeros of energy cannot be taken as asked for, or None if they can."""
+    if not isinstance(alignment, Mapping) or set(alignment) != {'domain', 'by'}:
+        return f'`alignment` must hold `domain` and `by`, got {alignment}'
+    if not isinstance(alignment['domain'], str) or not alignment['domain']:
+        return f'`domain` of `alignment` must be a domain, got {alignment["domain"]!r}'
+    if alignment['by'] not in get_args(By):
+        return f'`by` of `alignment` must be one of {get_args(By)}, got {alignment["by"]!r}'
     return None
 
 
@@ -176,7 +193,9 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         predict = PredictionWorkChain.get_builder_from_protocol(
             code, models, datasets, protocol=protocol, overrides=chosen.get('predict')
         )
-        fill_builder(builder, {**inputs_of(predict), 'audit': orm.Dict(chosen['audit']), **inputs})
+        others = {name: one for name, one in chosen.items() if name not in ('audit', 'predict')}
+        given = others | {'audit': orm.Dict(chosen['audit'])} | inputs
+        fill_builder(builder, inputs_of(predict) | given)
         return builder
 
     def leave_out(self) -> None:

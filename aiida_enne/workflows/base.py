@@ -22,8 +22,8 @@ def validate_count(value: orm.Int | int | None, _: Any) -> str | None:
 def why_failed(node: orm.ProcessNode) -> str:
     """Return which process failed and why, in one line."""
     state = node.process_state
-    why = node.exit_message or ('unknown' if state is None else state.value)
-    return f'{node.process_label}<{node.uuid}>: {why}'
+    why = node.exit_message or node.exception or ('unknown' if state is None else state.value)
+    return f'{node.process_label}<{node.uuid}>: {" ".join(why.split())}'
 
 
 def process_of(pk: int) -> orm.ProcessNode:

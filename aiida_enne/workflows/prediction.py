@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,8 @@ MAX_ATTEMPTS = 2
 #: Exit statuses of a job that was too large, for its time and for the memory.
 OUT_OF_WALLTIME = Predict.exit_codes.ERROR_OUT_OF_WALLTIME.status
 OUT_OF_MEMORY = Predict.exit_codes.ERROR_OUT_OF_MEMORY.status
+#: What AiiDA takes for the label of a link, of which `__` would part two.
+LABEL = '[A-Za-z0-9]+(_[A-Za-z0-9]+)*'
 #: Atoms in a batch to begin to halve from, where none are given: those of the scripts for a model.
 BATCH_ATOMS = 512
 
@@ -48,6 +51,11 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     datasets, splits = inputs.get('datasets', {}), inputs.get('splits', {})
     if not datasets:
         return '`datasets` must hold at least one dataset'
+    if wrong := [label for label in datasets if not re.fullmatch(LABEL, label)]:
+        return (
+            f'{wrong[0]!r} cannot name a dataset (`role`): a name has letters, digits and single '
+            'underscores between them'
+        )
     if unknown := sorted(splits.keys() - datasets.keys()):
         return f'there are splits for {unknown}, but datasets only for {sorted(datasets)}'
     part = inputs.get('part')

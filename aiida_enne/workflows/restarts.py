@@ -5,6 +5,8 @@ from typing import ClassVar
 from aiida import orm
 from aiida.engine import BaseRestartWorkChain, ExitCode
 
+from aiida_enne.workflows.base import why_failed
+
 #: Processes in a row that may be lost over one job. What AiiDA's machinery does to one it seldom
 #: does to the next; an error in the code does it to all.
 MAX_LOST = 2
@@ -35,7 +37,7 @@ class SurvivingRestartWorkChain(BaseRestartWorkChain):
         if not node.is_excepted or lost == MAX_LOST:
             self.ctx.lost = 0
             self.take_over(node)
-            return super().inspect_process()
+            return self.with_reason(super().inspect_process(), node)
         self.ctx.lost = lost + 1
         self.ctx.iteration -= 1
         self.ctx.children.pop()
@@ -44,6 +46,14 @@ class SurvivingRestartWorkChain(BaseRestartWorkChain):
         if job is not None:
             self.ctx.inputs.follow = job
         return None
+
+    def with_reason(self, code: ExitCode | None, node: orm.CalcJobNode) -> ExitCode | None:
+        """Say why the job failed where AiiDA says only that nothing handles it."""
+        if code is None or code.status != self.exit_codes.ERROR_UNHANDLED_FAILURE.status:
+            return code
+        why = why_failed(node)
+        self.report(why)
+        return ExitCode(code.status, f'{code.message} {why}', code.invalidates_cache)
 
     def take_over(self, node: orm.CalcJobNode) -> None:
         """Keep what an attempt gave, before the handlers decide."""

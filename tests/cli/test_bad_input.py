@@ -15,8 +15,9 @@ from tests.studied import train
 
 #: Words that have no place in a message to a user.
 RAW = (
-    'Traceback', 'should not happen', 'no result was found', 'sqlalchemy', 'Errno',
-    'NoneType', 'QueryBuilder', 'object has no attribute', 'EntityLoader', 'entity',
+    'Traceback', 'should not happen', 'o result was found', "<class '", 'invalid attribute',
+    'sqlalchemy', 'Errno', 'NoneType', 'QueryBuilder', 'object has no attribute', 'EntityLoader',
+    'entity',
 )  # fmt: skip
 LAUNCH = '--code python@localhost --dry-run'
 #: By command, what is typed and what the message must hold; `{names}` are those of `things`.
@@ -34,7 +35,10 @@ CASES = {
         ('{missing}', 'missing'), ('{noise}', 'noise'), ('{empty}', 'empty'),
     ],
     'dataset list': [('--limit 0', '0')],
-    'dataset show': [('nothing', "'nothing'"), ('{split}', 'expected a DatasetData')],
+    'dataset show': [
+        ('nothing', "'nothing'"), ('{split}', 'expected a DatasetData'),
+        ('{huge}', 'no node is identified'),
+    ],
     'dataset split': [
         ('nothing --method random', 'nothing'), ('{dataset} --method random', '--seed'),
         ('{dataset} --method random --sizes 500 1 1 --seed 1', '500'),
@@ -73,10 +77,18 @@ CASES = {
             '--calibration-domain',
         ),
         ('--ensemble {trained} --dataset {other} --split {split} {launch}', 'the split belongs to'),
+        ('--ensemble {huge} --dataset {dataset} {launch}', 'too large to be the PK'),
+        ('--ensemble 424242 --dataset {dataset} {launch}', 'ID<424242>'),
+        ('--ensemble {trained} --dataset {dataset} --role a.b {launch}', "'a.b' cannot name a"),
+        ('--ensemble {trained} --dataset {dataset} --protocol= {launch}', "'' is not a protocol"),
+        ('--ensemble {trained} --dataset {dataset} --estimator= {launch}', "''"),
+        ('--ensemble {trained} --dataset {dataset} --align-domain= {launch}', "must be a domain"),
+        ('--ensemble {trained} --dataset {dataset} --estimator mahalanobis {launch}', 'features'),
     ],
     'launch defect': [
         ('--lattice-constant 5 --engine none {launch}', '`none`'),
-        ('--lattice-constant -5 {launch}', '-5'), ('--lattice-constant 5 --code no', "'no'"),
+        ('--lattice-constant -5 {launch}', '-5'), ('--lattice-constant nan {launch}', 'nan'),
+        ('--lattice-constant inf {launch}', 'inf'), ('--lattice-constant 5 --code no', "'no'"),
     ],
     'launch ensemble': [
         ('--dataset {split} --split {split} {launch}', 'expected a DatasetData'),
@@ -89,6 +101,8 @@ CASES = {
         ('--dataset {dataset} --split {split} --code no', "'no'"),
         ('--dataset {other} --split {split} {launch}', 'split'),
         ('--dataset {dataset} --split {split} --code python@localhost --daemon', '--daemon'),
+        ('--dataset {huge} --split {split} {launch}', 'no node is identified'),
+        ('--dataset {dataset} --split {split} --seeds= {launch}', "got ''"),
     ],
     'launch eos': [('--engine none {launch}', '`none`'), ('--protocol none {launch}', 'none')],
     'launch explore': [
@@ -103,7 +117,7 @@ CASES = {
     ],
     'launch study': [
         ('--engine none {launch}', '`none`'), ('--assume x {launch}', "'x'"),
-        ('--assume nothing=3 {launch}', 'nothing'),
+        ('--assume nothing=3 {launch}', 'nothing'), ('--assume label_seconds=inf {launch}', 'inf'),
     ],
     'launch surface': [('--lattice-constant 5 --engine none {launch}', '`none`')],
     'pseudo install': [('{missing} --label x', 'missing'), ('{folder} --label x', 'folder')],
@@ -126,6 +140,38 @@ CASES = {
         ('--archive {noise}', 'noise'),
     ],
 }  # fmt: skip
+
+#: By what is typed, the YAML of `--overrides` and what the message must hold.
+OVERRIDES = {
+    'launch audit --ensemble {trained} --dataset {dataset} --protocol test': [
+        ('audit: 3', '`audit` of --overrides must be a mapping, got 3'),
+        ('audit: null', 'must be a mapping, got None'),
+        ('predict: 3', '`predict` must be a mapping, got 3'),
+        ('audit: {alignment: 3}', '`alignment` must hold'),
+        ('audit: {alignment: {domain: cold, by: x}}', "('minimum', 'mean'), got 'x'"),
+        ('audit: {alignment: {domain: [1], by: mean}}', 'must be a domain, got [1]'),
+        ('audit: {training_domains: 3}', 'must be a list of labels, got 3'),
+        ('part: nothing', "got 'nothing'"),
+        ('predict: {members_per_job: x}', '`members_per_job` must be of type int, got str'),
+    ],
+    'launch ensemble --dataset {dataset} --split {split} --protocol test': [
+        ('training: 3', '`training` must be a mapping, got 3'),
+        ('training: null', '`training` must be a mapping, got None'),
+        ('training: {train: [1]}', '`training.train` must be a mapping, got [1]'),
+        ('training: {train: {parameters: {trainer: 5}}}', '.trainer` must be a mapping, got 5'),
+        ('seeds: {a: 1}', '`seeds` must be a list'),
+        ('members_per_job: x', '`members_per_job` must be of type Int'),
+        ('1: 2', 'must be text, got 1'),
+    ],
+    'launch study --engine ase --protocol test': [
+        ('liquid: 3', '`liquid` must be a mapping, got 3'),
+        ('scans: 3', '`scans` must be a mapping, got 3'),
+        ('scans: {a: 3}', 'a scan must be a mapping like'),
+        ('sample: 3', '`sample` must be a mapping, got 3'),
+        ('protocols: 3', '`protocols` must be a mapping, got 3'),
+        ('liquid: {stages: {melt: 3}}', 'stages.melt` must be a mapping, got 3'),
+    ],
+}
 
 
 def commands(command, path=()):
@@ -164,6 +210,7 @@ def things(dataset, configurations, aiida_localhost, tmp_path, monkeypatch):
         'trained': trained.pk,
         'waiting': waiting.store().pk,
         'launch': LAUNCH,
+        'huge': 10**30,
     } | {name: tmp_path / name for name in ('noise', 'empty', 'folder', 'missing')}
 
 
@@ -183,6 +230,20 @@ def test_bad_input_is_named_without_a_traceback(command, things, request):
             wrong.append(f'{words} is accepted:\n{result.output}')
         elif named not in result.output or any(raw in result.output for raw in RAW):
             wrong.append(f'{words} does not name {named!r}, or is raw:\n{result.output}')
+    assert not wrong, '\n\n'.join(wrong)
+
+
+@pytest.mark.parametrize('typed', OVERRIDES)
+def test_overrides_of_a_wrong_shape_are_named(typed, things, tmp_path):
+    wrong = []
+    for text, named in OVERRIDES[typed]:
+        (tmp_path / 'overrides.yaml').write_text(text)
+        words = [*typed.format(**things).split(), '--overrides', 'overrides.yaml', *LAUNCH.split()]
+        result = CliRunner().invoke(main, words)
+        if result.exit_code == 0 or named not in result.output:
+            wrong.append(f'{text!r} does not name {named!r}:\n{result.output}')
+        elif any(raw in result.output for raw in RAW):
+            wrong.append(f'{text!r} is raw:\n{result.output}')
     assert not wrong, '\n\n'.join(wrong)
 
 

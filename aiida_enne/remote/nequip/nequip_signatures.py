@@ -20,7 +20,7 @@ LIKE_A_SECTION = 0.6
 
 
 def complaint(config: dict[str, Any]) -> str:
-    """Return which keys of a configuration nothing takes; empty where all is well."""
+    """Return which keys nothing takes and which targets do not exist; empty where all is well."""
     sections = [name for name in config if name not in SECTIONS]
     found = [
         f'`{name}` looks like `{close[0]}`'
@@ -28,7 +28,12 @@ def complaint(config: dict[str, Any]) -> str:
         if (close := difflib.get_close_matches(name, SECTIONS, 1, LIKE_A_SECTION))
     ]
     for place, mapping in targets(config, ''):
-        known = arguments(str(mapping['_target_']))
+        try:
+            known = arguments(str(mapping['_target_']))
+        except Exception as exception:  # importing may raise whatever the module does
+            said = ' '.join(str(exception).split())
+            found.append(f'`{place}_target_` {mapping["_target_"]} cannot be imported: {said}')
+            continue
         if known is None:
             continue
         for key in sorted(set(mapping) - set(HYDRA) - known):

@@ -43,7 +43,9 @@ class Assumptions:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name != 'source' and not (isinstance(value, int | float) and value > 0):
+            if item.name != 'source' and not (
+                isinstance(value, int | float) and 0 < value < float('inf')
+            ):
                 raise ValueError(f'`{item.name}` must be a positive number, got {value!r}')
 
     @classmethod

@@ -236,6 +236,8 @@ def read_scan(given: Mapping[str, Any]) -> Scan:
     Raises:
         ValueError: If the kind or an option is unknown, missing or cannot be used.
     """
+    if not isinstance(given, Mapping):
+        raise ValueError(f'a scan must be a mapping like {{kind: sizes, …}}, got {given!r}')
     kind = one_of('kind of a scan', given.get('kind'), KINDS)
     options = {name: value for name, value in given.items() if name != 'kind'}
     return KINDS[kind].from_dict(options, f'a scan of kind {kind}')

@@ -134,7 +134,7 @@ def width_label(parameters: Mapping[str, Any]) -> str:
 def _check_type(name: str, value: Any, default: Any) -> None:
     """Refuse a value of another type than that of the default."""
     if name == 'training_domains':
-        if isinstance(value, str) or not all(isinstance(label, str) for label in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
             raise ValueError(f'`training_domains` must be a list of labels, got {value!r}')
         return
     kinds: tuple[type, ...] = {float: (int, float), int: (int,), str: (str,)}.get(

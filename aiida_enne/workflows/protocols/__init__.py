@@ -20,6 +20,9 @@ DELEGATED = {
     'study': ('liquid', 'sample', 'eos', 'defect', 'surface', 'ensemble', 'audit', 'own'),
 }
 
+#: Workflows no mapping of which can be left out by None.
+COMPLETE = ('audit', 'ensemble', 'predict')
+
 
 def read(workflow: str) -> dict[str, Any]:
     """Return the whole protocol file of a workflow."""
@@ -36,7 +39,7 @@ def load(
             neither it nor its protocols know.
     """
     book = read(workflow)
-    name = protocol or book['default_protocol']
+    name = book['default_protocol'] if protocol is None else protocol
     if name not in book['protocols']:
         raise ValueError(
             f'{name!r} is not a protocol of {workflow!r}{nearest(name, book["protocols"])}; choose '
@@ -59,7 +62,13 @@ def check_overrides(workflow: str, book: Mapping[str, Any], overrides: Mapping[s
     if not isinstance(overrides, Mapping):
         raise ValueError(f'overrides of {workflow!r} must be a mapping, got {overrides!r}')
     process: Any = WorkflowFactory(f'enne.{workflow.replace("_", ".")}')
-    own = {key: one for key, one in overrides.items() if key not in DELEGATED.get(workflow, ())}
+    parts = DELEGATED.get(workflow, ())
+    for key in (key for key in parts if key in overrides):
+        _check_mapping(key, overrides[key])
+    for key, value in book['default_inputs'].items():
+        if key in overrides and isinstance(value, Mapping) and workflow in COMPLETE:
+            _check_mapping(key, overrides[key], may_be_none=False)
+    own = {key: one for key, one in overrides.items() if key not in parts}
     _check_keys(process.spec().inputs, own, words, '')
 
 
@@ -68,21 +77,39 @@ def _check_keys(
 ) -> None:
     known = set(ports) | set(words)
     for key, value in given.items():
+        if not isinstance(key, str):
+            raise ValueError(f'a key of `{place or "overrides"}` must be text, got {key!r}')
         if key not in known and (len(ports) or not ports.dynamic):
             raise ValueError(
                 f'unknown key `{place}{key}`{nearest(key, known)}; known here: {sorted(known)}'
             )
         nested = ports.get(key)
-        if isinstance(nested, PortNamespace) and isinstance(value, Mapping):
-            _check_keys(nested, value, (), f'{place}{key}.')
+        if isinstance(nested, PortNamespace):
+            _check_mapping(f'{place}{key}', value)
+            if value is not None:
+                _check_keys(nested, value, (), f'{place}{key}.')
 
 
-def merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge nested mappings into a new one; `update` wins."""
+def _check_mapping(place: str, value: Any, *, may_be_none: bool = True) -> None:
+    if not isinstance(value, Mapping) and not (value is None and may_be_none):
+        raise ValueError(f'`{place}` must be a mapping, got {value!r}')
+
+
+def merge(base: Mapping[str, Any], update: Mapping[str, Any], place: str = '') -> dict[str, Any]:
+    """Merge nested mappings into a new one; `update` wins.
+
+    Raises:
+        ValueError: If a mapping would be replaced by a number or a text, or a list by a mapping.
+    """
     merged = dict(base)
     for key, value in update.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge(merged[key], value) if both else value
+        former = merged.get(key)
+        if isinstance(former, Mapping) and not isinstance(value, list):
+            _check_mapping(f'{place}{key}', value)
+        if isinstance(former, list) and isinstance(value, Mapping):
+            raise ValueError(f'`{place}{key}` must be a list, got {value!r}')
+        both = isinstance(value, Mapping) and isinstance(former, Mapping)
+        merged[key] = merge(merged[key], value, f'{place}{key}.') if both else value
     return merged
 
 
@@ -99,6 +126,7 @@ def ensemble_inputs(
     """
     given = dict(overrides or {})
     family = families.load(given.pop('family', 'nequip'))
+    check_overrides('ensemble', read('ensemble'), given)
     inputs = load('ensemble', protocol)
     if model := family.model(protocol or read('ensemble')['default_protocol']):
         parameters = inputs['training']['train']['parameters']

@@ -14,6 +14,7 @@ from aiida_enne.calculations.relaxations import build_at_lattice_constant, list_
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.relaxations import Part
+from aiida_enne.science.structures.checks import positive
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, plain, why_failed
 from aiida_enne.workflows.reference.chosen import (
@@ -24,6 +25,15 @@ from aiida_enne.workflows.reference.chosen import (
     thaw,
 )
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
+
+
+def validate_lattice_constant(node: orm.Float, _: Any) -> str | None:
+    """Require a positive finite number."""
+    try:
+        positive('`lattice_constant`', node.value, 'Å')
+    except ValueError as exception:
+        return str(exception)
+    return None
 
 
 class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
@@ -197,6 +207,7 @@ class AtLatticeConstantWorkChain(RelaxationWorkChain):
         spec.input(
             'lattice_constant',
             valid_type=orm.Float,
+            validator=validate_lattice_constant,
             help='Edge of the conventional cell in Å.',
             **node,
         )

@@ -13,6 +13,7 @@ from aiida.engine import (
 )
 
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from aiida_enne.workflows.base import why_failed
 from aiida_enne.workflows.restarts import SurvivingRestartWorkChain
 
 OUT_OF_MEMORY = Train.exit_codes.ERROR_OUT_OF_MEMORY
@@ -55,7 +56,9 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
         )
         spec.exit_code(410, 'ERROR_MEMBERS_FAILED', message='No complete model of {labels}')
         spec.exit_code(
-            420, 'ERROR_NO_PROGRESS', message='Two attempts in a row finished no epoch of {labels}'
+            420,
+            'ERROR_NO_PROGRESS',
+            message='Two attempts in a row finished no epoch of {labels}; the last: {reason}',
         )
         spec.exit_code(500, 'ERROR_MEMBERS_DIVERGED', message='The loss diverged: {labels}')
 
@@ -90,8 +93,10 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
         """Give up when two attempts in a row finished no epoch; one may have been bad luck."""
         if self.ctx.idle < 2:
             return None
-        labels = ', '.join(self.unfinished(node))
-        return ProcessHandlerReport(True, self.exit_codes.ERROR_NO_PROGRESS.format(labels=labels))
+        code = self.exit_codes.ERROR_NO_PROGRESS.format(
+            labels=', '.join(self.unfinished(node)), reason=why_failed(node)
+        )
+        return ProcessHandlerReport(True, code)
 
     @process_handler(priority=400, exit_codes=[OUT_OF_MEMORY])
     def train_fewer_at_a_time(self, node: orm.CalcJobNode) -> None:

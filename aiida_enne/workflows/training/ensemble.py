@@ -25,7 +25,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count, why_failed
 from aiida_enne.workflows.training import validation
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
 from aiida_enne.workflows.training.base import outputs
@@ -165,6 +165,10 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         """Take over what a job gave."""
         for namespace, taken in self.ctx.merged.items():
             taken.update(outputs(node, namespace))
+        if not node.is_finished_ok:
+            self.ctx.reasons = self.ctx.get('reasons', {}) | dict.fromkeys(
+                self.ctx.jobs[name], why_failed(node)
+            )
 
     def select_complete(self) -> None:
         """Hand out models only if they are complete."""
@@ -195,9 +199,10 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         return None
 
     def reason_of(self, label: str) -> str:
-        """Return why a member failed, as its job said; empty where none did."""
-        result = self.ctx.merged['results'].get(label)
-        return '' if result is None else ' '.join(str(result['exit_message']).split())[:400]
+        """Return why a member failed, as its job said or, where it left nothing, as that ended."""
+        result = self.ctx.merged['results'].get(label, {})
+        said = result.get('exit_message') or self.ctx.get('reasons', {}).get(label, '')
+        return ' '.join(str(said).split())[:400]
 
     def split_of(self, label: str) -> SplitData:
         """Return the split of a member."""

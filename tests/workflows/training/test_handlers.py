@@ -11,6 +11,7 @@ from aiida.plugins import WorkflowFactory
 from plumpy import ProcessState
 
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from aiida_enne.workflows.base import why_failed
 from aiida_enne.workflows.restarts import ENDED
 
 CODES = Train.exit_codes
@@ -112,7 +113,7 @@ def test_one_attempt_without_an_epoch_is_bad_luck_two_are_not(chain):
     process, verdicts = chain(*[(CODES.ERROR_MEMBERS_KILLED, idle)] * 2)
     assert not verdicts[0].status
     assert verdicts[1] == process.exit_codes.ERROR_NO_PROGRESS.format(
-        labels='seed_1, seed_2, seed_3'
+        labels='seed_1, seed_2, seed_3', reason=why_failed(process.ctx.children[-1])
     )
 
 
