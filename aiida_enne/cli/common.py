@@ -62,7 +62,10 @@ def explain(exception: Exception) -> str:
     if isinstance(exception, ValueError | OSError | AiidaException) and str(exception):
         return plain(str(exception))
     if isinstance(exception, OverflowError):
-        return 'a number is too large to be the PK of anything: `verdi process list -a` shows PKs'
+        return (
+            'a number is too large for the database; `verdi process list -a` shows the PKs of '
+            'processes, `aiida-enne dataset list` those of datasets'
+        )
     return (
         f'unexpected {type(exception).__name__}: {exception}\n'
         'This should not happen: `aiida-enne --verbose ...` shows where.'

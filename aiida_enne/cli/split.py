@@ -27,7 +27,7 @@ METHODS = ('blocks', 'domain', 'per_domain', 'random')
     help='Configurations left out at a cut (blocks with --shared-blocks).',
 )
 @click.option('--sizes', nargs=3, type=int, help='Train, validation, test (random, per_domain).')
-@click.option('--seed', type=int, help='Seed of the draw (random, per_domain).')
+@click.option('--seed', type=click.IntRange(min=0), help='Seed of the draw (random, per_domain).')
 @click.option('--train', multiple=True, help='Domain to train on (domain).')
 @click.option('--validation', multiple=True, help='Domain to validate on (domain).')
 @click.option('--test', multiple=True, help='Domain to test on (domain).')

@@ -33,8 +33,10 @@ CASES = {
     ],
     'dataset import': [
         ('{missing}', 'missing'), ('{noise}', 'noise'), ('{empty}', 'empty'),
+        ('{noise} --format json', 'noise: cannot be read as json: it is not text'),
+        ('{noise} --format gen', 'noise: cannot be read as gen: '),
     ],
-    'dataset list': [('--limit 0', '0')],
+    'dataset list': [('--limit 0', '0'), ('--limit {huge}', 'too large')],
     'dataset show': [
         ('nothing', "'nothing'"), ('{split}', 'expected a DatasetData'),
         ('{huge}', 'no node is identified'),
@@ -42,6 +44,11 @@ CASES = {
     'dataset split': [
         ('nothing --method random', 'nothing'), ('{dataset} --method random', '--seed'),
         ('{dataset} --method random --sizes 500 1 1 --seed 1', '500'),
+        ('{dataset} --method random --seed 1', '--method random needs --sizes'),
+        ('{dataset} --method blocks', '--method blocks needs --fractions'),
+        ('{dataset} --method blocks --sizes 1 1 1', '--method blocks does not take --sizes'),
+        ('{dataset} --method random --sizes 2 2 2 --seed -1', "'--seed': -1"),
+        ('{dataset} --method random --seed 1 --within no', "['cold', 'hot']"),
     ],
     'demo': [('--protocol paper', 'paper'), ('--output {noise}', 'noise')],
     'doctor': [('--code nothing', 'nothing')],
@@ -77,7 +84,7 @@ CASES = {
             '--calibration-domain',
         ),
         ('--ensemble {trained} --dataset {other} --split {split} {launch}', 'the split belongs to'),
-        ('--ensemble {huge} --dataset {dataset} {launch}', 'too large to be the PK'),
+        ('--ensemble {huge} --dataset {dataset} {launch}', 'too large for the database'),
         ('--ensemble 424242 --dataset {dataset} {launch}', 'ID<424242>'),
         ('--ensemble {trained} --dataset {dataset} --role a.b {launch}', "'a.b' cannot name a"),
         ('--ensemble {trained} --dataset {dataset} --protocol= {launch}', "'' is not a protocol"),
@@ -137,7 +144,7 @@ CASES = {
     'stop': [('nothing', 'nothing'), ('{dataset}', 'expected a process'), ('{waiting}', 'kill')],
     'verdict': [
         ('', 'audit'), ('nothing', 'nothing'), ('{dataset}', 'DatasetData'), ('{waiting}', 'audit'),
-        ('--archive {noise}', 'noise'),
+        ('--archive {noise}', 'noise'), ('--force-tolerance inf', 'must be positive'),
     ],
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -224,7 +225,8 @@ def draw(configurations: Configurations, *, method: str, **options: Any) -> Spli
     if within is not None:
         pool = np.flatnonzero(np.isin(configurations.domains, list(within)))
         if missing := sorted(set(within) - set(configurations.domains.tolist())):
-            raise ValueError(f'no configurations in the domains {missing}')
+            there = sorted(set(configurations.domains.tolist()))
+            raise ValueError(f'no configurations in the domains {missing}; there are {there}')
     domains, blocks = configurations.domains[pool], configurations.blocks[pool]
     methods: dict[str, Callable[..., Split]] = {
         'domain': partial(split_by_domain, domains),
@@ -234,15 +236,22 @@ def draw(configurations: Configurations, *, method: str, **options: Any) -> Spli
     }
     if method not in methods:
         raise ValueError(f'no method `{method}` to split by; choose from {sorted(methods)}')
-    try:
-        split = methods[method](**options)
-    except TypeError as exception:
-        raise ValueError(
-            f'options {options} do not fit the method `{method}`: {exception}'
-        ) from None
+    _check_options(method, methods[method], options)
+    split = methods[method](**options)
     train, validation, test = (pool[getattr(split, part)] for part in PARTS)
     others = np.setdiff1d(np.arange(len(configurations)), pool)
     return Split(train, validation, np.concatenate([test, others]) if rest else test)
+
+
+def _check_options(method: str, function: Callable[..., Split], given: Mapping[str, Any]) -> None:
+    """Refuse options that a method does not take, and the lack of those that it needs."""
+    known = signature(function).parameters
+    if unknown := [name for name in given if name not in known]:
+        takes = ', '.join(f'`{name}`' for name in known)
+        raise ValueError(f'`method` {method} does not take `{unknown[0]}`; it takes {takes}')
+    needed = [name for name, one in known.items() if one.default is one.empty]
+    if missing := [name for name in needed if name not in given]:
+        raise ValueError(f'`method` {method} needs `{missing[0]}`')
 
 
 def shared_blocks(split: Split, blocks: Integers) -> list[int]:

@@ -108,11 +108,23 @@ def iterate_frames(path: Path, name: str) -> Iterator[Atoms]:
             frame += 1
     # ASE has eighty readers, and a damaged file makes them raise anything, assertions included
     except Exception as exception:
-        reason = f'{type(exception).__name__}: {exception}'.splitlines()[0][:200]
         # other readers than extxyz may fail before they yield anything, whatever the frame
         where = frame if frame or name == 'extxyz' else None
-        text = f'cannot be read as {name}: {reason}; if it is something else, {NAME_IT}'
+        advice = '' if name == 'extxyz' else f'; if it is something else, {NAME_IT}'
+        text = f'cannot be read as {name}: {_why(exception)}{advice}'
         raise BrokenFileError(text, where) from exception
+
+
+def _why(exception: Exception) -> str:
+    """Say in words why one of ASE's readers failed."""
+    said = (str(exception).splitlines() or [''])[0][:200]
+    if isinstance(exception, UnicodeDecodeError):
+        return 'it is not text'
+    if isinstance(exception, IndexError | StopIteration | EOFError) or 'to unpack' in said:
+        return 'the file, or a line of it, ends before its reader expects'
+    if isinstance(exception, KeyError):
+        return f'its reader does not know {said}'
+    return said or 'its reader refuses it and does not say why'
 
 
 def _rows(path: str, name: str) -> Iterator[Atoms]:

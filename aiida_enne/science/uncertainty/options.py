@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import inf
 from typing import Any
 
 from aiida_enne.science.options import refuse_unknown
@@ -72,7 +73,7 @@ class AuditOptions:
         for name in ('zero_force_tolerance', 'r_max', 'n_bootstrap', 'seed'):
             if getattr(self, name) < 0:
                 raise ValueError(f'`{name}` must not be negative, got {getattr(self, name)}')
-        if not (self.energy_tolerance > 0 and self.force_tolerance > 0):
+        if not all(0 < one < inf for one in (self.energy_tolerance, self.force_tolerance)):
             raise ValueError(
                 '`energy_tolerance` (eV/atom) and `force_tolerance` (eV/Å) must be positive, got '
                 f'{self.energy_tolerance} and {self.force_tolerance}'

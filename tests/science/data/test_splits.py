@@ -90,7 +90,7 @@ def test_a_split_within_domains_leaves_the_others_or_tests_on_them(series, metho
 def test_what_draws_is_named(series):
     with pytest.raises(ValueError, match=r'no method `blok`.*\[\'blocks\', \'domain\''):
         draw(series, method='blok')
-    with pytest.raises(ValueError, match='do not fit the method `random`'):
+    with pytest.raises(ValueError, match='`method` random does not take `gap`; it takes'):
         draw(series, method='random', sizes=[1, 1, 1], gap=3, seed=0)
     with pytest.raises(ValueError, match=r"no configurations in the domains \['3.36'\]"):
         draw(series, method='random', sizes=[1, 1, 1], seed=0, within=['3.36'])

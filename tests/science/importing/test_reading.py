@@ -45,7 +45,7 @@ def test_a_number_that_is_none_is_found_with_its_frame(make_frames, read, tmp_pa
     frames[3] = frames[3].replace('Si 0', 'Si ****', 1).replace('Si -0', 'Si ****', 1)
     path = tmp_path / 'a.extxyz'
     path.write_text('8\nLattice'.join(frames))
-    assert 'frame 2: cannot be read as extxyz: ValueError' in outcome(read, path)
+    assert 'frame 2: cannot be read as extxyz: ' in outcome(read, path)
 
 
 @pytest.mark.parametrize('seed', range(5))
