@@ -202,7 +202,9 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         """Return why a member failed, as its job said or, where it left nothing, as that ended."""
         result = self.ctx.merged['results'].get(label, {})
         said = result.get('exit_message') or self.ctx.get('reasons', {}).get(label, '')
-        return ' '.join(str(said).split())[:400]
+        text = ' '.join(str(said).split())
+        # what a program says last is why it ended
+        return text if len(text) <= 400 else f'{text[:150]} … {text[-250:]}'
 
     def split_of(self, label: str) -> SplitData:
         """Return the split of a member."""
