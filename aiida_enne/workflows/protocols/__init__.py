@@ -84,6 +84,8 @@ def _check_keys(
                 f'unknown key `{place}{key}`{nearest(key, known)}; known here: {sorted(known)}'
             )
         nested = ports.get(key)
+        if getattr(nested, 'valid_type', None) is orm.List and isinstance(value, Mapping):
+            raise ValueError(f'`{place}{key}` must be a list, got {value!r}')
         if isinstance(nested, PortNamespace):
             _check_mapping(f'{place}{key}', value)
             if value is not None:
@@ -99,15 +101,13 @@ def merge(base: Mapping[str, Any], update: Mapping[str, Any], place: str = '') -
     """Merge nested mappings into a new one; `update` wins.
 
     Raises:
-        ValueError: If a mapping would be replaced by a number or a text, or a list by a mapping.
+        ValueError: If a mapping would be replaced by a number or a text.
     """
     merged = dict(base)
     for key, value in update.items():
         former = merged.get(key)
         if isinstance(former, Mapping) and not isinstance(value, list):
             _check_mapping(f'{place}{key}', value)
-        if isinstance(former, list) and isinstance(value, Mapping):
-            raise ValueError(f'`{place}{key}` must be a list, got {value!r}')
         both = isinstance(value, Mapping) and isinstance(former, Mapping)
         merged[key] = merge(merged[key], value, f'{place}{key}.') if both else value
     return merged
