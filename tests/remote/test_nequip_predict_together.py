@@ -54,6 +54,14 @@ def script(predict):  # noqa: F811
     return importlib.import_module
 
 
+def short_of(asked):
+    """Let memory lack from the third configuration on, which comes after the comparison."""
+    asked.append(1)
+    if len(asked) > 2:
+        raise MemoryError('out of memory')
+    return {}
+
+
 def modes(result):
     return {label: one['mode'] for label, one in result['members'].items()}
 
@@ -198,6 +206,14 @@ def test_memory_that_lacks_halves_the_members(predict, script, monkeypatch, caps
     assert 'out of memory with 3 members' in capsys.readouterr().out
     assert modes(result)['seed_7'] == 'vectorised'
     assert_alike(found, expected)
+    asked.clear()
+    monkeypatch.setattr(ensemble.Evaluator, 'evaluate', lambda *_: evaluate(*_) | short_of(asked))
+    found, result = predict(alloys(3), labels[:1], mode='vectorised')
+    assert modes(result) == {'seed_7': 'eager'}
+    assert 'memory does not suffice for one member' in notes(result)['seed_7']
+    np.testing.assert_allclose(
+        found['seed_7']['forces'], expected['seed_7']['forces'], rtol=0, atol=1e-6
+    )
     monkeypatch.setattr(ensemble.Evaluator, 'evaluate', evaluate)
     monkeypatch.setattr(together, 'MEMORY', 1)
     found, _ = predict(alloys(3), labels, mode='vectorised')

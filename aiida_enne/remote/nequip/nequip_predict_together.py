@@ -28,8 +28,6 @@ MEMORY = 2**29
 
 def why_not(members: Sequence[Member], frames: Frames, settings: dict[str, Any]) -> str:
     """Return why members are not predicted together; an empty text if they should be."""
-    if settings['mode'] not in ('auto', MODE):
-        return f'mode {settings["mode"]} was asked for'
     if settings['device'] != 'cpu':
         return f'members are vectorised on CPUs, not on {settings["device"]}'
     size = int(frames.offsets[-1]) * len(members)
@@ -40,10 +38,8 @@ def why_not(members: Sequence[Member], frames: Frames, settings: dict[str, Any])
     return ''
 
 
-def predict_together(
-    members: Sequence[Member], frames: Frames, settings: dict[str, Any]
-) -> list[Member]:
-    """Predict with all members that can be, and return them; the others' notes say why not."""
+def predict_together(members: Sequence[Member], frames: Frames, settings: dict[str, Any]) -> None:
+    """Predict with all members that can be; the others' notes say why not."""
     folder, runs = Path(settings['artefacts']), []
     trials = trials_of(frames)
     for group in read(members, lambda _: trials):
@@ -51,13 +47,12 @@ def predict_together(
             with left_alone(*part.members):
                 part.prepare(folder)
                 runs.append(Run(part, frames, settings['features']))
-    done: list[Member] = []
     while runs:
         now = [runs.pop(0)]
         while runs and sum(run.group.n_bytes for run in (*now, runs[0])) <= MEMORY:
             now.append(runs.pop(0))
-        done += predict(now, frames, settings)
-    return done
+        with left_alone(*[member for run in now for member in run.group.members]):
+            predict(now, frames, settings)
 
 
 def trials_of(frames: Frames) -> list[Any]:
@@ -105,7 +100,7 @@ class Run:
                 member.require_finite(range(len(frames)), frames)
 
 
-def predict(runs: list[Run], frames: Frames, settings: dict[str, Any]) -> list[Member]:
+def predict(runs: list[Run], frames: Frames, settings: dict[str, Any]) -> None:
     """Let some groups see all configurations; where memory lacks, one half at a time."""
 
     def one(index: int) -> None:
@@ -125,19 +120,17 @@ def predict(runs: list[Run], frames: Frames, settings: dict[str, Any]) -> list[M
         if not is_out_of_memory(exception):
             raise
         print(f'out of memory with {sum(len(run.group.members) for run in runs)} members')
-        return smaller(runs, frames, settings)
+        smaller(runs, frames, settings)
+        return
     for run in runs:
         run.hand_out(frames)
-    return [member for run in runs for member in run.group.members]
 
 
-def smaller(runs: list[Run], frames: Frames, settings: dict[str, Any]) -> list[Member]:
+def smaller(runs: list[Run], frames: Frames, settings: dict[str, Any]) -> None:
     """Predict with half the members at a time; one alone is left to smaller batches."""
-    done: list[Member] = []
     for run in runs:
-        halves = [run.group] if len(runs) > 1 else run.group.halves()
-        for half in halves:
-            with left_alone(*half.members):
-                half.prepare(Path(settings['artefacts']))
-                done += predict([Run(half, frames, settings['features'])], frames, settings)
-    return done
+        with left_alone(*run.group.members):
+            for half in [run.group] if len(runs) > 1 else run.group.halves():
+                with left_alone(*half.members):
+                    half.prepare(Path(settings['artefacts']))
+                    predict([Run(half, frames, settings['features'])], frames, settings)
