@@ -31,7 +31,7 @@ PROTOCOLS = {'laptop': 'demo', 'test': 'demo-test'}
     type=click.Choice(list(PROTOCOLS)),
     default='laptop',
     show_default=True,
-    help='Eight members in minutes, or two tiny ones in one; `demo` and `demo-test` of the study.',
+    help='Thirty members in minutes, or two tiny ones in one; `demo` and `demo-test` of the study.',
 )
 @click.option('--keep-jobs', is_flag=True, help='Where Ctrl-C ends this, let its jobs run on.')
 @click.option('--dry-run', is_flag=True, help='Say what would be run, and run nothing.')

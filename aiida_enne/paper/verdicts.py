@@ -133,7 +133,20 @@ def of_claims(material: Material) -> list[Table]:
     held = sum(verdict.outcome == 'holds' for verdict in decided)
     headers = ['figure', 'claim', 'verdict', 'paper', 'here', 'what was found', 'judged by']
     title = f'{held} of {len(decided)} claims hold here; {len(verdicts) - len(decided)} undecided'
-    return [Table(title, headers, rows, prose=True, numbers={'claims': _numbers(verdicts)})]
+    sure, open_ = (
+        [row for row, verdict in zip(rows, verdicts, strict=True) if (verdict in decided) is known]
+        for known in (True, False)
+    )
+    table = Table(
+        title,
+        headers,
+        sure,
+        prose=True,
+        folded=open_,
+        fold=f'{len(open_)} undecided, and what is missing',
+        numbers={'claims': _numbers(verdicts)},
+    )
+    return [table]
 
 
 def _numbers(verdicts: list[Verdict]) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from aiida_enne.provenance.labels import Labelling, find_labellings
 from aiida_enne.report import interactive, tables
 from aiida_enne.report.figures import Figure, Result, all_figures
 from aiida_enne.report.interactive import Map
-from aiida_enne.report.judged import of_verdicts, verdict_numbers
+from aiida_enne.report.judged import of_verdicts, of_words, verdict_numbers
 from aiida_enne.report.tables import Table
 from aiida_enne.science.figures.palette import ALONE, Palette
 from aiida_enne.science.guard import Absence, attempt, guarded
@@ -84,7 +84,8 @@ class Report:
         no_map: Why there is none.
         palette: How domains look.
         judged: An audit of everything together, with verdicts; None where nothing can be judged.
-        verdicts: Its verdicts as a table.
+        words: Its verdicts in a word each, a row per domain.
+        verdicts: Its verdicts with their numbers.
         gates: A sentence for every gate.
         reasons: A sentence for every verdict.
     """
@@ -100,6 +101,7 @@ class Report:
     no_map: str
     palette: Palette = ALONE
     judged: Audit | None = None
+    words: Table | None = None
     verdicts: Table | None = None
     gates: Sequence[str] = ()
     reasons: Sequence[str] = ()
@@ -152,6 +154,7 @@ def collect(
     judged = attempt(partial(provenance.joint_audit, material), 'verdicts', absences)
     verdicts: dict[str, Any] = {}
     if judged is not None:
+        verdicts['words'] = attempt(partial(of_words, judged), 'words', absences)
         verdicts['verdicts'] = attempt(partial(of_verdicts, judged), 'verdicts', absences)
         verdicts['gates'] = attempt(partial(gate_lines, judged.gates), 'gates', absences) or ()
         verdicts['reasons'] = attempt(partial(reasons, judged.verdicts), 'reasons', absences) or ()

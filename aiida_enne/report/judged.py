@@ -12,8 +12,10 @@ from aiida_enne.report.tables import Table
 from aiida_enne.science import figures
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.estimators.conformal import Score
-from aiida_enne.science.uncertainty.table import HEADERS, cells
+from aiida_enne.science.uncertainty.rule import Row
+from aiida_enne.science.uncertainty.table import HEADERS, SHAPES, TRAINED, cells
 from aiida_enne.science.uncertainty.transfer import ALL_OTHERS, Transfer, transfer
+from aiida_enne.science.uncertainty.wording import QUANTITIES
 
 #: Quantities of which widths can be carried over.
 KINDS = ('energy', 'aligned', 'force')
@@ -25,6 +27,22 @@ def of_verdicts(found: Audit) -> Table:
     title = f'σ is believed in {words.count("believe")} of {len(words)} rows, not believed in '
     title += f'{words.count("do not believe")}, and cannot be judged in the others'
     return Table(title, list(HEADERS), [cells(row) for row in found.verdicts])
+
+
+def of_words(found: Audit) -> Table:
+    """Return one row per domain: the verdict on σ of each quantity."""
+    quantities = list(dict.fromkeys(row.quantity for row in found.verdicts))
+    rows: dict[str, dict[str, Row]] = {}
+    for row in found.verdicts:
+        rows.setdefault(row.domain + TRAINED * row.trained, {})[row.quantity] = row
+    table = []
+    for name, some in rows.items():
+        counts = [str(row.n) for quantity, row in some.items() if quantity != 'force']
+        words = [some[q].verdict if q in some else None for q in quantities]
+        said = ['–' if word is None else f'{SHAPES[word]} {word}' for word in words]
+        table.append([name, *(counts or ['–'])[:1], *said])
+    headers = ['domain', 'n', *[QUANTITIES[q][2] for q in quantities]]
+    return Table('May σ be believed?', headers, table)
 
 
 def verdict_numbers(found: Audit) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Picture:
         here: This study's number; may be empty.
         paper: The paper's number; may be empty.
         sources: UUIDs of what it came from, by name.
+        wide: Whether it takes the whole width of the page.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Picture:
     here: str = ''
     paper: str = ''
     sources: dict[str, str] = field(default_factory=dict)
+    wide: bool = False
 
 
 def write_picture(

@@ -11,7 +11,7 @@ from aiida_enne.provenance.labels import Labelling
 from aiida_enne.science.figures import Palette
 from aiida_enne.science.figures.palette import TRAINED
 from aiida_enne.science.uncertainty.audit import Audit
-from aiida_enne.science.uncertainty.wording import number, ratio
+from aiida_enne.science.uncertainty.wording import ROUNDING, number, ratio
 
 MEV = 1000.0
 
@@ -25,6 +25,8 @@ class Table:
         headers: Of the columns, with units.
         rows: Of as many cells.
         prose: Whether its cells hold sentences.
+        folded: More rows, folded away under `fold`.
+        fold: What they are.
         numbers: What stands for it among the numbers of a report, by name; if empty, its rows do.
     """
 
@@ -32,6 +34,8 @@ class Table:
     headers: list[str]
     rows: list[list[str]]
     prose: bool = False
+    folded: Sequence[list[str]] = ()
+    fold: str = ''
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
@@ -120,7 +124,7 @@ def _row(scalars: dict[str, Any], prefix: str, factor: float) -> list[str]:
         str(scalars['n_blocks']),
         get('mae', factor),
         rmse,
-        get('bias', factor),
+        _bias(scalars, prefix, factor),
         get('spread_mean', factor),
         get('spread_max', factor),
         ratio(*(scalars.get(f'{prefix}_{k}') for k in ('rmse_over_spread', 'spread_rms', 'rmse'))),
@@ -128,6 +132,13 @@ def _row(scalars: dict[str, Any], prefix: str, factor: float) -> list[str]:
         percent(scalars.get('expected_cone_coverage')),
         get('member_correlation_mean'),
     ]
+
+
+def _bias(scalars: dict[str, Any], prefix: str, factor: float) -> str:
+    """Write the mean error: 0 where it is rounding, as that of forces which sum to zero."""
+    bias, rmse = (scalars.get(f'{prefix}_{name}') for name in ('bias', 'rmse'))
+    rounding = bias is not None and abs(bias) <= ROUNDING * (rmse or 0.0)
+    return shown(0.0 if rounding else bias, factor)
 
 
 def shown(value: float | None, factor: float = 1.0) -> str:

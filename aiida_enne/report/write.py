@@ -21,6 +21,10 @@ from aiida_enne.science.figures.palette import MARKERS, TRAINED
 from aiida_enne.science.guard import Absence, attempt
 
 #: Background of a verdict; each has a shape of its own, too.
+#: The figure beside the verdicts, and the width in inches from which a figure has a row of its own.
+FIRST, WIDE = 'error_and_spread', 8.0
+#: Findings that are not folded away.
+N_OPEN = 5
 WORDS = {
     'believe': '#d5ecdf',
     'do not believe': '#f6d4c2',
@@ -69,8 +73,10 @@ def write_report(
     _write_numbers(folder / 'paper.json', figure_numbers(report))
     absences = list(report.absences)
     drawn = [(form, _draw(form, folder, absences, progress)) for form in report.forms]
+    first = next((one for one in drawn if one[0].figure.name == FIRST and one[1]), None)
+    rest = [one for one in drawn if one is not first]
     sections = [
-        (section, _pictures(drawn, partial(_is_of, section.label))) for section in report.sections
+        (section, _pictures(rest, partial(_is_of, section.label))) for section in report.sections
     ]
     page = (
         environment()
@@ -79,11 +85,14 @@ def write_report(
             report=report,
             record=report.material.record,
             sections=sections,
-            pictures=_pictures(drawn, _is_of_all),
-            training=_pictures(drawn, lambda form: form.figure.needs == 'histories'),
+            red=[line for line in report.gates if not line.startswith('passed')],
+            first=None if first is None else first[1],
+            pictures=_pictures(rest, _is_of_all),
+            training=_pictures(rest, lambda form: form.figure.needs == 'histories'),
             absences=absences,
             swatches=_swatches(report.palette),
             n_markers=len(MARKERS),
+            n_open=N_OPEN,
             words=WORDS,
             version=__version__,
         )
@@ -129,6 +138,7 @@ def _draw(
         result.measured,
         figure.paper,
         result.sources,
+        figure.size[0] > WIDE,
     )
 
 

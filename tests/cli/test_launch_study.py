@@ -27,7 +27,7 @@ def test_a_study_is_planned_part_by_part_and_nothing_is_stored(invoke, code):
     assert 'measured: LAMMPS' in result.output
     assert 'Would run StudyWorkChain' in result.output
     assert 'Model: nequip (num_layers 2, ' in result.output
-    assert 'Training: 8 members (seeds 1 to 8) in ' in result.output
+    assert 'Training: 30 members (seeds 1 to 30) in ' in result.output
     assert 'Reference: engine ase; liquids at ' in result.output
     assert count() == before
     cheap = invoke(*words)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from aiida_enne.report.figures import find_figure
 from aiida_enne.report.judged import measured
 from aiida_enne.report.write import write_report
 from aiida_enne.science.figures import new_axes, save
+from aiida_enne.science.uncertainty.table import TRAINED
 from aiida_enne.science.uncertainty.transfer import transfer
+from aiida_enne.science.uncertainty.wording import QUANTITIES
 
 
 @pytest.fixture(scope='module')
@@ -49,14 +52,30 @@ def test_own_zeros_without_a_reference_domain_are_missing(audited):
         joint_samples(Material.of(audited[0].uuid), 'aligned')
 
 
-def test_verdicts_are_the_first_table_of_the_page(audited, tmp_path):
+def test_verdicts_are_the_first_of_the_page_and_contents_lead_somewhere(audited, tmp_path):
     report = collect(audited[0].uuid, map_limit=0)
     page = write_report(report, tmp_path).read_text()
-    assert page.index('<h2>Verdicts</h2>') < page.index('<h2>Findings</h2>')
-    assert page.index('<h2>Verdicts</h2>') < page.index('<figure')
+    assert page.index('<h2 id="verdicts">') < page.index('<h2 id="findings">')
+    first = page.index('<figure')
+    assert page.index('<h2 id="verdicts">') < page.index(report.words.title) < first
+    assert page[first:].startswith('<figure id="error_and_spread')
+    assert first < page.index(report.verdicts.title)
+    assert page.count('<figure id="error_and_spread_') == len(
+        [form for form in report.forms if form.figure.name == 'error_and_spread']
+    )
     numbers = json.loads((tmp_path / 'paper.json').read_text())
     rows = joint_audit(report.material).verdicts
     assert numbers['verdicts'] == [row.as_dict() for row in rows]
+    said = {
+        (line[0].removesuffix(TRAINED), header): cell[2:]
+        for line in report.words.rows
+        for header, cell in zip(report.words.headers[2:], line[2:], strict=True)
+        if cell != '–'
+    }
+    assert said == {(row.domain, QUANTITIES[row.quantity][2]): row.verdict for row in rows}
     for row in rows:
         assert row.verdict in page
     assert 'class="word"' in page
+    targets = re.findall(r'<a href="#([\w-]+)"', page)
+    assert len(targets) > 3
+    assert all(page.count(f'id="{target}"') == 1 for target in targets)

@@ -41,14 +41,14 @@ class Finding:
 def find(
     domains: Mapping[str, Scalars],
     parameters: Mapping[str, Any],
-    caps: Sequence[tuple[str, str]] = (),
+    caps: Sequence[tuple[str, str, str]] = (),
 ) -> list[Finding]:
     """Return what an audit found, the most important first.
 
     Args:
         domains: Scalars by name, by domain; values may be None or missing.
         parameters: Choices of the audit.
-        caps: Reason and remedy of each gate that failed, see `gates.caps`.
+        caps: What each gate that failed caps, its reason and its remedy, see `gates.caps`.
 
     Returns:
         Sentences; only those whose numbers exist.
@@ -59,7 +59,10 @@ def find(
     new = [name for name in domains if name not in trained]
     ddof, label = parameters.get('ddof', 0), width_label(parameters)
     prefixes = [p for p in QUANTITIES if any(f'{p}_rmse' in s for s in domains.values())]
-    found = [Finding('gate', f'Nothing below is a verdict on σ: {a}. To do: {b}.') for a, b in caps]
+    found = [
+        Finding('gate', f'Nothing below is a verdict on {what}: {why}. To do: {remedy}.')
+        for what, why, remedy in caps
+    ]
     for prefix in prefixes:
         found += _silent(domains, prefix, label)
     found += [Finding('accuracy', text) for text in _accuracy(domains, trained)]

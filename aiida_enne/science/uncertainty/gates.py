@@ -13,6 +13,7 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.features import mean_by
 from aiida_enne.science.uncertainty.scores.accuracy import rms
 from aiida_enne.science.uncertainty.scores.calibration import expected_rmse_over_spread
+from aiida_enne.science.uncertainty.wording import QUANTITIES
 
 State = Literal['passed', 'failed', 'unknown']
 
@@ -24,8 +25,6 @@ ALPHA = (0.5, 2.0)
 #: A closed-form refit of the last layer that leaves less than this share of the training error
 #: says that the training has not ended.
 REFIT = 0.5
-
-
 #: Share of the epochs that are the last ones, as one in so many.
 LAST = 10
 #: Gain in these from which a training had not ended.
@@ -65,14 +64,20 @@ def failed(gates: Sequence[Gate]) -> list[Gate]:
     return [gate for gate in gates if gate.state == 'failed']
 
 
-def caps(gates: Mapping[str, Sequence[Gate]]) -> list[tuple[str, str]]:
-    """Return reason and remedy of each failed gate, once, for findings.
+def caps(gates: Mapping[str, Sequence[Gate]]) -> list[tuple[str, str, str]]:
+    """Return of each failed gate, once, whose σ it caps, its reason and its remedy, for findings.
 
     Args:
         gates: By quantity.
     """
-    red = [(gate.reason, gate.remedy) for several in gates.values() for gate in failed(several)]
-    return list(dict.fromkeys(red))
+    nouns: dict[tuple[str, str], list[str]] = {}
+    for quantity, several in gates.items():
+        for gate in failed(several):
+            nouns.setdefault((gate.reason, gate.remedy), []).append(QUANTITIES[quantity][2])
+    return [
+        (f'σ of {" and ".join(some)}' if len(some) < len(gates) else 'σ', *gate)
+        for gate, some in nouns.items()
+    ]
 
 
 def training_gate(errors: Floats | None, domains: Strings | None, tolerance: float) -> Gate:

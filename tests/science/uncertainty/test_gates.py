@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from aiida_enne.science.uncertainty.gates import (
+    Gate,
     alpha_gate,
+    caps,
     epochs_gate,
     failed,
     outlier_gate,
@@ -81,3 +83,11 @@ def test_only_a_failed_gate_caps():
     gates = [epochs_gate([]), training_gate(None, None, 0.01)]
     assert failed(gates) == []
     assert [gate.name for gate in failed([*gates, outlier_gate(np.zeros((5, 9)))])] == ['outliers']
+
+
+def test_a_gate_of_one_quantity_caps_that_quantity_alone():
+    red, green = Gate('alpha', 'failed', 'too wide', 'look'), Gate('alpha', 'passed', '', '')
+    assert caps({'energy': [green], 'aligned': [red]}) == [
+        ('σ of energy (own zeros)', 'too wide', 'look')
+    ]
+    assert caps({'energy': [red], 'force': [red]}) == [('σ', 'too wide', 'look')]
