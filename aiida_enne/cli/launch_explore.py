@@ -25,7 +25,7 @@ from aiida_enne.cli.launch import common_options, read_overrides, start
     '--density', 'densities', type=float, multiple=True, help='Scale starts to it, in g/cm³.'
 )
 @click.option('--temperature', 'temperatures', type=float, multiple=True, required=True, help='K.')
-@click.option('--steps', type=int, default=1000, show_default=True)
+@click.option('--steps', type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option('--timestep', type=float, default=1.0, show_default=True, help='fs.')
 @click.option(
     '--thermostat',
@@ -33,8 +33,16 @@ from aiida_enne.cli.launch import common_options, read_overrides, start
     default='langevin',
     show_default=True,
 )
-@click.option('--record-every', type=int, default=100, show_default=True, help='Steps.')
-@click.option('--look-every', type=int, default=10, show_default=True, help='Steps between looks.')
+@click.option(
+    '--record-every', type=click.IntRange(min=1), default=100, show_default=True, help='Steps.'
+)
+@click.option(
+    '--look-every',
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help='Steps between looks.',
+)
 @click.option('--energy-sigma', type=float, help='Threshold in eV/atom.')
 @click.option('--force-sigma', type=float, help='Threshold in eV/Å, of a component.')
 @click.option(

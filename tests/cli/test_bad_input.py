@@ -116,6 +116,7 @@ CASES = {
         ('--ensemble nothing --start {dataset} --temperature 300 {launch}', 'nothing'),
         ('--ensemble {waiting} --start {dataset} --temperature 300 {launch}', 'models'),
         ('--ensemble {dataset} --start {dataset} --temperature 300 {launch}', 'DatasetData'),
+        ('--ensemble {waiting} --start {dataset} --temperature 300 --record-every 0', '0'),
     ],
     'launch scan': [
         ('--dataset {dataset} --split {split} --scan [ {launch}', '['),

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,6 +70,8 @@ OWNED = {
     'trainer.enable_checkpointing': 'the job keeps the best and the last checkpoint itself',
     'training_module.model.seed': 'use the input `seeds`',
 }
+#: Sizes of a model, and the least that each can be.
+SIZES = {'r_max': 0, 'l_max': 0, 'num_layers': 1, 'num_features': 1}
 #: Builders that take a finished model and with it neither a seed nor the names of the types.
 FINISHED_MODELS = ('ModelFromCheckpoint', 'ModelFromPackage')
 
@@ -103,6 +106,27 @@ def check_parameters(parameters: Mapping[str, Any]) -> str | None:
             )
     if any(model.get('seed') is not None for model in models_in(parameters)):
         return f'no model may hold `seed`: {OWNED["training_module.model.seed"]}'
+    return next(filter(None, map(_unreal_size, models_in(parameters))), None)
+
+
+def _unreal_size(model: Mapping[str, Any]) -> str | None:
+    """Return which size of a model no model can have; a name in `${…}` is resolved by the job."""
+    for name, least in SIZES.items():
+        value = model.get(name)
+        if value is None or (isinstance(value, str) and value.startswith('${')):
+            continue
+        kinds = (int, float) if name == 'r_max' else (int,)
+        values = value if isinstance(value, list) and value else [value]
+        for one in values:
+            if (
+                type(one) not in kinds
+                or not least <= one < math.inf
+                or (name == 'r_max' and not one)
+            ):
+                what = (
+                    'a length in Å above 0' if name == 'r_max' else f'a whole number from {least}'
+                )
+                return f'`training_module.model.{name}` must be {what}, got {value!r}'
     return None
 
 

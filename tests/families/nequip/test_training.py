@@ -81,6 +81,33 @@ def test_a_member_trains_on_one_device(minimal, devices, fine):
     assert (training.check_parameters(minimal) is None) == fine
 
 
+@pytest.mark.parametrize(
+    ('name', 'value', 'fine'),
+    [
+        ('r_max', 4, True),
+        ('r_max', 4.5, True),
+        ('r_max', '${cutoff}', True),
+        ('r_max', 'x', False),
+        ('r_max', 0, False),
+        ('r_max', float('inf'), False),
+        ('l_max', 0, True),
+        ('l_max', -1, False),
+        ('l_max', 1.5, False),
+        ('num_layers', 0, False),
+        ('num_features', [8, 4], True),
+        ('num_features', [8, 0], False),
+        ('num_features', True, False),
+    ],
+)
+def test_sizes_that_no_model_has_are_refused_by_name(minimal, name, value, fine):
+    minimal['training_module']['model'][name] = value
+    reason = training.check_parameters(minimal)
+    assert (reason is None) == fine
+    if not fine:
+        assert f'`training_module.model.{name}`' in reason
+        assert repr(value) in reason
+
+
 def test_hidden_seeds_are_refused(minimal):
     minimal['training_module']['model']['model'] = {'seed': 3}
     assert '`seed`' in training.check_parameters(minimal)
