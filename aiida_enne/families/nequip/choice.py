@@ -30,8 +30,7 @@ def choose(
 ) -> Choice:
     """Return `vectorised` where that is possible and costs less CPU than `parallel`.
 
-    The costs are those measured by `benchmarks/training.py`: 30 members of the laptop model take
-    36 ms a step together, 1.2 s alone; two of the paper's model 0.2 s and 3.6 s.
+    The constants are fitted to what `benchmarks/training.py` measures.
 
     Args:
         parameters: Sections of a NequIP configuration.
