@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -37,8 +38,11 @@ def main() -> None:
         'PYTORCH_NVML_BASED_CUDA_CHECK', '1'
     )  # any other look at a GPU bars forks
     os.environ['OMP_NUM_THREADS'] = '1'  # cores are shared out to members, not to threads of one
+    gc.disable()  # nothing that is imported becomes garbage: to look for it takes a second
     import nequip_train_member
 
+    gc.freeze()
+    gc.enable()
     with contextlib.suppress(FileNotFoundError):
         print(Path('strategy.txt').read_text().strip())
     print(f'imported NequIP in {time.monotonic() - begin:.1f} s', flush=True)
