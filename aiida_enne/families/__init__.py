@@ -112,6 +112,11 @@ def inference_seconds(model: Mapping[str, Any]) -> float:
     return of_target(str(model.get('_target_', ''))).inference_seconds(model)
 
 
+def gain(model: Mapping[str, Any]) -> float:
+    """Return how many times less a member takes where all are computed at once; errors as above."""
+    return of_target(str(model.get('_target_', ''))).gain
+
+
 def models_in(parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the model of a training and those nested in it, e.g. under `nequip.model.modify`."""
     model = parameters['training_module'].get('model')

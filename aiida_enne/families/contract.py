@@ -37,6 +37,10 @@ def check_family(name: str, parameters: dict[str, Any]) -> Family:
         require(bool(texts), f'{job!r} has no scripts')
         for script, text in texts.items():
             require(bool(text.strip()), f'the script {script} is empty')
+    require(
+        family.gain >= 1 and bool(family.kernel) == (family.gain > 1),
+        f'a `kernel` goes with a `gain` above 1, got {family.gain}',
+    )
     _check_training(family, parameters)
     for members in (1, 30):
         chosen, reason = family.choose(parameters, members=members, frames=100)

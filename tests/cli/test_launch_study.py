@@ -31,6 +31,7 @@ def test_a_study_is_planned_part_by_part_and_nothing_is_stored(invoke, code):
     assert 'Reference: engine ase; liquids at ' in result.output
     assert count() == before
     cheap = invoke(*words)
+    assert cheap.exit_code == 0, cheap.output
     costs = [
         float(next(line for line in one.output.splitlines() if line.startswith('total')).split()[2])
         for one in (result, cheap)

@@ -25,6 +25,7 @@ class AllegroFamily(NequipFamily):
 
     name, extra = 'allegro', 'nequip-allegro'
     kernel = ''
+    gain = 1.0
     strategies = {
         name: scripts for name, scripts in NequipFamily.strategies.items() if name != 'vectorised'
     }

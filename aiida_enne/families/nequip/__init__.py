@@ -21,6 +21,7 @@ class NequipFamily:
 
     name, extra = 'nequip', ''
     kernel = 'vectorised 2'
+    gain = choice.GAIN
     strategies = {
         'sequential': training.SCRIPTS,
         'parallel': training.SCRIPTS,

@@ -103,6 +103,9 @@ class Networks(Protocol):
     def inference_seconds(self, model: Mapping[str, Any]) -> float:
         """Return those of energy and forces."""
 
+    def gain(self, model: Mapping[str, Any]) -> float:
+        """Return how many times less a member takes where all are computed at once on a CPU."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frames:
@@ -139,19 +142,23 @@ def training_part(
     networks: Networks,
     *,
     gpu: bool,
+    together: bool,
 ) -> Part:
     """Return the cost of training.
 
     Args:
         name: Of the part.
-        members: Of each, the model, the training configurations and the epochs at most.
+        members: Of each, the model, the training configurations n and the epochs e at most.
         jobs: Number of jobs.
         assumptions: Of the engine.
         networks: What models cost.
         gpu: Whether they train on GPUs.
+        together: Whether those of a job may take their steps at once.
     """
-    each = [(networks.step_seconds(model), n * epochs) for model, n, epochs in members]
-    seconds = sum(step * steps for step, steps in each)
+    seconds = sum(
+        networks.step_seconds(model) / (networks.gain(model) if together and not gpu else 1) * n * e
+        for model, n, e in members
+    )
     disk = assumptions.model_megabytes * len(members)
     return _network(name, jobs, seconds, disk, assumptions, gpu=gpu)
 
@@ -164,6 +171,7 @@ def prediction_part(
     networks: Networks,
     *,
     gpu: bool,
+    together: bool,
 ) -> Part:
     """Return the cost of predictions.
 
@@ -174,9 +182,14 @@ def prediction_part(
         assumptions: Of the engine.
         networks: What models cost.
         gpu: Whether they are computed on GPUs.
+        together: Whether all members predict a configuration at once.
     """
-    each = [(networks.inference_seconds(model), frames.atoms / 64) for model, frames in asked]
-    seconds = sum(one * n for one, n in each)
+    seconds = sum(
+        networks.inference_seconds(model)
+        / (networks.gain(model) if together and not gpu else 1)
+        * (frames.atoms / 64)
+        for model, frames in asked
+    )
     disk = sum(frames.atoms for _, frames in asked) * PREDICTION_BYTES / MEGABYTE
     return _network(name, jobs, seconds, disk, assumptions, gpu=gpu)
 

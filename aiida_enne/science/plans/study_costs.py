@@ -60,9 +60,13 @@ def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> lis
     ensemble = study['ensemble']
     gpu = _on_gpu(ensemble)
     model, epochs, seeds, per_job = _ensemble(ensemble)
+    together = _together(ensemble)
     main = [(model, training, epochs) for _ in seeds]
     jobs = jobs_for(len(main), per_job)
-    parts.append(training_part('ensemble', main, jobs, assumptions, networks, gpu=gpu))
+    trained = training_part(
+        'ensemble', main, jobs, assumptions, networks, gpu=gpu, together=together
+    )
+    parts.append(trained)
     if 'own' in study:
         moved = [
             (n, steps)
@@ -71,12 +75,14 @@ def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> lis
             for n, steps, _ in works
         ]
         asked = [(model, Frames(steps, n * steps)) for n, steps in moved for _ in seeds]
-        parts.append(
-            prediction_part('own relaxations', asked, len(moved), assumptions, networks, gpu=gpu)
+        own = prediction_part(
+            'own relaxations', asked, len(moved), assumptions, networks, gpu=gpu, together=False
         )
+        parts.append(own)
     asked = [(model, frames) for frames in roles.values() for _ in seeds]
     jobs = len(roles) * jobs_for(len(seeds), PER_PREDICTION)
-    parts.append(prediction_part('audit', asked, jobs, assumptions, networks, gpu=gpu))
+    audit = prediction_part('audit', asked, jobs, assumptions, networks, gpu=gpu, together=True)
+    parts.append(audit)
     parts += _scans(study, training, roles, assumptions, networks)
     return parts
 
@@ -168,6 +174,11 @@ def _ensemble(ensemble: Inputs) -> tuple[Mapping[str, Any], int, list[int], int]
     return module['model'], trainer['max_epochs'], ensemble['seeds'], per_job
 
 
+def _together(ensemble: Inputs) -> bool:
+    """Return whether members of a job may take their steps at once."""
+    return ensemble['training']['train'].get('strategy', '') in ('auto', 'vectorised')
+
+
 def _on_gpu(ensemble: Inputs) -> bool:
     trainer = ensemble['training']['train']['parameters']['trainer']
     return trainer.get('accelerator', 'cpu') not in ('cpu', 'auto')
@@ -182,7 +193,7 @@ def _scans(
 ) -> list[Part]:
     """Return training and predictions of each scan; what scans share is counted once."""
     model, epochs, seeds, per_job = _ensemble(study['ensemble'])
-    gpu = _on_gpu(study['ensemble'])
+    gpu, together = _on_gpu(study['ensemble']), _together(study['ensemble'])
     seed = Draw(**study.get('draw', {}) | {'size': size}).seed
     base = Base(size, tuple(seeds), _training_domains(study), epochs, seed)
     known = {_identity(None, model, epochs, one) for one in seeds}
@@ -205,8 +216,12 @@ def _scans(
         named = scan.roles_among(list(roles))
         asked = [(changed, roles[role]) for changed, _, _ in members for role in named]
         n_predictions = len(named) * jobs_for(len(members), PER_PREDICTION)
-        trained = training_part('', members, jobs, assumptions, networks, gpu=gpu)
-        predicted = prediction_part('', asked, n_predictions, assumptions, networks, gpu=gpu)
+        trained = training_part(
+            '', members, jobs, assumptions, networks, gpu=gpu, together=together
+        )
+        predicted = prediction_part(
+            '', asked, n_predictions, assumptions, networks, gpu=gpu, together=True
+        )
         parts.append(total([trained, predicted], f'scan {name}'))
     return parts
 

@@ -20,6 +20,7 @@ NEQUIP = {'_target_': 'nequip.model.NequIPGNNModel'}
 SMALL = NEQUIP | {'num_layers': 2, 'num_features': 8, 'l_max': 2, 'r_max': 4.0, 'parity': False}
 PAPER = NEQUIP | {'num_layers': 4, 'num_features': 16, 'l_max': 3, 'r_max': 5.0, 'parity': True}
 ASE = Assumptions(1 / 465, 1 / 465, 1.0, model_megabytes=0.1)
+CPU = {'gpu': False, 'together': False}
 DFT = {'label_seconds': 27.0, 'step_seconds': 16.5, 'exponent': 2.0}
 STAGES = {
     'melt': {'thermostat': 'langevin', 'temperature': 5000, 'steps': 100},
@@ -93,6 +94,16 @@ def test_parts_are_the_paths_that_are_kept(study):
     assert parts['audit'].jobs == 2 + 2 + 4 + 2
 
 
+def test_members_together_cost_so_much_less(study):
+    overhead = 2 * ASE.job_seconds / 3600
+    alone = named(study)['ensemble'].core_hours - overhead
+    for strategy in ('auto', 'vectorised'):
+        study['ensemble']['training']['train']['strategy'] = strategy
+        together = named(study)['ensemble'].core_hours - overhead
+        assert together == pytest.approx(alone / families.gain(SMALL))
+    assert families.gain({'_target_': 'allegro.model.AllegroModel'}) == 1.0
+
+
 def test_what_scans_share_with_the_ensemble_is_counted_once(study):
     alone = named(study)['scan size']
     # the point of 100 is the main ensemble itself: only that of 10 is trained
@@ -145,11 +156,11 @@ def test_costs_add_up_and_grow_as_they_should():
     assert large == pytest.approx(small * 2**dft.exponent)
     assert small == pytest.approx(27 / 3600)
     frames = Frames(10, 640)
-    once = prediction_part('p', [(SMALL, frames)], 1, ASE, families, gpu=False)
-    thrice = prediction_part('p', [(SMALL, frames)] * 3, 3, ASE, families, gpu=False)
+    once = prediction_part('p', [(SMALL, frames)], 1, ASE, families, **CPU)
+    thrice = prediction_part('p', [(SMALL, frames)] * 3, 3, ASE, families, **CPU)
     assert thrice.core_hours == pytest.approx(3 * once.core_hours)
     assert once.megabytes == pytest.approx(640 * 24 / 1e6)
-    trained = training_part('t', [(PAPER, 10, 5)] * 4, 2, ASE, families, gpu=False)
+    trained = training_part('t', [(PAPER, 10, 5)] * 4, 2, ASE, families, **CPU)
     assert trained.megabytes == pytest.approx(4 * ASE.model_megabytes)
 
 
