@@ -187,7 +187,7 @@ def test_labels_of_members_and_datasets_are_words(dataset, train_code, label):
         (CalculationFactory('enne.nequip.predict'), predict),
         (WorkflowFactory('enne.audit'), audit),
     ):
-        with pytest.raises(ValueError, match=r'alphanumeric|Invalid'):
+        with pytest.raises(ValueError, match=r'alphanumeric|Invalid|letters, digits'):
             instantiate_process(get_manager().get_runner(), process, **inputs)
 
 

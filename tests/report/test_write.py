@@ -27,7 +27,7 @@ def study(audited):
 def test_the_page_stands_alone(study, tmp_path):
     path = write_report(study, tmp_path / 'report')
     page = path.read_text()
-    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
     for name in ('F2', 'F3', 'F7', 'S3_1', 'S3_2', 'S10_1', 'coverage', 'force_cone'):
         assert (tmp_path / 'report' / 'figures' / f'{name}.png').stat().st_size > 5000
         assert f'figures/{name}.svg' in page
