@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from aiida_enne.calculations.gatherers.interface import Nodes, Source
 from aiida_enne.science.importing.reading import OwnFile
 
 
-class EngineGatherer:
+class EngineGatherer(ABC):
     """What gatherers of an engine have in common: its jobs, and the work chains around them.
 
     Attributes:
@@ -39,9 +40,9 @@ class EngineGatherer:
             return self.find_in(node, runs)
         return Source(failed=f'{ending(node)} and ran no {self.words}')
 
+    @abstractmethod
     def find_in(self, node: orm.ProcessNode, runs: list[orm.CalcJobNode]) -> Source:
         """Return the labels of one or more jobs, in their order."""
-        raise NotImplementedError
 
 
 def entry_point(node: orm.Node) -> str:
