@@ -136,7 +136,9 @@ def run(command: list[str], folder: Path) -> dict[str, float]:
 def predict(folder: Path, labels: list[str], mode: str) -> dict[str, float]:
     """Run the scripts of the job; return seconds, also of the evaluation alone."""
     settings = {'mode': mode, 'device': 'cpu', 'threads': 1, 'batch_atoms': None}
-    text = codec.render_settings(labels, features=False, artefacts='artefacts', **settings)
+    text = codec.render_settings(
+        labels, features=codec.NO_FEATURES, artefacts='artefacts', **settings
+    )
     (folder / codec.SETTINGS).write_text(text)
     seconds = run([sys.executable, codec.SCRIPTS[0]], folder)
     result = codec.read_result((folder / codec.RESULT).read_text())

@@ -27,6 +27,13 @@ def validate_mode(mode: str, _: Any) -> str | None:
     return None if mode in codec.MODES else f'`mode` must be one of {codec.MODES}, got {mode!r}'
 
 
+def validate_features(features: orm.Str, _: Any) -> str | None:
+    """Require a known choice of features."""
+    if features.value not in codec.FEATURES:
+        return f'`features` must be one of {codec.FEATURES}, got {features.value!r}'
+    return None
+
+
 def validate_part(part: orm.Str | None, _: Any) -> str | None:
     """Require a part that a split has."""
     if part is not None and part.value not in PARTS:
@@ -149,10 +156,12 @@ class NequipPredictCalculation(FollowingCalcJob):
         )
         spec.input(
             'features',
-            valid_type=orm.Bool,
-            default=lambda: orm.Bool(False),
+            valid_type=orm.Str,
+            default=lambda: orm.Str(codec.NO_FEATURES),
             serializer=orm.to_aiida_type,
-            help='Also the scalar features of the last layer and the energies of the atoms.',
+            validator=validate_features,
+            help='Also the scalar features of the last layer: `per_atom` (and the energies of the '
+            'atoms) or `summed` over each configuration.',
         )
         cls.define_settings(spec)
         spec.inputs.validator = validate_inputs

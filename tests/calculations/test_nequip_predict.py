@@ -132,6 +132,7 @@ def test_unknown_elements_are_refused_by_name(prepare, inputs):
         ({'part': 'rest'}, '`part` must be one of'),
         ({'batch_atoms': 0}, 'at least 1'),
         ({'threads': -1}, 'at least 1'),
+        ({'features': 'all'}, '`features` must be one of'),
         ({'models': {}}, 'at least one member'),
     ],
 )
@@ -150,7 +151,7 @@ def test_run_and_its_cache(models, aiida_code_installed):
         ),
         'dataset': dataset,
         'models': models,
-        'features': True,
+        'features': 'per_atom',
         'mode': 'eager',
         'threads': 1,
     }
@@ -182,7 +183,7 @@ def test_run_and_its_cache(models, aiida_code_installed):
     with enable_caching():
         _, again = run_get_node(process, **inputs | settings)
         assert again.base.caching.get_cache_source() == node.uuid
-        _, other = run_get_node(process, **inputs | {'features': False})
+        _, other = run_get_node(process, **inputs | {'features': 'none'})
         assert other.base.caching.get_cache_source() is None
 
 

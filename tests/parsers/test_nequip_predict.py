@@ -136,6 +136,7 @@ def test_cut_anywhere(parse, arrays, rng):
         {'energies': np.zeros(9)},
         {'stresses': np.zeros((10, 6))},
         {'features': np.zeros((1, 8))},
+        {'summed_features': np.zeros((9, 8))},
         {'energies': np.full(10, np.nan)},
         {'surprise': np.zeros(1)},
     ],

@@ -45,7 +45,7 @@ def predict(tmp_path, checkpoints, artefacts, monkeypatch):
 
     def run(structures, labels=('seed_7', 'seed_8'), **settings):
         settings = {
-            'features': False,
+            'features': 'none',
             'mode': 'eager',
             'device': 'cpu',
             'threads': 1,
@@ -140,7 +140,7 @@ def test_batches_do_not_matter(predict, zoo, batch_atoms):
 
 def test_features_through_the_readout_are_the_energies_of_the_atoms(predict, checkpoints):
     structures = alloys(4)
-    predictions, _ = predict(structures, labels=['seed_8'], features=True)
+    predictions, _ = predict(structures, labels=['seed_8'], features='per_atom')
     prediction = predictions['seed_8']
     layers = load_saved_model(str(checkpoints['seed_8'])).model.func
     (readout,) = layers.per_atom_energy_readout.mlp_module.mlp
@@ -246,8 +246,8 @@ def test_a_lattice_vector_of_zero_is_named(predict):
 @pytest.mark.slow
 def test_compiled_is_eager(predict, zoo, checkpoints):
     labels = sorted(checkpoints)
-    eager, _ = predict(zoo, labels=labels, features=True)
-    compiled, result = predict(zoo, labels=labels, features=True, mode='compiled')
+    eager, _ = predict(zoo, labels=labels, features='per_atom')
+    compiled, result = predict(zoo, labels=labels, features='per_atom', mode='compiled')
     assert {m['mode'] for m in result['members'].values()} == {'compiled'}, result
     assert_equal(compiled, eager, [len(atoms) for atoms in zoo])
     for label in labels:

@@ -84,14 +84,28 @@ def assert_alike(found, expected, relative=1e-6):
 def test_members_are_predicted_as_nequip_predicts_each(predict, zoo, checkpoints):  # noqa: F811
     """Against the eager models, features and energies of atoms too, and NequIP's calculator."""
     labels = ['seed_7', 'seed_8', 'seed_9']
-    expected, _ = predict(zoo, labels, features=True)
-    found, result = predict(zoo, labels, features=True, mode='vectorised')
+    expected, _ = predict(zoo, labels, features='per_atom')
+    found, result = predict(zoo, labels, features='per_atom', mode='vectorised')
     assert set(modes(result).values()) == {'vectorised'}, notes(result)
     assert_alike(found, expected)
     assert np.ptp([found[label]['energies'][0] for label in labels]) > 1e-3
     energies, forces = ase_calculator(checkpoints['seed_9'], zoo)
     np.testing.assert_allclose(found['seed_9']['energies'], energies, rtol=1e-6)
     np.testing.assert_allclose(found['seed_9']['forces'], forces, atol=1e-6 * np.abs(forces).max())
+
+
+@pytest.mark.parametrize('mode', ['eager', 'vectorised'])
+def test_features_are_summed_over_the_atoms_of_each_configuration(predict, zoo, mode):  # noqa: F811
+    labels = ['seed_7', 'deep']  # the second one goes alone in either mode
+    by_atom, _ = predict(zoo, labels, features='per_atom', mode=mode)
+    found, _ = predict(zoo, labels, features='summed', mode=mode)
+    starts = np.concatenate([[0], np.cumsum([len(atoms) for atoms in zoo])[:-1]])
+    for label, prediction in found.items():
+        features = by_atom[label]['features']
+        assert features.dtype == prediction['summed_features'].dtype == np.float32
+        assert not {'features', 'atomic_energies'} & prediction.keys()
+        sums = np.add.reduceat(features, starts, dtype=np.float64)
+        np.testing.assert_allclose(prediction['summed_features'], sums, rtol=1e-5, atol=1e-6)
 
 
 def test_stresses_and_threads(predict):  # noqa: F811
@@ -109,8 +123,8 @@ def test_stresses_and_threads(predict):  # noqa: F811
 def test_architectures_share_a_job(predict, zoo):  # noqa: F811
     """Parity, l up to 3, double precision, trained roots, counts of neighbours by type."""
     labels = ['seed_7', 'wide', 'double', 'by_type']
-    expected, _ = predict(zoo, labels, features=True)
-    found, result = predict(zoo, labels, features=True, mode='vectorised')
+    expected, _ = predict(zoo, labels, features='per_atom')
+    found, result = predict(zoo, labels, features='per_atom', mode='vectorised')
     assert set(modes(result).values()) == {'vectorised'}, notes(result)
     assert_alike(found, expected)
     precise = {'double': found['double']}

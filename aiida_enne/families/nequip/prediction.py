@@ -28,6 +28,9 @@ DEFAULT_PART = 'test'
 #: `auto` vectorises over members, or compiles, where that gains more than it costs; results are
 #: equal but for rounding.
 MODES = ('auto', 'eager', 'vectorised', 'compiled')
+#: Last-layer features that a job keeps, float32: none, those of every atom (with the energies of the
+#: atoms), or their sum over the atoms of a configuration.
+FEATURES = NO_FEATURES, PER_ATOM, SUMMED = 'none', 'per_atom', 'summed'
 #: What may become of a member.
 STATUSES = ('finished', 'failed', 'not_finite', 'out_of_memory')
 
@@ -46,7 +49,7 @@ def render_configurations(configurations: Configurations, indices: Integers) -> 
     return npz.dumps({'indices': indices} | {name: arrays[name] for name in needed})
 
 
-def render_settings(labels: Sequence[str], *, features: bool, **settings: Any) -> str:
+def render_settings(labels: Sequence[str], *, features: str, **settings: Any) -> str:
     """Return the settings of the scripts; each member's checkpoint is a file of its label."""
     members = {label: f'{MEMBERS}/{label}.ckpt' for label in sorted(labels)}
     return json.dumps({'members': members, 'features': features} | settings, indent=1)
@@ -94,8 +97,9 @@ def read_prediction(content: bytes, configurations: Configurations) -> npz.Array
     for name, shape in shapes.items():
         if name in arrays and arrays[name].shape != shape:
             raise OutputError(f'`{name}` must have the shape {shape}, got {arrays[name].shape}')
-    if 'features' in arrays and len(arrays['features']) != total:
-        raise OutputError(f'`features` must have {total} rows, got {len(arrays["features"])}')
+    for name, rows in {'features': total, 'summed_features': n}.items():
+        if name in arrays and len(arrays[name]) != rows:
+            raise OutputError(f'`{name}` must have {rows} rows, got {len(arrays[name])}')
     return arrays
 
 

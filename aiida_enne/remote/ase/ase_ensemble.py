@@ -83,7 +83,7 @@ class Ensemble(Calculator):
         self.widths: dict[str, Width] = {name: Spread(ddof) for name in OUTPUTS}
         self.widths |= read_calibration(Path(folder).parent / CALIBRATION) if calibrated else {}
         self.widths |= dict(widths or {})
-        self.members = [Member(path.stem, path, device, features=False) for path in paths]
+        self.members = [Member(path.stem, path, device, features='none') for path in paths]
         self.groups: list[Any] = []
         if vectorised and device == 'cpu':
             self._gather()

@@ -20,6 +20,14 @@ logging.getLogger('nequip').setLevel(logging.WARNING)
 SMALL = 50_000
 #: Atoms in a batch of a small model, and of a large one, whose memory grows with them.
 BATCH_ATOMS = {True: 512, False: 64}
+#: Which last-layer features are kept: none, those of every atom, or their sum by configuration.
+NO_FEATURES, PER_ATOM, SUMMED = 'none', 'per_atom', 'summed'
+
+
+def room(features: str, frames: Frames, width: int) -> Any:
+    """Return an array for the features of one member, float32: (N, width) or (n, width)."""
+    rows = int(frames.offsets[-1]) if features == PER_ATOM else len(frames)
+    return np.empty((rows, width), dtype=np.float32)
 
 
 class NotFiniteError(ValueError):
@@ -29,7 +37,7 @@ class NotFiniteError(ValueError):
 class Member:
     """A model and the arrays that its predictions fill."""
 
-    def __init__(self, label: str, path: Path, device: str, features: bool) -> None:
+    def __init__(self, label: str, path: Path, device: str, features: str) -> None:
         self.label, self.path = label, path
         self.device, self.features = device, features
         self.failure, self.kind = '', ''
@@ -59,7 +67,7 @@ class Member:
         n, total = len(frames), int(frames.offsets[-1])
         self.energies, self.forces = np.empty(n), np.empty((total, 3))
         self.atomic_energies, self.stresses = np.empty(total), np.empty((n, 3, 3))
-        self.node_features: Any = None
+        self.kept: Any = None
 
     @contextlib.contextmanager
     def failing_alone(self) -> Iterator[None]:
@@ -104,13 +112,15 @@ class Member:
         self.atomic_energies[atoms] = out['atomic_energy'].reshape(-1)
         if frames.is_periodic:
             self.stresses[rows] = out['stress'].reshape(-1, 3, 3)
-        if self.features:
-            if self.node_features is None:
-                width = out['node_features'].shape[1]
-                self.node_features = np.empty(
-                    (len(self.forces), width), dtype=out['node_features'].numpy().dtype
-                )
-            self.node_features[atoms] = out['node_features']
+        if self.features != NO_FEATURES:
+            features = out['node_features'].numpy()
+            if self.kept is None:
+                self.kept = room(self.features, frames, features.shape[1])
+            if self.features == PER_ATOM:
+                self.kept[atoms] = features
+            else:
+                starts = frames.offsets[batch[0] : batch[-1] + 1] - atoms.start
+                self.kept[rows] = np.add.reduceat(features, starts, axis=0, dtype=np.float64)
 
     def require_finite(self, batch: Sequence[int], frames: Frames) -> None:
         """Raise `NotFiniteError` where an energy or a force is not finite."""
@@ -128,8 +138,10 @@ class Member:
         arrays = {'energies': self.energies, 'forces': self.forces}
         if frames.is_periodic:
             arrays['stresses'] = self.stresses
-        if self.features:
-            arrays |= {'atomic_energies': self.atomic_energies, 'features': self.node_features}
+        if self.features == PER_ATOM:
+            arrays |= {'atomic_energies': self.atomic_energies, 'features': self.kept}
+        elif self.features == SUMMED:
+            arrays['summed_features'] = self.kept
         return arrays
 
     def report(self) -> dict[str, str]:

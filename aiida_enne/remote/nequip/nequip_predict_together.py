@@ -15,7 +15,7 @@ from nequip_ensemble import find_neighbours
 from nequip_frames import RATTLE, Frames
 from nequip_groups import Group, left_alone, read
 from nequip_memory import is_out_of_memory
-from nequip_predict_member import Member
+from nequip_predict_member import NO_FEATURES, PER_ATOM, Member, room
 
 MODE = 'vectorised'
 #: Atoms × members from which `auto` predicts so. The code is compiled once for a machine, in 2.5 s
@@ -66,14 +66,13 @@ def trials_of(frames: Frames) -> list[Any]:
 class Run:
     """Members of one group, and the arrays that their predictions fill."""
 
-    def __init__(self, group: Group, frames: Frames, features: bool) -> None:
+    def __init__(self, group: Group, frames: Frames, features: str) -> None:
         self.group, self.features = group, features
         m, n, total = len(group.members), len(frames), int(frames.offsets[-1])
         self.energies, self.atomic = np.empty((m, n)), np.empty((m, total))
         self.forces, self.stresses = np.empty((m, total, 3)), np.empty((m, n, 3, 3))
-        kind = group.evaluator.kind
-        width = group.evaluator.n_features if features else 0
-        self.node_features = np.empty((m, total, width), kind)
+        width = 0 if features == NO_FEATURES else group.evaluator.n_features
+        self.kept = [room(features, frames, width) for _ in range(m)]
 
     def take(self, index: int, atoms: Any, frames: Frames, neighbours: dict[float, Any]) -> None:
         """Predict one configuration; `neighbours` by cutoff are kept for other groups."""
@@ -86,8 +85,11 @@ class Run:
         self.atomic[:, rows], self.forces[:, rows] = out['atomic_energy'], out['forces']
         if frames.is_periodic:
             self.stresses[:, index] = out['stress']
-        if self.features:
-            self.node_features[:, rows] = out['node_features']
+        for kept, features in zip(self.kept, out['node_features'], strict=True):
+            if self.features == PER_ATOM:
+                kept[rows] = features
+            elif self.features != NO_FEATURES:
+                kept[index] = features.sum(axis=0, dtype=np.float64)
 
     def hand_out(self, frames: Frames) -> None:
         """Give every member its predictions."""
@@ -95,7 +97,7 @@ class Run:
             member.mode = MODE
             member.energies, member.forces = self.energies[row], self.forces[row]
             member.atomic_energies, member.stresses = self.atomic[row], self.stresses[row]
-            member.node_features = self.node_features[row]
+            member.kept = self.kept[row]
             with member.failing_alone():
                 member.require_finite(range(len(frames)), frames)
 
