@@ -19,8 +19,8 @@ class PredictionData(NpzData):
 
     Arrays: `indices` (n,) of the configurations predicted; `energies` (n,) in eV, float64;
     `forces` (N, 3) in eV/Å; where asked for, `stresses` (n, 3, 3) in eV/Å³, `atomic_energies` (N,)
-    in eV and `features` (N, f), the scalars of the last layer, float32, or `summed_features` (n, f),
-    their sums over the atoms of each configuration.
+    in eV and `features` (N, f), the scalars of the last layer in float32, or `summed_features`
+    (n, f), their sums over the atoms of each configuration.
     """
 
     FILENAME = 'prediction.npz'

@@ -28,8 +28,8 @@ DEFAULT_PART = 'test'
 #: `auto` vectorises over members, or compiles, where that gains more than it costs; results are
 #: equal but for rounding.
 MODES = ('auto', 'eager', 'vectorised', 'compiled')
-#: Last-layer features that a job keeps, float32: none, those of every atom (with the energies of the
-#: atoms), or their sum over the atoms of a configuration.
+#: Last-layer features that a job keeps, float32: none, those of every atom (with the energies of
+#: the atoms), or their sum over the atoms of a configuration.
 FEATURES = NO_FEATURES, PER_ATOM, SUMMED = 'none', 'per_atom', 'summed'
 #: What may become of a member.
 STATUSES = ('finished', 'failed', 'not_finite', 'out_of_memory')

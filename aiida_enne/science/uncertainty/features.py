@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.fields import Floats, Integers, Strings
+
+#: One array a member: members may differ in their features and in what they were trained on.
+ByMember = Sequence[Floats] | Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,59 +18,93 @@ class Features:
     """Features of M members, each in its own space: never compare those of two members.
 
     Attributes:
-        atoms: Of the N atoms of the configurations, shape (M, N, f).
-        trained: Of the K atoms of the training frames, shape (M, K, f).
-        trained_counts: Atoms of each training frame, shape (k,), K in all.
+        atoms: By member, of the N atoms of the configurations, shape (N, f), or their sums over
+            the atoms of each configuration, shape (n, f).
+        trained: The same of its K atoms of k training frames, or sums of these frames.
+        trained_counts: Atoms of each training frame, shape (k,); of all members, or by member.
+        summed: Whether features are sums over the atoms of configurations.
+        trained_errors: By member, its errors of energy per atom on the training frames, shape
+            (k,), eV/atom; None where nobody knows.
+        trained_domains: By member, the domain of each training frame, shape (k,).
 
     Raises:
         ValueError: If the shapes disagree or a value is not finite.
     """
 
-    atoms: Floats
-    trained: Floats
-    trained_counts: Integers
+    atoms: ByMember
+    trained: ByMember
+    trained_counts: Integers | Sequence[Integers]
+    summed: bool = False
+    trained_errors: ByMember | None = None
+    trained_domains: Sequence[Strings] | None = None
 
     def __post_init__(self) -> None:
-        a, t = self.atoms.shape, self.trained.shape
-        if len(a) != 3 or len(t) != 3 or (a[0], a[2]) != (t[0], t[2]):
+        if len(self.atoms) != len(self.trained):
             raise ValueError(
-                'features must have the shapes (M, N, f) and (M, K, f), '
-                f'got {a} and, of the training, {t}'
+                f'there are features of {len(self.atoms)} members, and of {len(self.trained)} on '
+                'training frames'
             )
-        if int(self.trained_counts.sum()) != t[1]:
-            raise ValueError(
-                f'`trained_counts` sum to {int(self.trained_counts.sum())} atoms, expected {t[1]}'
-            )
-        if not (np.isfinite(self.atoms).all() and np.isfinite(self.trained).all()):
-            raise ValueError('features must be finite: failed members must be left out')
+        counts = self.counts_by_member()
+        for own, known, count in zip(self.atoms, self.trained, counts, strict=True):
+            a, t = own.shape, known.shape
+            if len(a) != 2 or len(t) != 2 or a[1] != t[1]:
+                raise ValueError(
+                    'features of a member must have the shapes (N, f) and (K, f), '
+                    f'got {a} and, of the training, {t}'
+                )
+            rows = len(count) if self.summed else int(count.sum())
+            if rows != t[0]:
+                what = 'frames' if self.summed else 'atoms'
+                raise ValueError(f'`trained_counts` sum to {rows} {what}, expected {t[0]}')
+            if not (np.isfinite(own).all() and np.isfinite(known).all()):
+                raise ValueError('features must be finite: failed members must be left out')
 
-    def frames(self, counts: Integers) -> tuple[Floats, Floats]:
+    def counts_by_member(self) -> list[Integers]:
+        """Return the atoms of each training frame, one array a member."""
+        shared = np.ndim(self.trained_counts[0]) == 0
+        each = len(self.atoms) * [self.trained_counts] if shared else list(self.trained_counts)
+        return [np.asarray(one, dtype=np.int64) for one in each]
+
+    def frames(self, counts: Integers) -> tuple[list[Floats], list[Floats]]:
         """Return means over the atoms of each configuration, and of each training frame.
 
         Args:
-            counts: Atoms of each configuration, shape (n,), N in all.
+            counts: Atoms of each configuration, shape (n,).
 
         Returns:
-            Shapes (M, n, f) and (M, k, f).
+            By member, shapes (n, f) and (k, f).
         """
-        return mean_by(self.atoms, counts), mean_by(self.trained, self.trained_counts)
+        known = self.counts_by_member()
+        return (
+            [self._means(own, counts) for own in self.atoms],
+            [self._means(own, count) for own, count in zip(self.trained, known, strict=True)],
+        )
 
-    def components(self) -> tuple[Floats, Floats]:
-        """Return the features of the atom of each force component, shapes (M, 3 N, f), (M, K, f).
+    def _means(self, values: Floats, counts: Integers) -> Floats:
+        means: Floats = values / counts[:, None] if self.summed else mean_by(values, counts)
+        return means
+
+    def components(self) -> tuple[list[Floats], list[Floats]]:
+        """Return the features of the atom of each force component, by member (3 N, f) and (K, f).
 
         The three components of an atom have the same.
+
+        Raises:
+            ValueError: If features are sums over configurations.
         """
-        return np.repeat(self.atoms, 3, axis=1), self.trained
+        if self.summed:
+            raise ValueError('features summed over configurations say nothing of a force')
+        return [np.repeat(own, 3, axis=0) for own in self.atoms], list(self.trained)
 
 
 def mean_by(values: Floats, counts: Integers) -> Floats:
-    """Return means over consecutive groups of the second axis, shape (M, groups, f).
+    """Return means over consecutive groups of the last axis but one, shape (…, groups, f).
 
     Args:
-        values: Shape (M, N, f).
+        values: Shape (…, N, f).
         counts: Size of each group, N in all, none of them 0.
     """
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
-    sums = np.add.reduceat(values.astype(np.float64), starts, axis=1)
-    means: Floats = sums / counts[None, :, None]
+    sums = np.add.reduceat(values, starts, axis=-2, dtype=np.float64)
+    means: Floats = sums / counts[:, None]
     return means

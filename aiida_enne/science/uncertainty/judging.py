@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.estimators.features import leverage
-from aiida_enne.science.uncertainty.features import Features
+from aiida_enne.science.uncertainty.features import ByMember, Features
 from aiida_enne.science.uncertainty.gates import Gate, alpha_gate, outlier_gate
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import Row
@@ -98,8 +98,7 @@ def find_novelty(
     own, trained = features.frames(counts)
     size = _leverage(own, trained)
     held_out = np.isin(domain, [names.index(name) for name in known if name in names])
-    inside = size[held_out] if held_out.any() else _leverage(trained, trained)
-    edge = float(np.quantile(inside, EDGE))
+    edge = find_edge(size[held_out], trained)
     return {
         name: float(np.median(size[domain == number])) / edge
         for number, name in enumerate(names)
@@ -107,8 +106,22 @@ def find_novelty(
     }
 
 
-def _leverage(own: Floats, trained: Floats) -> Floats:
-    n = own.shape[1]
+def find_edge(held_out: Floats, trained: ByMember) -> float:
+    """Return the leverage at the edge of the training features; see `find_novelty`.
+
+    Members that were trained on different frames have no training frame in common: the edge is
+    then the mean of their own.
+    """
+    if len(held_out):
+        return float(np.quantile(held_out, EDGE))
+    own = [_leverage([one], [one]) for one in trained]
+    if len({len(one) for one in own}) > 1:
+        return float(np.mean([np.quantile(one, EDGE) for one in own]))
+    return float(np.quantile(np.mean(own, axis=0), EDGE))
+
+
+def _leverage(own: ByMember, trained: ByMember) -> Floats:
+    n = len(own[0])
     nothing = np.zeros((len(own), n))
     return leverage(Asked(nothing, np.arange(n, dtype=np.int64), None, own, trained))
 

@@ -26,7 +26,10 @@ def why_undefined(scalars: Scalars, name: str) -> str | None:
     prefix = next((one for one in QUANTITIES if name.startswith(f'{one}_')), '')
     score = name.removeprefix(f'{prefix}_')
     if prefix and scalars.get(f'{prefix}_rmse') is None:
-        return 'there are no samples: none, or all are zero by symmetry or were learnt from'
+        return (
+            'there are no samples: none, or all are zero by symmetry or were learnt from, or the '
+            'estimator has no values of this quantity'
+        )
     members = int(scalars.get('n_members') or 0)
     if score.endswith(_TESTED):
         if members < 3:

@@ -175,21 +175,27 @@ def _known_features(
     energies: Floats,
     features: Features | None,
     options: AuditOptions,
-) -> dict[str, dict[str, Floats]]:
-    """Return features of samples and training by quantity, where the estimator needs them."""
-    if features is None or 'features' not in options.make_estimator().needs:
+) -> dict[str, dict[str, Any] | None]:
+    """Return features of samples and training by quantity, where the estimator needs them.
+
+    None of forces where an estimator needs what there is of energies only.
+    """
+    needs = options.make_estimator().needs
+    if features is None or 'features' not in needs:
         return {'energy': {}, 'force': {}}
-    expected = (len(energies), len(configurations.numbers))
-    if features.atoms.shape[:2] != expected:
+    n_rows = len(configurations if features.summed else configurations.numbers)
+    expected, found = len(energies) * [n_rows], [len(own) for own in features.atoms]
+    if found != expected:
         raise ValueError(
-            f'features must have the shape ({expected[0]}, {expected[1]}, f), '
-            f'got {features.atoms.shape}'
+            f'features must have {n_rows} rows of each of {len(energies)} members, got {found}'
         )
-    pairs = {
-        'energy': features.frames(configurations.n_atoms),
-        'force': features.components(),
-    }
-    return {name: {'features': a, 'trained': b} for name, (a, b) in pairs.items()}
+    own, trained = features.frames(configurations.n_atoms)
+    known: dict[str, Any] = {'features': own, 'trained': trained}
+    known |= {'trained_errors': features.trained_errors, 'trained_domain': features.trained_domains}
+    if features.summed or 'training errors' in needs:
+        return {'energy': known, 'force': None}
+    own, trained = features.components()
+    return {'energy': known, 'force': {'features': own, 'trained': trained}}
 
 
 def _samples(
@@ -197,16 +203,21 @@ def _samples(
     members: Floats,
     used: Used,
     groups: list[Any],
-    features: dict[str, Floats],
+    features: dict[str, Any] | None,
     options: AuditOptions,
 ) -> Samples:
-    """Return samples with the values of the estimator, fitted to what it may learn from."""
+    """Return samples with the values of the estimator, fitted to what it may learn from.
+
+    Without what it needs there are no values, and nothing is judged.
+    """
     domain, block, stored, learnt = groups
     estimator = options.make_estimator()
+    width, mean = estimator.unit is not None, ensemble.mean(members)
+    if features is None:
+        none, nan = np.zeros_like(used), np.full(len(reference), np.nan)
+        return Samples(reference, members, mean, nan, none, used, domain, block, stored, width)
     asked = Asked(members, block, reference, domain=domain, **features)
     calibration = asked.select(learnt & used) if estimator.calibrated else None
     spread = estimator.fit(calibration)(replace(asked, reference=None))
     judged = used & ~learnt if estimator.calibrated else used
-    width = estimator.unit is not None
-    mean = ensemble.mean(members)
     return Samples(reference, members, mean, spread, judged, used, domain, block, stored, width)

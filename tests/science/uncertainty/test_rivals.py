@@ -170,3 +170,5 @@ def test_means_over_atoms_are_those_of_each_frame(rng):
     np.testing.assert_allclose(found[:, 1], values[:, 3:].mean(axis=1))
     with pytest.raises(ValueError, match='sum to 5 atoms, expected 7'):
         Features(values, values, np.array([2, 3]))
+    with pytest.raises(ValueError, match='2 frames, expected 7'):
+        Features(values, values, np.array([2, 3]), summed=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from aiida_enne.science.contracts import ContractError, require
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.uncertainty.estimators import make_estimator
-from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator, Fitted
+from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator, Fitted, Need
 
 
 def make_samples(seed: int, *, scale: float = 1.0, n: int = 60, n_members: int = 8) -> Asked:
@@ -24,7 +24,10 @@ def make_samples(seed: int, *, scale: float = 1.0, n: int = 60, n_members: int =
     features = rng.normal(size=(n_members, n, 5)) + size[:, None]
     trained = 0.5 + rng.normal(size=(n_members, 2 * n, 5))
     domain = (block % 2).astype(np.int64)
-    return Asked(scale * members, block, scale * reference, features, trained, domain)
+    errors = 0.1 * scale * rng.normal(size=(n_members, 2 * n))
+    parts = n_members * [np.repeat(['one', 'two', 'three', 'four'], n // 2)]
+    known = trained, errors, parts
+    return Asked(scale * members, block, scale * reference, features, *known, domain)
 
 
 def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimator:
@@ -37,7 +40,7 @@ def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimat
     require(isinstance(estimator, Estimator), f'{name} lacks members of `interface.Estimator`')
     require(estimator.name == name, f'{name} calls itself {estimator.name!r}')
     require(estimator.unit in ('quantity', None), f'{name}: unit {estimator.unit!r}')
-    require(set(estimator.needs) <= {'members', 'features'}, f'{name} needs {estimator.needs}')
+    require(set(estimator.needs) <= set(get_args(Need)), f'{name} needs {estimator.needs}')
     require(bool(estimator.label()), f'{name} has no label')
     calibration = make_samples(1)
     if estimator.calibrated:
@@ -70,13 +73,15 @@ def _check_laws(
     order = np.random.default_rng(0).permutation(len(judged))
     moved = _values(fitted, judged.select(order))
     require(np.allclose(moved, values[order], rtol=1e-12), f'{name}: samples must not meet')
-    features, trained = (np.asarray(one)[::-1] for one in (judged.features, judged.trained))
-    turned = replace(judged, members=judged.members[::-1], features=features, trained=trained)
+    of_members = 'members', 'features', 'trained', 'trained_errors', 'trained_domain'
+    turned = replace(judged, **{one: getattr(judged, one)[::-1] for one in of_members})
     require(np.allclose(fitted(turned), values, rtol=1e-9), f'{name}: members have no order')
     if estimator.unit == 'quantity':
         larger = make_samples(1, scale=10.0)
         refitted = estimator.fit(larger if estimator.calibrated else None)
-        found = refitted(replace(judged, members=10 * judged.members, reference=None))
+        errors = 10 * np.asarray(judged.trained_errors)
+        tenfold = replace(judged, members=10 * judged.members, trained_errors=errors)
+        found = refitted(replace(tenfold, reference=None))
         require(np.allclose(found, 10 * values, rtol=1e-9), f'{name} must scale with its unit')
     for key, value in estimator.expectations(8).items():
         require(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.features import ByMember
 
 #: What may be needed of the samples beside nothing at all.
-Need = Literal['members', 'features']
+Need = Literal['members', 'features', 'training errors']
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,21 @@ class Asked:
         block: Number of the independent block of each sample, shape (n,): relatives belong
             together, whatever is drawn from the samples.
         reference: Reference values, shape (n,); None where there are no labels.
-        features: Last-layer features of each sample, by member, shape (M, n, f): means over
-            the atoms of a configuration, or those of an atom; None where there are none.
-        trained: The same of the k samples that the members were trained on, shape (M, k, f).
+        features: Last-layer features of each sample, by member, each (n, f): means over the atoms
+            of a configuration, or those of an atom; None where there are none.
+        trained: The same of the k samples that each member was trained on, each (k, f).
+        trained_errors: Errors of each member on these, each (k,); None where they are not known.
+        trained_domain: Domain of each of these by member, each (k,).
         domain: Number of the domain of each sample, shape (n,); None where it does not matter.
     """
 
     members: Floats
     block: Integers
     reference: Floats | None = None
-    features: Floats | None = None
-    trained: Floats | None = None
+    features: ByMember | None = None
+    trained: ByMember | None = None
+    trained_errors: ByMember | None = None
+    trained_domain: Sequence[NDArray[Any]] | None = None
     domain: Integers | None = None
 
     def __len__(self) -> int:
@@ -42,12 +47,12 @@ class Asked:
 
     def select(self, chosen: NDArray[Any]) -> Asked:
         """Return some of the samples, by their numbers or by a mask (n,)."""
-        parts = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if value is not None and item.name != 'trained':
-                by_member = item.name in ('members', 'features')
-                parts[item.name] = value[:, chosen] if by_member else value[chosen]
+        parts: dict[str, Any] = {'members': self.members[:, chosen]}
+        for name in ('block', 'reference', 'domain'):
+            if (value := getattr(self, name)) is not None:
+                parts[name] = value[chosen]
+        if self.features is not None:
+            parts['features'] = [own[chosen] for own in self.features]
         return replace(self, **parts)
 
 
@@ -115,8 +120,8 @@ def labelled(calibration: Asked | None, who: str) -> tuple[Asked, Floats]:
     return calibration, ensemble.error(calibration.members, calibration.reference)
 
 
-def trained_features(samples: Asked, who: str) -> tuple[Floats, Floats]:
-    """Return features of samples and of the training, shapes (M, n, f) and (M, k, f).
+def trained_features(samples: Asked, who: str) -> tuple[ByMember, ByMember]:
+    """Return features of samples and of the training, by member (n, f) and (k, f).
 
     Args:
         samples: What an estimator was given.
