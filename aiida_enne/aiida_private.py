@@ -1,10 +1,11 @@
 """All that the package uses of AiiDA without a promise of AiiDA's own, and the versions it fits."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 from aiida import orm
 from aiida.cmdline.utils.daemon import validate_daemon_env
@@ -82,16 +83,39 @@ def reread() -> None:
 
 
 class _ForegroundRunner(Runner):
-    """The runner of this interpreter, which leaves signals to its caller.
+    """The runner of this interpreter, which leaves signals to its caller and hears of every end.
 
     With AiiDA's own, a signal kills the process function that is at work, and the work chain that
-    called it ends by an exception.
+    called it ends by an exception; and without a broker a work chain asks the database now and then
+    whether what it waits for has ended, although that runs in the same interpreter.
     """
 
     @property
     def is_daemon_runner(self) -> bool:
         """Process functions of the daemon leave signals alone."""
         return True
+
+    @property
+    def here(self) -> WeakValueDictionary[int | None, Process]:
+        """The processes of this interpreter by primary key."""
+        known: WeakValueDictionary[int | None, Process] = self.__dict__.setdefault(
+            '_here', WeakValueDictionary()
+        )
+        return known
+
+    def instantiate_process(self, process: Any, **inputs: Any) -> Process:
+        """Return a process, of which it is noted that it is here."""
+        made: Process = super().instantiate_process(process, **inputs)
+        self.here[made.node.pk] = made
+        return made
+
+    def call_on_process_finish(self, pk: int, callback: Callable[[], Any]) -> None:
+        """Call back as soon as a process of this interpreter has ended; look for others."""
+        process = self.here.get(pk)
+        if process is None or process.has_terminated():
+            super().call_on_process_finish(pk, callback)
+        else:
+            process.future().add_done_callback(lambda _: callback())
 
 
 @contextmanager
@@ -118,6 +142,8 @@ def run_until(runner: Runner, *futures: asyncio.Future[Any]) -> None:
 def schedule(runner: Runner, process: ProcessBuilder | Process) -> tuple[orm.ProcessNode, Any]:
     """Make a process ready to run; return its node and the future of its end."""
     made = process if isinstance(process, Process) else runner.instantiate_process(process)
+    if isinstance(runner, _ForegroundRunner):
+        runner.here[made.node.pk] = made
     if made.paused:
         made.play()
     return made.node, runner.loop.create_task(made.step_until_terminated())

@@ -13,6 +13,9 @@ from aiida.engine import Process, ProcessState
 from aiida_enne.aiida_private import AwaitingAnyWorkChain
 from aiida_enne.workflows import protocols
 
+#: Extra of a process: how many others it may run at a time now, whatever its inputs say.
+SHARE = 'enne_share'
+
 
 def validate_count(value: orm.Int | int | None, _: Any) -> str | None:
     """Require at least one, where a number is given at all."""
@@ -40,6 +43,12 @@ def plain(inputs: Any) -> Any:
     if isinstance(inputs, Mapping):
         return {name: plain(value) for name, value in inputs.items()}
     return inputs
+
+
+def share_of(node: orm.ProcessNode) -> int | None:
+    """Return how many processes a study lets a branch run at a time; None where it says nothing."""
+    share = node.base.extras.get(SHARE, None)
+    return None if share is None else int(share)
 
 
 class ProtocolMixin:
@@ -78,9 +87,15 @@ class PoolWorkChain(AwaitingAnyWorkChain):
         self.ctx.waiting, self.ctx.running, self.ctx.begun = [], {}, []
 
     @property
+    def told(self) -> orm.ProcessNode:
+        """The process that is told how many may run at a time."""
+        return self.node
+
+    @property
     def at_a_time(self) -> int | None:
-        """How many processes may run at a time; None for all."""
-        number = self.inputs.get('max_concurrent')
+        """How many processes may run at a time, as it is now; None for all."""
+        share = share_of(self.told)
+        number = self.inputs.get('max_concurrent') if share is None else share
         return None if number is None else int(number)
 
     def has_work(self) -> bool:
@@ -96,19 +111,26 @@ class PoolWorkChain(AwaitingAnyWorkChain):
                 del self.ctx.running[key]
                 self.ctx.pop(f'process_{pk}', None)
                 self.take(key, node)
-        limit = self.at_a_time
-        while self.ctx.waiting and (limit is None or len(self.ctx.running) < limit):
-            key = self.ctx.waiting.pop(0)
-            try:
-                process, inputs = self.job(key)
-                node = self.find_begun(inputs) or self.submit(process, inputs)
-            except ValueError as exception:  # its inputs were refused when built or checked
-                self.refuse(key, exception)
-                continue
-            self.ctx.running[key] = node.pk
-            self.ctx.begun.append(node.pk)
+        self.begin_more()
         for pk in self.ctx.running.values():
             self.to_context(**{f'process_{pk}': process_of(pk)})
+
+    def begin_more(self) -> None:
+        """Submit what there is room for."""
+        limit = self.at_a_time
+        while self.ctx.waiting and (limit is None or len(self.ctx.running) < limit):
+            self.start(self.ctx.waiting.pop(0))
+
+    def start(self, key: Any) -> None:
+        """Submit a process, unless its inputs are refused."""
+        try:
+            process, inputs = self.job(key)
+            node = self.find_begun(inputs) or self.submit(process, inputs)
+        except ValueError as exception:  # its inputs were refused when built or checked
+            self.refuse(key, exception)
+            return
+        self.ctx.running[key] = node.pk
+        self.ctx.begun.append(node.pk)
 
     def find_begun(self, inputs: dict[str, Any]) -> orm.ProcessNode | None:
         """Return what a worker began under this name in a step that it did not live to finish.

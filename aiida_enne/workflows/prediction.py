@@ -27,6 +27,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
+from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count, why_failed
 from aiida_enne.workflows.protocols import machine
@@ -165,6 +166,20 @@ class PredictionWorkChain(ProtocolMixin, PoolWorkChain):
         nodes = {'models': dict(models), 'datasets': dict(datasets)}
         fill_builder(builder, {**chosen, **nodes, **inputs})
         return builder
+
+    @classmethod
+    def width(cls, inputs: Mapping[str, Any]) -> int:
+        """Return how many jobs these inputs can keep busy at a time."""
+        groups = jobs_for(len(inputs['models']), int(inputs['members_per_job']))
+        return len(inputs['datasets']) * groups
+
+    @property
+    def told(self) -> orm.ProcessNode:
+        """The process that is told how many may run at a time: an audit for what it has called."""
+        caller = self.node.caller
+        if caller is not None and caller.process_label == 'AuditWorkChain':
+            return caller
+        return self.node
 
     def list_jobs(self) -> None:
         """Cut the members into groups by seed: more members later leave the first groups alone."""

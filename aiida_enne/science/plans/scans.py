@@ -116,14 +116,19 @@ class Scan(Options):
             )
         return points
 
+    @property
+    def asked(self) -> Any:
+        """Which datasets the members predict: `all`, or a list of roles."""
+        default = ALL if isinstance(self, Sizes) else [TRAINING]
+        return default if self.roles is None else self.roles
+
     def roles_among(self, known: Sequence[str]) -> list[str]:
         """Return which datasets the members predict.
 
         Raises:
             ValueError: If one is named that there is not.
         """
-        default = ALL if isinstance(self, Sizes) else [TRAINING]
-        chosen = default if self.roles is None else self.roles
+        chosen = self.asked
         if chosen == ALL:
             return list(known)
         if not isinstance(chosen, list) or any(one not in known for one in chosen):

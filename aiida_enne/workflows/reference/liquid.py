@@ -179,6 +179,12 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
         chosen |= {'engine': engine, 'inputs': engine_inputs(inner)}
         return protocols.fill(cls, chosen, code)
 
+    @classmethod
+    def width(cls, inputs: Mapping[str, Any]) -> int:
+        """Return how many jobs these inputs can keep busy at a time."""
+        later = [one.start is not None for one in series(inputs).trajectories().values()]
+        return max(later.count(False), later.count(True))
+
     @property
     def planned(self) -> dict[str, Trajectory]:
         """All trajectories by label."""

@@ -120,6 +120,11 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         chosen |= {} if pool is None else {'pool': pool}
         return protocols.fill(cls, chosen, code)
 
+    @classmethod
+    def width(cls, inputs: Mapping[str, Any]) -> int:
+        """Return how many jobs these inputs can keep busy at a time."""
+        return len(inputs['samples'])
+
     def begin(self) -> None:
         """List the samples."""
         self.open_pool()

@@ -83,6 +83,11 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
     def parts_of(cls, inputs: Mapping[str, Any]) -> dict[str, Part]:
         """Return the parts of plain inputs by label; ValueError if these cannot be used."""
 
+    @classmethod
+    def width(cls, inputs: Mapping[str, Any]) -> int:
+        """Return how many jobs these inputs can keep busy at a time."""
+        return len(cls.parts_of(plain(inputs)))
+
     @property
     def parts(self) -> dict[str, Part]:
         """The parts by label."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aiida import orm
@@ -23,11 +24,13 @@ from aiida_enne.science.data.trainable import untrainable
 from aiida_enne.science.plans import training_sets
 from aiida_enne.science.plans.points import Point, read_points
 from aiida_enne.science.plans.scans import KINDS, TRAINING
+from aiida_enne.science.plans.slots import Needs
+from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import ProtocolMixin, validate_count
+from aiida_enne.workflows.base import ProtocolMixin, plain, validate_count
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.study import scanning
-from aiida_enne.workflows.study.branches import Branch, Branches, Job, Planned, limited, returned
+from aiida_enne.workflows.study.branches import Branch, Branches, Job, returned
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
 
@@ -183,72 +186,85 @@ class ScanWorkChain(ProtocolMixin, Branches):
         return builder
 
     def begin(self) -> None:
-        """Nothing is known yet."""
+        """Draw the training set of every point."""
         super().begin()
         self.ctx.models, self.ctx.found = {}, {}
-
-    def stages(self) -> dict[str, Callable[[], list[Planned]]]:
-        """Return the stages in their order."""
-        return {'ensembles': self.plan_ensembles, 'predictions': self.plan_predictions}
-
-    def branches(self) -> dict[str, Branch]:
-        """Return what is done for each kind of branch."""
-        return {
-            'train': Branch(self.build_training, self.take_train),
-            'predict': Branch(self.build_prediction, self.take_predict),
-        }
-
-    @property
-    def points(self) -> dict[str, Point]:
-        """The points by label."""
-        return read_points(self.inputs.points.get_dict())
-
-    def plan_ensembles(self) -> list[Planned]:
-        """Train at every point."""
         self.ctx.splits, pool = {}, self.inputs.get('pool', self.inputs.split)
         for label, point in self.points.items():
             self.ctx.splits[label] = self.inputs.split
             if (draw := point.draw) is not None:
                 drawn = thin_training(self.inputs.dataset, pool, orm.Dict(draw.to_dict()))
                 self.ctx.splits[label] = drawn
-        return [('train', label) for label in self.points]
 
-    def take_train(self, node: orm.ProcessNode, label: str) -> None:
+    @classmethod
+    def width(cls, inputs: Mapping[str, Any]) -> int:
+        """Return how many jobs these inputs can keep busy at a time."""
+        per_job = int(plain(inputs['ensemble'].get('members_per_job', 1)))
+        together = int(inputs['prediction']['members_per_job'])
+        members = [len(point.seeds) for point in read_points(plain(inputs['points'])).values()]
+        roles = len(inputs.get('datasets', {}))
+        asked = roles * jobs_for(sum(members), together)
+        return max(sum(jobs_for(n, per_job) for n in members), asked)
+
+    def branches(self) -> dict[str, Branch]:
+        """Return an ensemble for each point, then predictions for each role."""
+        trained = {
+            f'train__{label}': Branch(
+                partial(self.build_training, label), partial(self.take_train, label)
+            )
+            for label in self.points
+        }
+        asked = {
+            f'predict__{role}': Branch(
+                partial(self.build_prediction, role),
+                partial(self.take_predict, role),
+                Needs(tuple(trained)),
+                partial(self.find_missing, role),
+            )
+            for role in self.inputs.get('datasets', {})
+        }
+        return trained | asked
+
+    @property
+    def points(self) -> dict[str, Point]:
+        """The points by label."""
+        return read_points(self.inputs.points.get_dict())
+
+    def take_train(self, label: str, node: orm.ProcessNode) -> None:
         """Take over the members of a point, if there are enough of them."""
         if node.is_finished_ok:
             self.ctx.models[label] = returned(node, 'models')
 
-    def plan_predictions(self) -> list[Planned]:
-        """Predict with the members that have not yet been asked."""
-        self.ctx.missing, self.ctx.names = {}, {}
-        for role, dataset in self.inputs.get('datasets', {}).items():
-            known, missing = {}, {}
-            part = self.inputs.get('parts', {}).get(role)
-            for point, models in self.ctx.models.items():
-                for member, model in models.items():
-                    label = f'{point}_{member}'
-                    self.ctx.names[label] = f'{point}.{member}'
-                    if (found := scanning.known_prediction(dataset, part, model)) is not None:
-                        known[label] = found
-                    else:
-                        missing[label] = model
-            self.ctx.found[role], self.ctx.missing[role] = known, missing
-        return [('predict', role) for role, models in self.ctx.missing.items() if models]
+    def find_missing(self, role: str) -> bool:
+        """Look up who has been asked about a role; return whether anyone has not."""
+        dataset, part = self.inputs.datasets[role], self.inputs.get('parts', {}).get(role)
+        known, missing, names = {}, {}, {}
+        for point, models in self.ctx.models.items():
+            for member, model in models.items():
+                label = f'{point}_{member}'
+                names[label] = f'{point}.{member}'
+                if (found := scanning.known_prediction(dataset, part, model)) is not None:
+                    known[label] = found
+                else:
+                    missing[label] = model
+        self.ctx.found[role], self.ctx.names = known, names
+        self.ctx.missing = self.ctx.get('missing', {}) | {role: missing}
+        return bool(missing)
 
-    def take_predict(self, node: orm.ProcessNode, role: str) -> None:
+    def take_predict(self, role: str, node: orm.ProcessNode) -> None:
         """Take over what the new members said."""
         self.ctx.found[role].update(returned(node, 'predictions').get(role, {}))
 
-    def build_prediction(self, role: str, _: int | None) -> Job:
+    def build_prediction(self, role: str) -> Job:
         """Return the predictions of the new members on a dataset."""
         inputs = dict(self.exposed_inputs(PredictionWorkChain, 'prediction', agglomerate=False))
         inputs |= {'models': self.ctx.missing[role]}
         inputs['datasets'] = {role: self.inputs.datasets[role]}
         if role in self.inputs.get('parts', {}):
             inputs['splits'] = {role: self.inputs.parts[role]}
-        return PredictionWorkChain, inputs
+        return Job(PredictionWorkChain, inputs, PredictionWorkChain.width(inputs))
 
-    def build_training(self, label: str, share: int | None) -> Job:
+    def build_training(self, label: str) -> Job:
         """Return the training at a point."""
         point = self.points[label]
         inputs = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
@@ -258,9 +274,7 @@ class ScanWorkChain(ProtocolMixin, Branches):
         parameters = protocols.merge(train['parameters'].get_dict(), point.parameters)
         train['parameters'] = orm.Dict(parameters)
         inputs['training'] = {**inputs['training'], 'train': train}
-        if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
-            inputs['max_concurrent'] = orm.Int(limit)
-        return EnsembleWorkChain, inputs
+        return Job(EnsembleWorkChain, inputs, EnsembleWorkChain.width(inputs))
 
     def conclude(self) -> ExitCode | None:
         """Hand out everything there is, then name the points that failed."""

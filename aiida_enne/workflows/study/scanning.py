@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,20 @@ def scan_inputs(
         'parts': {role: split for role, split in known['splits'].items() if role in roles},
         'max_concurrent': chosen.max_concurrent,
     }
+
+
+def labelled_for(scan: Mapping[str, Any], branches: Sequence[str]) -> list[str]:
+    """Return the branches that label what the members of a scan predict.
+
+    Args:
+        scan: See `science.plans.scans.read_scan`.
+        branches: Those of the study that label anything, e.g. `liquid`, `eos`.
+    """
+    roles = read_scan(scan).asked
+    if not isinstance(roles, list):
+        return list(branches)
+    kinds = {str(role).split('_')[0] for role in roles}
+    return [name for name in branches if name in kinds]
 
 
 def known_prediction(

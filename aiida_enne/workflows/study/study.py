@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,13 +17,14 @@ from aiida_enne.data.scan import ScanData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans import studies
 from aiida_enne.science.plans.scans import TRAINING
+from aiida_enne.science.plans.slots import Needs
 from aiida_enne.science.structures.domains import dataset_role
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
 from aiida_enne.workflows.study import ports, scanning, training_data
-from aiida_enne.workflows.study.branches import Branch, Branches, Job, Planned, limited, returned
+from aiida_enne.workflows.study.branches import Branch, Branches, Job, returned
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.scan import ScanWorkChain
 from aiida_enne.workflows.study.surface import SurfaceWorkChain
@@ -34,9 +35,10 @@ OWN = {'defect': DefectWorkChain, 'surface': SurfaceWorkChain}
 
 
 class StudyWorkChain(ProtocolMixin, Branches):
-    """Liquids ‖ samples ‖ phases → ensemble ‖ defects ‖ surfaces → own relaxations → audit → scans.
+    """Liquids ‖ samples ‖ phases, the ensemble, defects ‖ surfaces, own relaxations, audit, scans.
 
-    The ensemble is trained on the liquids or, where there are none, on the samples.
+    Each begins as soon as what it needs is there. The ensemble is trained on the liquids or, where
+    there are none, on the samples.
     """
 
     PROTOCOLS = 'study'
@@ -98,61 +100,81 @@ class StudyWorkChain(ProtocolMixin, Branches):
         """Nothing is known yet."""
         super().begin()
         self.ctx.datasets, self.ctx.own, self.ctx.models = {}, {}, {}
-        self.ctx.analyses, self.ctx.predictions, self.ctx.scans = {}, {}, None
-
-    def stages(self) -> dict[str, Callable[[], list[Planned]]]:
-        """Return the stages in their order."""
-        return {
-            'reference': self.plan_reference,
-            'training': self.plan_training,
-            'own': self.plan_own,
-            'audit': self.plan_audit,
-            'scans': self.plan_scans,
-        }
+        self.ctx.analyses, self.ctx.predictions = {}, {}
 
     def branches(self) -> dict[str, Branch]:
-        """Return what is done for each kind of branch."""
-        return {
-            **{
-                one: Branch(partial(self.build_reference, one), partial(self.take_labels, one))
-                for one in ('liquid', 'sample')
-            },
-            'eos': Branch(partial(self.build_reference, 'eos'), self.take_eos),
-            'defect': Branch(partial(self.build_reference, 'defect'), self.take_relaxed),
-            'surface': Branch(partial(self.build_reference, 'surface'), self.take_relaxed),
-            'ensemble': Branch(self.build_ensemble, self.take_ensemble),
-            'own': Branch(self.build_own, self.take_own),
-            'audit': Branch(self.build_audit, self.take_audit),
-            'own_predictions': Branch(self.build_own_predictions, self.take_own_predictions),
-            'scan': Branch(self.build_scan, self.take_scan),
+        """Return all branches by name, the most urgent first: what is trained on, then the rest."""
+        trained_on = 'liquid' if 'liquid' in self.inputs else 'sample'
+        own = [kind for kind in OWN if kind in self.inputs and 'own' in self.inputs]
+        table = {
+            one: Branch(partial(self.build_reference, one), partial(self.take_labels, one))
+            for one in ('liquid', 'sample')
         }
+        needs = Needs((trained_on,))
+        table['ensemble'] = Branch(
+            self.build_ensemble, self.take_ensemble, needs, self.choose_training
+        )
+        table['eos'] = Branch(partial(self.build_reference, 'eos'), self.take_eos)
+        for kind in OWN:
+            table[kind] = Branch(
+                partial(self.build_reference, kind),
+                self.take_relaxed,
+                Needs(() if 'lattice_constant' in self.inputs else ('eos',)),
+                self.find_lattice_constant,
+            )
+        asked = {name: one for name, one in table.items() if name in {*self.inputs, 'ensemble'}}
+        for kind in own:
+            needs = Needs(('ensemble', *asked[kind].needs.ended))
+            asked[f'own__{kind}'] = Branch(
+                partial(self.build_own, kind), self.take_own, needs, self.may_relax
+            )
+        labelled = tuple(name for name in ports.REFERENCE if name in asked)
+        needs = Needs(('ensemble', *labelled))
+        asked['audit'] = Branch(self.build_audit, self.take_audit, needs, self.has_models)
+        asked['own_predictions'] = Branch(
+            self.build_own_predictions,
+            self.take_own_predictions,
+            Needs(('ensemble', *(f'own__{kind}' for kind in own))),
+            lambda: self.has_models() and bool(self.ctx.own),
+        )
+        return asked | self.scans(labelled)
 
-    def plan_reference(self) -> list[Planned]:
-        """Begin with what needs nothing else."""
-        return [(name, '') for name in ('liquid', 'sample', 'eos') if name in self.inputs]
+    def scans(self, labelled: tuple[str, ...]) -> dict[str, Branch]:
+        """Return the scans, one after another: what two of them share is trained by the first."""
+        table: dict[str, Branch] = {}
+        for name, given in self.inputs.scans.get_dict().items():
+            roles = scanning.labelled_for(given, labelled)
+            # the audit asks the main members first; a scan asks none of them again
+            needs = Needs(('ensemble', *roles, *list(table)[-1:]), first=('audit',))
+            table[f'scan__{name}'] = Branch(
+                partial(self.build_scan, name),
+                partial(self.take_scan, name),
+                needs,
+                self.has_models,
+            )
+        return table
 
-    def take_labels(self, role: str, node: orm.ProcessNode, _: str) -> None:
+    def take_labels(self, role: str, node: orm.ProcessNode) -> None:
         """Take over liquids or samples, and what was found of each trajectory."""
         self.ctx.analyses |= returned(node, 'analyses')
         if 'dataset' in node.outputs:
             self.ctx.datasets[role] = node.outputs.dataset
 
-    def take_eos(self, node: orm.ProcessNode, _: str) -> None:
+    def take_eos(self, node: orm.ProcessNode) -> None:
         """Take over the relaxed phases, and the fits."""
         self.take_relaxed(node)
         if 'equilibrium' in node.outputs:
             self.out('equilibrium', node.outputs.equilibrium)
 
-    def take_relaxed(self, node: orm.ProcessNode, _: str = '') -> None:
+    def take_relaxed(self, node: orm.ProcessNode) -> None:
         """Take over the datasets of relaxations, each under what its domains are."""
         for dataset in returned(node, 'datasets').values():
             self.ctx.datasets[dataset_role(dataset.kinds.values())] = dataset
 
-    def plan_training(self) -> list[Planned]:
-        """Choose what is trained on; defects and surfaces need the lattice constant only."""
-        branches = [('ensemble', '')] if self.choose_training() else []
-        if not {'defect', 'surface'} & set(self.inputs):
-            return branches
+    def find_lattice_constant(self) -> bool:
+        """Take the lattice constant that defects and surfaces need; return whether there is one."""
+        if 'lattice_constant' in self.ctx or 'lattice_constant' in self.ctx.failures:
+            return 'lattice_constant' in self.ctx
         if 'lattice_constant' in self.inputs:
             self.ctx.lattice_constant = self.inputs.lattice_constant
         elif self.outputs.get('equilibrium', {}).get(studies.ZERO, {}).get('volume'):
@@ -160,9 +182,9 @@ class StudyWorkChain(ProtocolMixin, Branches):
             self.ctx.lattice_constant = take_lattice_constant(equilibrium, orm.Str(studies.ZERO))
         else:
             self.ctx.failures['lattice_constant'] = f'there is no fit to {studies.ZERO}'
-            return branches
+            return False
         self.out('lattice_constant', self.ctx.lattice_constant)
-        return branches + [(name, '') for name in OWN if name in self.inputs]
+        return True
 
     def choose_training(self) -> bool:
         """Choose what is trained on, and split it; return whether there is enough."""
@@ -176,117 +198,94 @@ class StudyWorkChain(ProtocolMixin, Branches):
         self.out('split', chosen.splits[TRAINING])
         return True
 
-    def take_ensemble(self, node: orm.ProcessNode, _: str) -> None:
+    def take_ensemble(self, node: orm.ProcessNode) -> None:
         """Take over the members; they are used if there are enough of them."""
         self.out_many(self.exposed_outputs(node, EnsembleWorkChain))
         if node.is_finished_ok:
             self.ctx.models = returned(node, 'models')
 
-    def plan_own(self) -> list[Planned]:
-        """Let the ensemble relax what the reference has relaxed."""
-        if 'own' not in self.inputs or not self.ctx.models or 'lattice_constant' not in self.ctx:
-            return []
-        return [('own', kind) for kind in OWN if kind in self.inputs]
+    def has_models(self) -> bool:
+        """Return whether there is an ensemble."""
+        return bool(self.ctx.models)
 
-    def take_own(self, node: orm.ProcessNode, _: str) -> None:
+    def may_relax(self) -> bool:
+        """Return whether the ensemble can relax what the reference does."""
+        return self.has_models() and self.find_lattice_constant()
+
+    def take_own(self, node: orm.ProcessNode) -> None:
         """Take over geometries that the ensemble relaxed."""
         for dataset in returned(node, 'datasets').values():
             self.ctx.own[dataset_role(dataset.kinds.values())] = dataset
 
-    def plan_audit(self) -> list[Planned]:
-        """Ask every member about everything; on its own geometries there is no label to audit."""
-        if not self.ctx.models:
-            return []
-        return [('audit', ''), *([('own_predictions', '')] if self.ctx.own else [])]
-
-    def take_audit(self, node: orm.ProcessNode, _: str) -> None:
+    def take_audit(self, node: orm.ProcessNode) -> None:
         """Take over predictions and statistics."""
         self.ctx.predictions |= returned(node, 'predictions')
         self.out('statistics', returned(node, 'statistics'))
 
-    def take_own_predictions(self, node: orm.ProcessNode, _: str) -> None:
+    def take_own_predictions(self, node: orm.ProcessNode) -> None:
         """Take over predictions alone."""
         self.ctx.predictions |= returned(node, 'predictions')
 
-    def plan_scans(self) -> list[Planned]:
-        """Begin with the next scan: what two of them share is trained by the first."""
-        if self.ctx.models and self.ctx.scans is None:
-            self.ctx.scans = list(self.inputs.scans.get_dict())
-        if not self.ctx.scans:
-            return []
-        self.ctx.stages.insert(0, 'scans')
-        return [('scan', self.ctx.scans.pop(0))]
-
-    def take_scan(self, node: orm.ProcessNode, name: str) -> None:
+    def take_scan(self, name: str, node: orm.ProcessNode) -> None:
         """Take over what a scan consists of."""
         if 'summary' in node.outputs:
             self.out(f'scans.{name}', node.outputs.summary)
 
-    def build_reference(self, kind: str, _: str, share: int | None) -> Job:
+    def build_reference(self, kind: str) -> Job:
         """Return liquids or relaxations by the reference."""
         process, _owned = ports.REFERENCE[kind]
         inputs = dict(self.exposed_inputs(process, kind, agglomerate=False))
-        return process, self.placed(kind, inputs, share)
+        if kind in OWN:
+            inputs['lattice_constant'] = self.ctx.lattice_constant
+        return Job(process, inputs, process.width(inputs))
 
-    def build_own(self, kind: str, share: int | None) -> Job:
+    def build_own(self, kind: str) -> Job:
         """Return relaxations by the ensemble."""
         inputs = dict(self.exposed_inputs(OWN[kind], kind, agglomerate=False))
         inputs |= {'engine': orm.Str('ase'), 'own': orm.Bool(True)}
+        inputs['lattice_constant'] = self.ctx.lattice_constant
         inputs['max_failures'] = orm.Int(ports.ANY_NUMBER)  # a finding, no fault of the study
         base = thaw(self.inputs.own)
         base['ase']['models'] = self.ctx.models
         inputs['inputs'] = {'base': base}
-        return OWN[kind], self.placed(kind, inputs, share)
+        return Job(OWN[kind], inputs, OWN[kind].width(inputs))
 
-    def build_ensemble(self, _: str, share: int | None) -> Job:
+    def build_ensemble(self) -> Job:
         """Return the training."""
         inputs = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
         split = self.ctx.splits[TRAINING]
         inputs |= {'dataset': self.ctx.datasets[TRAINING], 'split': split}
-        if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
-            inputs['max_concurrent'] = orm.Int(limit)
-        return EnsembleWorkChain, inputs
+        return Job(EnsembleWorkChain, inputs, EnsembleWorkChain.width(inputs))
 
-    def build_audit(self, _: str, share: int | None) -> Job:
+    def build_audit(self) -> Job:
         """Return the audit on everything that the reference has labelled."""
-        inputs = self.asked(share)
+        inputs = self.asked(self.ctx.datasets)
         known = {domain for node in self.ctx.datasets.values() for domain in node.domains}
         options = studies.complete_audit(inputs['audit'].get_dict(), list(self.ctx.domains), known)
-        inputs |= {'audit': orm.Dict(options), 'splits': self.ctx.splits}
         # what was trained on is left out where figures read the predictions
-        inputs |= {'datasets': self.ctx.datasets, 'trained_frames': orm.Str(INCLUDE)}
-        return AuditWorkChain, inputs
+        inputs |= {'splits': self.ctx.splits, 'trained_frames': orm.Str(INCLUDE)}
+        inputs['audit'] = orm.Dict(options)
+        return Job(AuditWorkChain, inputs, PredictionWorkChain.width(inputs))
 
-    def build_own_predictions(self, _: str, share: int | None) -> Job:
+    def build_own_predictions(self) -> Job:
         """Return predictions of geometries that have no labels."""
-        inputs = self.asked(share)
+        inputs = self.asked(self.ctx.own)
         del inputs['audit']
-        return PredictionWorkChain, inputs | {'datasets': self.ctx.own}
+        return Job(PredictionWorkChain, inputs, PredictionWorkChain.width(inputs))
 
-    def asked(self, share: int | None) -> dict[str, Any]:
-        """Return the inputs of an audit with the members, without data."""
+    def asked(self, datasets: Mapping[str, DatasetData]) -> dict[str, Any]:
+        """Return the inputs of an audit of the members on datasets."""
         inputs = dict(self.exposed_inputs(AuditWorkChain, 'audit', agglomerate=False))
-        inputs |= {'models': self.ctx.models}
-        if (limit := limited(inputs.get('max_concurrent'), share)) is not None:
-            inputs['max_concurrent'] = limit
-        return inputs
+        return inputs | {'models': self.ctx.models, 'datasets': datasets}
 
-    def build_scan(self, name: str, share: int | None) -> Job:
+    def build_scan(self, name: str) -> Job:
         """Return a scan of training choices."""
         scan = self.inputs.scans[name]
         asked = dict(self.exposed_inputs(AuditWorkChain, 'audit', agglomerate=False))
         ensemble = dict(self.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
         base = scanning.base_of(self.inputs, self.ctx.splits[TRAINING], self.ctx.domains)
         prepared = scanning.scan_inputs(scan, base, ensemble, asked, self.ctx)
-        prepared['max_concurrent'] = limited(prepared['max_concurrent'], share)
-        return ScanWorkChain, prepared
-
-    def placed(self, kind: str, inputs: dict[str, Any], share: int | None) -> dict[str, Any]:
-        """Return the inputs of a relaxation or of the liquids with what the study knows."""
-        inputs['max_concurrent'] = limited(inputs['max_concurrent'], share)
-        if kind in ('defect', 'surface'):
-            inputs['lattice_constant'] = self.ctx.lattice_constant
-        return inputs
+        return Job(ScanWorkChain, prepared, ScanWorkChain.width(prepared))
 
     def conclude(self) -> ExitCode | None:
         """Hand out everything there is, then say what failed."""

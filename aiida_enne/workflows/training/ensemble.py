@@ -24,8 +24,15 @@ from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
+from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count, why_failed
+from aiida_enne.workflows.base import (
+    PoolWorkChain,
+    ProtocolMixin,
+    plain,
+    validate_count,
+    why_failed,
+)
 from aiida_enne.workflows.training import validation
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
 from aiida_enne.workflows.training.base import outputs
@@ -107,6 +114,12 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         builder = cls.get_builder()
         fill_builder(builder, inputs)
         return builder
+
+    @classmethod
+    def width(cls, inputs: Mapping[str, Any]) -> int:
+        """Return how many jobs these inputs can keep busy at a time."""
+        seeds, per_job = plain(inputs['seeds']), plain(inputs.get('members_per_job', 1))
+        return jobs_for(len(seeds), int(per_job))
 
     def find_known(self) -> None:
         """Take the models that the profile has, and deal the other members out to jobs."""

@@ -54,9 +54,11 @@ def scan(inputs):
 
 def test_every_point_trains_its_own_parameters_on_its_own_split(scan, split):
     scan.begin()
-    assert scan.plan_ensembles() == [('train', 'l_max_1'), ('train', 'l_max_2')]
-    _, plain = scan.branches()['train'].build('l_max_1', None)
-    process, changed = scan.branches()['train'].build('l_max_2', 1)
+    assert scan.has_work()
+    assert scan.ctx.waiting == ['train__l_max_1', 'train__l_max_2']
+    scan.ctx.shares = {'train__l_max_1': None, 'train__l_max_2': 1}
+    _, plain = scan.job('train__l_max_1')
+    process, changed = scan.job('train__l_max_2')
     assert process.__name__ == 'EnsembleWorkChain'
     assert changed['seeds'].get_list() == [1, 2]
     assert plain['split'].uuid == split.uuid
@@ -70,7 +72,8 @@ def test_every_point_trains_its_own_parameters_on_its_own_split(scan, split):
     ]
     assert models[0] == scan.inputs.ensemble.training.train.parameters['training_module']['model']
     assert models[1] == models[0] | {'l_max': 2}
-    assert changed['max_concurrent'].value == 1
+    assert changed['max_concurrent'] == 1
+    assert changed['metadata']['call_link_label'] == 'train__l_max_2'
     assert 'max_concurrent' not in plain
 
 
@@ -89,13 +92,15 @@ def test_only_members_that_were_not_asked_are_asked(scan, dataset, split, cached
     ).store()
     scan.begin()
     scan.ctx.models = {'l_max_1': {'seed_1': model(1)}, 'l_max_2': {'seed_1': model(2)}}
+    branch = scan.branches()['predict__training']
+    assert branch.needs.ended == ('train__l_max_1', 'train__l_max_2')
     if cached:
         with enable_caching(identifier='aiida.calculations:enne.*'):
-            planned = scan.plan_predictions()
+            assert branch.wanted()
     else:
-        planned = scan.plan_predictions()
-    assert planned == [('predict', 'training')]
-    process, inputs = scan.branches()['predict'].build('training', None)
+        assert branch.wanted()
+    process, inputs, width = branch.build()
+    assert width == 1
     assert process.__name__ == 'PredictionWorkChain'
     expected = {'l_max_2_seed_1'} | ({'l_max_1_seed_1'} if not (cached and same_part) else set())
     assert set(inputs['models']) == expected
