@@ -1,11 +1,19 @@
 """Nodes of an audit as arrays, and the result as a node."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from aiida import orm
 
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.features import (
+    Trained,
+    are_summed,
+    gather_features,
+    read_features,
+    trained_gates,
+)
 from aiida_enne.data.model import ensemble_sha256
 from aiida_enne.data.prediction import PredictionData, stack_predictions
 from aiida_enne.data.statistics import StatisticsData
@@ -16,6 +24,7 @@ from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import estimators, scores
 from aiida_enne.science.uncertainty.alignment import By, Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit
+from aiida_enne.science.uncertainty.options import AuditOptions
 
 Predictions = Mapping[str, PredictionData]
 Table = tuple[Configurations, Floats, Floats]
@@ -47,6 +56,40 @@ def tabulate(dataset: DatasetData, predictions: Predictions) -> Table:
     indices, found = stack_predictions(predictions, dataset)
     forces = found['forces'].astype(np.float64)
     return dataset.get_configurations().select(indices), found['energies'], forces
+
+
+def trained_on(nodes: Mapping[str, Any]) -> Trained:
+    """Return what each member was trained on, from `datasets` and `predictions` by set."""
+    return {
+        label: (nodes['datasets'][name], node)
+        for name, several in nodes['predictions'].items()
+        for label, node in several.items()
+    }
+
+
+def features_of(
+    predictions: Predictions, dataset: DatasetData, trained: Trained | None, options: AuditOptions
+) -> dict[str, Any]:
+    """Return features and the gates that training frames show, as an audit takes them.
+
+    Args:
+        predictions: By label of the member.
+        dataset: What they predicted.
+        trained: What each member was trained on; None where features are not compared.
+        options: Choices of the audit.
+
+    Raises:
+        ValueError: If a prediction has no features.
+    """
+    if trained is None:
+        return {}
+    labels = sorted(predictions)
+    known = {label: trained[label] for label in labels}
+    summed = are_summed([*predictions.values(), *(node for _, node in known.values())])
+    frames = dataset.get_configurations().select(predictions[labels[0]].indices)
+    own = [read_features(predictions[label], frames, summed=summed) for label in labels]
+    features = gather_features(own, known, summed=summed)
+    return {'features': features, 'gates': trained_gates(features, options.energy_tolerance)}
 
 
 def align(tables: Mapping[str, Table], *, domain: str, by: By) -> Offsets:

@@ -7,7 +7,14 @@ import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
 
-from aiida_enne.calculations.audits import align, judges_of, statistics_node, tabulate
+from aiida_enne.calculations.audits import (
+    align,
+    features_of,
+    judges_of,
+    statistics_node,
+    tabulate,
+    trained_on,
+)
 from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
@@ -79,7 +86,8 @@ def audit_ensemble(
 ) -> dict[str, StatisticsData]:
     """Audit one ensemble on every dataset: `datasets.<label>`, `predictions.<label>.<member>`.
 
-    `judges` are those of `calculations.audits.judges_of`.
+    `judges` are those of `calculations.audits.judges_of`. Where features are compared, what the
+    members were trained on is `trained.datasets.<set>` and `trained.predictions.<set>.<member>`.
     """
     if (known := judges_of(parameters).get_dict()) != judges.get_dict():
         raise ValueError(f'`judges` must be what is registered, {known}, got {judges.get_dict()}')
@@ -87,6 +95,7 @@ def audit_ensemble(
     alignment = choices.pop('alignment', None)
     options = AuditOptions.from_dict(choices)
     datasets, predictions = nodes['datasets'], nodes['predictions']
+    trained = trained_on(nodes['trained']) if 'trained' in nodes else None
     known = [
         one.base.attributes.get('r_max', 0.0)
         for two in predictions.values()
@@ -96,9 +105,9 @@ def audit_ensemble(
         options = replace(options, r_max=float(max(known, default=0.0)))
     tables = {label: tabulate(datasets[label], predictions[label]) for label in sorted(datasets)}
     offsets = align(tables, **alignment) if alignment else None
-    return {
-        label: statistics_node(
-            audit(*table, options=options, offsets=offsets), datasets[label], predictions[label]
-        )
-        for label, table in tables.items()
-    }
+    found = {}
+    for label, table in tables.items():
+        extra = features_of(predictions[label], datasets[label], trained, options)
+        result = audit(*table, options=options, offsets=offsets, **extra)
+        found[label] = statistics_node(result, datasets[label], predictions[label])
+    return found

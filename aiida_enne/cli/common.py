@@ -193,3 +193,18 @@ def _is_number(value: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def mapping_at(overrides: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the mapping in overrides under some names, made where there is none.
+
+    Raises:
+        click.ClickException: If anything else stands there.
+    """
+    found: Any = overrides
+    for name in names:
+        found = found.setdefault(name, {})
+        if not isinstance(found, dict):
+            raise click.ClickException(f'`{name}` of --overrides must be a mapping, got {found!r}')
+    chosen: dict[str, Any] = found
+    return chosen

@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import LazyGroup, NodeParam, load_profile, plain, with_profile
+from aiida_enne.cli.common import (
+    LazyGroup,
+    NodeParam,
+    load_profile,
+    mapping_at,
+    plain,
+    with_profile,
+)
 
 
 class CodeParam(click.ParamType):
@@ -127,6 +134,11 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
 )
 @click.option('--estimator', help='Estimator of uncertainty; default: σ of the ensemble.')
 @click.option('--calibration-domain', help='What an estimator learns from; it is not judged.')
+@click.option(
+    '--features',
+    type=click.Choice(['none', 'per_atom', 'summed']),
+    help='Last-layer features to predict and compare; default: what the estimator needs.',
+)
 @click.option('--role', default='dataset', show_default=True, help='Name of the dataset.')
 @common_options
 def audit(
@@ -150,23 +162,22 @@ def audit(
     from aiida_enne.workflows.audit import AuditWorkChain
 
     overrides = read_overrides(options['overrides'])
-    chosen = overrides.setdefault('audit', {})
-    if not isinstance(chosen, dict):
-        raise click.ClickException(f'`audit` of --overrides must be a mapping, got {chosen!r}')
+    chosen = mapping_at(overrides, 'audit')
     if align_domain is not None:
         chosen['alignment'] = {'domain': align_domain, 'by': align_by}
     if training_domain:
         chosen['training_domains'] = list(training_domain)
+    if options['features'] is not None:
+        mapping_at(overrides, 'predict', 'predict')['features'] = options['features']
     named = {name: options[name] for name in ('estimator', 'calibration_domain')}
     chosen |= {name: value for name, value in named.items() if value is not None}
-    known = provenance.find_ensemble(training).members
-    members: dict[str, Any] = {member.label: orm.load_node(member.uuid) for member in known}
-    ways = [way for way in ('exclude', 'include') if options[f'{way}_trained']]
+    found = provenance.find_ensemble(training).members
+    members: dict[str, Any] = {one.label: orm.load_node(one.uuid) for one in found}
+    given: dict[str, Any] = {'splits': {} if split is None else {role: split}}
+    if ways := [way for way in ('exclude', 'include') if options[f'{way}_trained']]:
+        given['trained_frames'] = ways[0]
     if len(ways) > 1:
         raise click.UsageError('choose one of --exclude-trained and --include-trained')
-    given: dict[str, Any] = {'splits': {} if split is None else {role: split}}
-    if ways:
-        given['trained_frames'] = ways[0]
     try:
         builder = AuditWorkChain.get_builder_from_protocol(
             options['code'],

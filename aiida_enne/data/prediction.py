@@ -11,6 +11,11 @@ from aiida_enne.science.fields import Integers
 from aiida_enne.science.npz import Arrays
 
 REQUIRED = ('indices', 'energies', 'forces')
+#: Part of a split that members were trained on.
+TRAIN = 'train'
+#: Which features a prediction has, by the name of the array.
+PER_ATOM, SUMMED = 'per_atom', 'summed'
+FEATURES = {'features': PER_ATOM, 'summed_features': SUMMED}
 OPTIONAL = ('stresses', 'atomic_energies', 'features', 'summed_features')
 
 
@@ -54,6 +59,8 @@ class PredictionData(NpzData):
                 raise ValueError(f'`{name}` holds values that are not finite')
         node = cls()
         described = {'n_frames': n, 'dataset_sha256': dataset_sha256} | attributes
+        if kept := [kind for name, kind in FEATURES.items() if name in arrays]:
+            described['features'] = kept[0]
         node.set_arrays(arrays, described)
         return node
 

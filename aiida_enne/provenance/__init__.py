@@ -1,6 +1,7 @@
 """From the provenance graph to plain tables and arrays: every read is a query, no job is run."""
 
 from aiida_enne.data.trainings import find_trainings
+from aiida_enne.provenance.again import audit_again
 from aiida_enne.provenance.comparisons import Compared, compare
 from aiida_enne.provenance.ensembles import (
     Ensemble,
@@ -9,15 +10,16 @@ from aiida_enne.provenance.ensembles import (
     find_histories,
     load_histories,
 )
+from aiida_enne.provenance.features import stored_features
 from aiida_enne.provenance.joint import find_gates, joint_audit, joint_samples, zero_domain
 from aiida_enne.provenance.material import Material
 from aiida_enne.provenance.predictions import find_predictions, prediction_scalars
 from aiida_enne.provenance.rows import (
     Rows,
-    audit_again,
     frame_keys,
     gather_forces,
     gather_rows,
+    gather_trained,
     join_rows,
     trained_keys,
 )
@@ -62,6 +64,7 @@ __all__ = [
     'frame_keys',
     'gather_forces',
     'gather_rows',
+    'gather_trained',
     'join_rows',
     'joint_audit',
     'joint_samples',
@@ -69,6 +72,7 @@ __all__ = [
     'load_histories',
     'predicted_datasets',
     'prediction_scalars',
+    'stored_features',
     'trained_keys',
     'zero_domain',
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from aiida import orm
@@ -11,7 +12,14 @@ from aiida import orm
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import find_histories, load_histories
 from aiida_enne.provenance.material import Material, missing
-from aiida_enne.provenance.rows import N_FRAMES, Rows, gather_forces, join_rows, thin
+from aiida_enne.provenance.rows import (
+    N_FRAMES,
+    Rows,
+    gather_forces,
+    gather_trained,
+    join_rows,
+    thin,
+)
 from aiida_enne.science.fields import Floats, Strings
 from aiida_enne.science.structures.domains import Domain, in_order
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
@@ -120,10 +128,14 @@ def trained_errors(material: Material) -> tuple[Floats | None, Strings | None]:
     None where the members never predicted such frames.
     """
     parts = []
-    trainings = sorted(set(find_trainings(material.record.ensemble.weights).values()))
+    ensemble = material.record.ensemble
+    trainings = sorted(set(find_trainings(ensemble.weights).values()))
     for dataset_uuid, split_uuid in trainings:
-        digest = orm.load_node(dataset_uuid).sha256
-        used = orm.load_node(split_uuid).get_split().train
+        dataset: Any = orm.load_node(dataset_uuid)
+        digest, used = dataset.sha256, orm.load_node(split_uuid).get_split().train
+        if (rows := gather_trained(ensemble, dataset, len(used))) is not None:
+            parts.append(rows)
+            continue
         for role in _roles(material, digest):
             rows = material.dataset_rows(role)
             parts.append(rows.select(np.flatnonzero(np.isin(rows.indices, used))))

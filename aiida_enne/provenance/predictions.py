@@ -5,29 +5,75 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.prediction import PER_ATOM, SUMMED, TRAIN, PredictionData
 from aiida_enne.provenance.ensembles import Ensemble
 
 
-def find_predictions(
-    ensemble: Ensemble, dataset_sha256: str, n_frames: int | None = None
+def find_trained_predictions(
+    ensemble: Ensemble, dataset_sha256: str, n_frames: int
 ) -> dict[str, str]:
-    """Return the UUID of each member's prediction on a dataset, by the member's label.
+    """Return the UUID of each member's prediction of the training part of a dataset, by its label.
 
-    Predictions are found by content, so that cached copies, or predictions made elsewhere and
-    imported, count alike. Where members have several, those on most configurations are taken, of
-    equal number if there is a number that all of them have.
+    Those with features of atoms come first, then those with sums of them.
+
+    Args:
+        ensemble: The members.
+        dataset_sha256: Digest of the dataset.
+        n_frames: Configurations of the training part.
     """
     query = orm.QueryBuilder().append(
         PredictionData,
         filters={
             'attributes.dataset_sha256': dataset_sha256,
             'attributes.weights_sha256': {'in': ensemble.weights},
+            'attributes.part': TRAIN,
+            'attributes.n_frames': n_frames,
         },
-        project=['uuid', 'attributes.weights_sha256', 'attributes.n_frames'],
+        project=['attributes.weights_sha256', 'attributes.features', 'uuid'],
     )
+    order = {SUMMED: 1, PER_ATOM: 2}
+    found: dict[str, str] = {}
+    for weights, _, uuid in sorted(query.iterall(), key=lambda row: (order.get(row[1], 0), row[2])):
+        found[weights] = uuid
+    members = [one for one in ensemble.members if one.weights_sha256 in found]
+    return {member.label: found[member.weights_sha256] for member in members}
+
+
+def find_predictions(
+    ensemble: Ensemble,
+    dataset_sha256: str,
+    n_frames: int | None = None,
+    *,
+    featured: bool = False,
+) -> dict[str, str]:
+    """Return the UUID of each member's prediction on a dataset, by the member's label.
+
+    Predictions are found by content, so that cached copies, or predictions made elsewhere and
+    imported, count alike. Where members have several, those on most configurations are taken, of
+    equal number if there is a number that all of them have. Those on what members were trained on
+    count only where there are no others; see `find_trained_predictions`. With `featured`, only
+    those that hold last-layer features count.
+    """
+    filters: dict[str, Any] = {
+        'attributes.dataset_sha256': dataset_sha256,
+        'attributes.weights_sha256': {'in': ensemble.weights},
+    }
+    if featured:
+        filters['attributes.features'] = {'in': [PER_ATOM, SUMMED]}
+    query = orm.QueryBuilder().append(
+        PredictionData,
+        filters=filters,
+        project=[
+            'uuid',
+            'attributes.weights_sha256',
+            'attributes.n_frames',
+            'attributes.part',
+        ],
+    )
+    rows = query.all()
+    held_out = [row for row in rows if row[3] != TRAIN]
     sizes: dict[str, dict[int, str]] = {}
-    for uuid, weights, size in query.iterall():
+    for uuid, weights, size, _ in held_out or rows:
         if n_frames is None or size == n_frames:
             mine = sizes.setdefault(weights, {})
             mine[size] = max(mine.get(size, ''), uuid)

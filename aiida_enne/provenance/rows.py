@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,27 +11,14 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_enne.calculations.audits import align
-from aiida_enne.calculations.trained import (
-    EXCLUDE,
-    REFUSE,
-    WAYS,
-    find_overlaps,
-    left,
-    trained_domains,
-    why_refused,
-)
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData, stack_predictions
 from aiida_enne.data.split import SplitData
-from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.provenance.ensembles import Ensemble
-from aiida_enne.provenance.predictions import find_predictions
+from aiida_enne.provenance.predictions import find_predictions, find_trained_predictions
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.fields import Floats, Integers, Strings
 from aiida_enne.science.structures.domains import Domain
-from aiida_enne.science.uncertainty.audit import Audit, audit
-from aiida_enne.science.uncertainty.options import AuditOptions
 
 #: Frames of each domain whose forces are read, unless another number is chosen.
 N_FRAMES = 1000
@@ -77,7 +64,10 @@ def gather_rows(ensemble: Ensemble, dataset: DatasetData) -> Rows:
         NotExistent: If a member never predicted the dataset.
         ValueError: If the members predicted different configurations.
     """
-    found = _predictions(ensemble, dataset)
+    return _rows_of(_predictions(ensemble, dataset), dataset)
+
+
+def _rows_of(found: dict[str, PredictionData], dataset: DatasetData) -> Rows:
     indices, arrays = stack_predictions(found, dataset, ['energies'])
     return Rows(
         dataset.get_configurations().select(indices),
@@ -86,6 +76,21 @@ def gather_rows(ensemble: Ensemble, dataset: DatasetData) -> Rows:
         np.full(len(indices), dataset.uuid),
         indices,
     )
+
+
+def gather_trained(ensemble: Ensemble, dataset: DatasetData, n_frames: int) -> Rows | None:
+    """Return the training frames that all members predicted as such, None if one did not.
+
+    Args:
+        ensemble: The members.
+        dataset: What they were trained on.
+        n_frames: Configurations of the training part.
+    """
+    uuids = find_trained_predictions(ensemble, dataset.sha256, n_frames)
+    if len(uuids) < len(ensemble.members):
+        return None
+    nodes: dict[str, Any] = {label: orm.load_node(uuids[label]) for label in sorted(uuids)}
+    return _rows_of(nodes, dataset)
 
 
 def join_rows(parts: Sequence[Rows]) -> Rows:
@@ -129,57 +134,6 @@ def gather_forces(ensemble: Ensemble, rows: Rows) -> Floats:
                 source = predicted.atom_index(order[at])
             forces[number, target] = arrays['forces'][0, source]
     return forces
-
-
-def audit_again(
-    ensemble: Ensemble,
-    datasets: Iterable[DatasetData],
-    options: AuditOptions | None = None,
-    alignment: dict[str, Any] | None = None,
-    trained_frames: str = REFUSE,
-) -> dict[str, Audit]:
-    """Audit stored predictions anew, e.g. with another ddof; nothing is run or stored.
-
-    Args:
-        ensemble: The members.
-        datasets: What they predicted.
-        options: Choices; training domains that are not named are those of the ensemble's training.
-        alignment: `domain` whose zero of energy is taken, and `by`: 'minimum' or 'mean'.
-        trained_frames: What becomes of predictions of configurations that the ensemble was trained
-            on or validated with: 'refuse', 'exclude' or 'include'.
-
-    Returns:
-        The audit by the UUID of the dataset.
-
-    Raises:
-        NotExistent: If a member never predicted one of the datasets.
-        ValueError: If configurations were trained on, or the reference domain of the alignment is
-            not there.
-    """
-    if trained_frames not in WAYS:
-        raise ValueError(f'`trained_frames` must be one of {WAYS}, got {trained_frames!r}')
-    nodes = {dataset.uuid: dataset for dataset in datasets}
-    models: dict[str, Any] = {one.label: orm.load_node(one.uuid) for one in ensemble.members}
-    known = TrainedOn.of(models)
-    rows = {uuid: gather_rows(ensemble, dataset) for uuid, dataset in nodes.items()}
-    asked = {uuid: (nodes[uuid], one.indices) for uuid, one in rows.items()}
-    overlaps = find_overlaps(known, asked)
-    if reason := why_refused(asked, overlaps, trained_frames):
-        raise ValueError(reason)
-    if trained_frames == EXCLUDE:
-        for uuid, indices in left(asked, overlaps).items():
-            rows[uuid] = rows[uuid].select(np.flatnonzero(np.isin(rows[uuid].indices, indices)))
-    tables = {
-        uuid: (one.configurations, one.energies, gather_forces(ensemble, one))
-        for uuid, one in rows.items()
-    }
-    offsets = align(tables, **alignment) if alignment else None
-    chosen = options or AuditOptions()
-    if not chosen.training_domains:
-        chosen = replace(chosen, training_domains=tuple(trained_domains(known, nodes.values())))
-    if not chosen.r_max:
-        chosen = replace(chosen, r_max=ensemble.r_max)
-    return {uuid: audit(*table, options=chosen, offsets=offsets) for uuid, table in tables.items()}
 
 
 def frame_keys(configurations: Configurations) -> list[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from aiida import orm
 from aiida.engine import (
@@ -18,106 +18,24 @@ from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.calculations import trained
 from aiida_enne.calculations.audits import judges_of
 from aiida_enne.calculations.functions import audit_ensemble, leave_out_trained
-from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.features import find_training_sets
 from aiida_enne.data.model import ModelData
+from aiida_enne.data.prediction import TRAIN, PredictionData
 from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.data.trainings import TrainedOn
-from aiida_enne.science.fields import Integers
-from aiida_enne.science.structures.domains import in_order
-from aiida_enne.science.uncertainty.alignment import By
-from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.families.nequip.prediction import NO_FEATURES
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.audit_inputs import (
+    asked_about,
+    features_of,
+    validate_inputs,
+    validate_parameters,
+    validate_trained_frames,
+    way_of,
+)
 from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
-from aiida_enne.workflows.prediction import validate_inputs as validate_predictions
-
-
-def validate_parameters(node: orm.Dict, _: Any) -> str | None:
-    """Check every option by name, long before the predictions are paid for."""
-    options = node.get_dict()
-    alignment = options.pop('alignment', None)
-    if alignment is not None and (reason := misaligned(alignment)):
-        return reason
-    try:
-        chosen = AuditOptions.from_dict(options)
-    except ValueError as exception:
-        return str(exception)
-    if 'features' in chosen.make_estimator().needs:
-        return (
-            f'the estimator {chosen.estimator!r} needs last-layer features, which predictions of a '
-            'work chain do not have: `aiida_enne.audit(..., features=)` takes them'
-        )
-    return None
-
-
-def misaligned(alignment: Any) -> str | None:
-    """Return why zeros of energy cannot be taken as asked for, or None if they can."""
-    if not isinstance(alignment, Mapping) or set(alignment) != {'domain', 'by'}:
-        return f'`alignment` must hold `domain` and `by`, got {alignment}'
-    if not isinstance(alignment['domain'], str) or not alignment['domain']:
-        return f'`domain` of `alignment` must be a domain, got {alignment["domain"]!r}'
-    if alignment['by'] not in get_args(By):
-        return f'`by` of `alignment` must be one of {get_args(By)}, got {alignment["by"]!r}'
-    return None
-
-
-def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
-    """Check that there are labels to compare with, and the domains that the options name."""
-    if not {'datasets', 'audit'} <= set(ports):
-        return None  # a workflow has excluded them and validates by submitting
-    if reason := validate_predictions(inputs, ports):
-        return reason
-    datasets = inputs['datasets']
-    for label, node in datasets.items():
-        if not isinstance(node, DatasetData):
-            return f'`{label}` has no reference labels: expected a DatasetData, got {node}'
-    asked, way = asked_about(inputs), way_of(inputs)
-    overlaps = trained.find_overlaps(TrainedOn.of(inputs['models']), asked)
-    if reason := trained.why_refused(asked, overlaps, way):
-        return reason
-    remains = trained.left(asked, overlaps if way == trained.EXCLUDE else {})
-    return unknown_domains(inputs['audit'].get_dict(), asked, remains)
-
-
-def unknown_domains(
-    options: Mapping[str, Any], asked: trained.Asked, remains: Mapping[str, Integers]
-) -> str | None:
-    """Return which domains of the options are not there; those that are learnt from must remain."""
-    known = {name for dataset, _ in asked.values() for name in dataset.domains}
-    if unknown := in_order(set(options.get('training_domains', ())) - known):
-        return f'no dataset has the domains {unknown}; there are {in_order(known)}'
-    alignment = options.get('alignment') or {}
-    needed = set(filter(None, [alignment.get('domain'), options.get('calibration_domain')]))
-    there = {
-        name
-        for label, (dataset, _) in asked.items()
-        for name in dataset.get_configurations().domains[remains[label]].tolist()
-    }
-    if unknown := in_order(needed - there):
-        return f'nothing that is audited has the domains {unknown}; there are {in_order(there)}'
-    return None
-
-
-def asked_about(inputs: Mapping[str, Any]) -> dict[str, tuple[DatasetData, Integers]]:
-    """Return every dataset with the indices of the configurations that are to be audited."""
-    splits, part = inputs.get('splits', {}), inputs.get('part')
-    return {
-        label: (dataset, chosen_indices(dataset, splits.get(label), part))
-        for label, dataset in inputs['datasets'].items()
-    }
-
-
-def way_of(inputs: Mapping[str, Any]) -> str:
-    """Return what becomes of configurations that were trained on."""
-    return str(inputs['trained_frames'].value) if 'trained_frames' in inputs else trained.REFUSE
-
-
-def validate_trained_frames(node: orm.Str, _: Any) -> str | None:
-    """Require a known way."""
-    if node.value not in trained.WAYS:
-        return f'`trained_frames` must be one of {trained.WAYS}, got {node.value!r}'
-    return None
 
 
 class AuditWorkChain(ProtocolMixin, WorkChain):
@@ -148,6 +66,12 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         )
         spec.inputs.validator = validate_inputs
         spec.expose_outputs(PredictionWorkChain)
+        spec.output_namespace(
+            'trained',
+            valid_type=PredictionData,
+            dynamic=True,
+            help='Where features are compared, of training frames, by set and member.',
+        )
         spec.output_namespace('statistics', valid_type=StatisticsData, help='By dataset.')
         spec.outline(cls.leave_out, cls.predict, cls.audit)
         spec.exit_code(400, 'ERROR_PREDICTION_FAILED', message='The predictions failed: {reason}')
@@ -225,7 +149,21 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         inputs |= {'datasets': self.ctx.datasets, 'splits': self.ctx.splits}
         if not self.ctx.splits:
             inputs.pop('part', None)
-        return ToContext(prediction=self.submit(PredictionWorkChain, **inputs))
+        chosen, self.ctx.sets = features_of(self.inputs), {}
+        waiting = {}
+        if chosen != NO_FEATURES:
+            inputs['predict']['features'] = orm.Str(chosen)
+            self.ctx.sets = find_training_sets(self.inputs.models)
+        for name, one in self.ctx.sets.items():
+            known = {
+                'datasets': {name: one.dataset},
+                'splits': {name: one.split},
+                'part': orm.Str(TRAIN),
+                'models': {label: self.inputs.models[label] for label in one.members},
+                'metadata': {'call_link_label': name},
+            }
+            waiting[name] = self.submit(PredictionWorkChain, **inputs | known)
+        return ToContext(prediction=self.submit(PredictionWorkChain, **inputs), **waiting)
 
     def audit(self) -> ExitCode | None:
         """Hand out all predictions there are, and audit the members that made all of them."""
@@ -234,10 +172,18 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         found = prediction.outputs.predictions if 'predictions' in prediction.outputs else {}
         tables = {label: dict(found[label]) if label in found else {} for label in self._labels()}
         complete = set.intersection(*(set(table) for table in tables.values()))
+        known = self._trained()
+        if self.ctx.sets:
+            self.out('trained', known)
+            complete &= {label for several in known.values() for label in several}
         if not complete:
             return self.exit_codes.ERROR_PREDICTION_FAILED.format(reason=prediction.exit_message)
         if len(complete) < 2:
             return self.exit_codes.ERROR_TOO_FEW_MEMBERS.format(labels=sorted(complete))
+        compared = {
+            'datasets': {name: one.dataset for name, one in self.ctx.sets.items()},
+            'predictions': known,
+        }
         statistics = audit_ensemble(
             self.inputs.audit,
             judges_of(self.inputs.audit),
@@ -246,11 +192,21 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
                 label: {member: table[member] for member in sorted(complete)}
                 for label, table in tables.items()
             },
+            **({'trained': compared} if known else {}),
         )
         self.out('statistics', statistics)
         if not prediction.is_finished_ok:
             return self.exit_codes.ERROR_PREDICTION_FAILED.format(reason=prediction.exit_message)
         return None
+
+    def _trained(self) -> dict[str, dict[str, PredictionData]]:
+        """Return the predictions of training frames, by set and member."""
+        nodes = {name: self.ctx[name].outputs for name in self.ctx.sets}
+        return {
+            name: dict(outputs.predictions[name])
+            for name, outputs in nodes.items()
+            if 'predictions' in outputs and name in outputs.predictions
+        }
 
     def _labels(self) -> list[str]:
         return sorted(self.inputs.datasets)

@@ -90,7 +90,7 @@ CASES = {
         ('--ensemble {trained} --dataset {dataset} --protocol= {launch}', "'' is not a protocol"),
         ('--ensemble {trained} --dataset {dataset} --estimator= {launch}', "''"),
         ('--ensemble {trained} --dataset {dataset} --align-domain= {launch}', "must be a domain"),
-        ('--ensemble {trained} --dataset {dataset} --estimator mahalanobis {launch}', 'features'),
+        ('--ensemble {trained} --dataset {dataset} --features some {launch}', "'some'"),
     ],
     'launch defect': [
         ('--lattice-constant 5 --engine none {launch}', '`none`'),

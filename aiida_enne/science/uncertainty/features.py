@@ -74,11 +74,12 @@ class Features:
         Returns:
             By member, shapes (n, f) and (k, f).
         """
-        known = self.counts_by_member()
-        return (
-            [self._means(own, counts) for own in self.atoms],
-            [self._means(own, count) for own, count in zip(self.trained, known, strict=True)],
-        )
+        return [self._means(own, counts) for own in self.atoms], self.trained_means()
+
+    def trained_means(self) -> list[Floats]:
+        """Return means over the atoms of each training frame, by member, shape (k, f)."""
+        counts = self.counts_by_member()
+        return [self._means(own, one) for own, one in zip(self.trained, counts, strict=True)]
 
     def _means(self, values: Floats, counts: Integers) -> Floats:
         means: Floats = values / counts[:, None] if self.summed else mean_by(values, counts)

@@ -1,0 +1,95 @@
+"""Last-layer features that an ensemble's predictions hold, in the order of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+
+from aiida_enne.data.features import (
+    Trained,
+    are_summed,
+    find_training_sets,
+    gather_features,
+    read_features,
+)
+from aiida_enne.data.prediction import PredictionData
+from aiida_enne.provenance.ensembles import Ensemble
+from aiida_enne.provenance.predictions import find_predictions, find_trained_predictions
+from aiida_enne.provenance.rows import Rows
+from aiida_enne.science.fields import Floats
+from aiida_enne.science.uncertainty.features import Features
+
+#: What makes them.
+_REMEDY = 'audit or predict with `features: per_atom` or `features: summed`'
+
+
+def stored_features(ensemble: Ensemble, rows: Rows) -> Features:
+    """Return features of rows beside those of what each member was trained on.
+
+    Features of atoms are summed over configurations where some predictions hold sums only.
+
+    Raises:
+        NotExistent: If a member has no prediction with features of one of the datasets, or of its
+            training frames.
+    """
+    trained = find_trained(ensemble)
+    found: dict[str, dict[str, PredictionData]] = {}
+    for uuid in np.unique(rows.datasets).tolist():
+        dataset: Any = orm.load_node(uuid)
+        known = find_predictions(ensemble, dataset.sha256, featured=True)
+        if missing := [one.label for one in ensemble.members if one.label not in known]:
+            raise NotExistent(f'no features of {missing} on dataset <{uuid}>: {_REMEDY}')
+        nodes: dict[str, Any] = {label: orm.load_node(one) for label, one in known.items()}
+        found[uuid] = nodes
+    every = [node for nodes in found.values() for node in nodes.values()]
+    summed = are_summed([*every, *(node for _, node in trained.values())])
+    own = [_of_member(label, found, rows, summed) for label in rows.members]
+    return gather_features(own, trained, summed=summed)
+
+
+def find_trained(ensemble: Ensemble) -> Trained:
+    """Return what each member was trained on, and its prediction with features of that.
+
+    Raises:
+        NotExistent: If the training of a member, or such a prediction, is not in the profile.
+    """
+    models: dict[str, Any] = {one.label: orm.load_node(one.uuid) for one in ensemble.members}
+    trained = {}
+    for one in find_training_sets(models).values():
+        n_frames = len(one.split.get_split().train)
+        known = find_trained_predictions(ensemble, one.dataset.sha256, n_frames)
+        for label in one.members:
+            node: Any = orm.load_node(known[label]) if label in known else None
+            if node is not None and node.base.attributes.get('features', None):
+                trained[label] = one.dataset, node
+    if missing := sorted(models.keys() - trained.keys()):
+        raise NotExistent(f'no features of {missing} on their training frames: {_REMEDY}')
+    return trained
+
+
+def _of_member(
+    label: str, found: dict[str, dict[str, PredictionData]], rows: Rows, summed: bool
+) -> Floats:
+    """Return the features of one member on all rows."""
+    frames = rows.configurations
+    target: Any = None
+    for uuid, nodes in found.items():
+        mine = np.flatnonzero(rows.datasets == uuid)
+        dataset: Any = orm.load_node(uuid)
+        indices = nodes[label].indices
+        predicted = dataset.get_configurations().select(indices)
+        values = read_features(nodes[label], predicted, summed=summed)
+        order = np.argsort(indices)
+        at = order[np.searchsorted(indices, rows.indices[mine], sorter=order)]
+        where, source = mine, at
+        if not summed:
+            where, source = frames.atom_index(mine), predicted.atom_index(at)
+        if target is None:
+            size = len(frames) if summed else int(frames.offsets[-1])
+            target = np.empty((size, values.shape[1]), values.dtype)
+        target[where] = values[source]
+    features: Floats = target
+    return features
