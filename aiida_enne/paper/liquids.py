@@ -96,6 +96,7 @@ FIGURES = (
         'enne.liquid, enne.study',
         paper='5 curves',
         options={'temperature': 0.0},
+        topic='Liquids and forces',
     ),
     Figure(
         'F2',
@@ -108,6 +109,7 @@ FIGURES = (
         paper='MAE 0.063 eV/Å',
         options={**DDOF, 'n_frames': N_FRAMES, 'of': None},
         size=(5.6, 4.6),
+        topic='Liquids and forces',
     ),
     Figure(
         'F3',
@@ -119,5 +121,6 @@ FIGURES = (
         'enne.liquid, enne.study',
         paper='near Gaussian, independent of temperature',
         options={**DDOF, 'n_frames': N_FRAMES, 'density': 0.0},
+        topic='Liquids and forces',
     ),
 )

@@ -177,6 +177,7 @@ def _table(
         options={**DDOF, 'n_frames': SCAN_FRAMES, 'kind': kinds[0], 'scan': None},
         forms=partial(scan_forms, kinds=kinds),
         size=size,
+        topic='Choices of the training',
     )
 
 
@@ -212,6 +213,7 @@ FIGURES = (
         paper='no useful relation at any N',
         options=DDOF,
         size=(8.4, 6.0),
+        topic='Error over spread',
     ),
     Figure(
         'S10',
@@ -224,5 +226,6 @@ FIGURES = (
         paper='0.85 ± 0.04 within, 0.88 ± 0.05 across 8 ensembles',
         options={'n_frames': 1000, 'of': 'energy'},
         forms=lambda _: [{}, {'of': 'force', 'n_frames': SCAN_FRAMES}],
+        topic='Members',
     ),
 )

@@ -234,6 +234,7 @@ FIGURES = (
         options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'log', 'dataset': None},
         forms=every_form,
         size=(7.4, 4.6),
+        topic='Error over spread',
     ),
     Figure(
         'F7a',
@@ -244,6 +245,7 @@ FIGURES = (
         MAKERS,
         paper='max σ about 2 meV/atom',
         options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'linear'},
+        topic='Error over spread',
     ),
     Figure(
         'F7b',
@@ -256,6 +258,7 @@ FIGURES = (
         paper='|ε| up to 5 σ in the bulk',
         options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'linear'},
         forms=lambda _: BOTH,
+        topic='Error over spread',
     ),
     Figure(
         'F7c',
@@ -267,6 +270,7 @@ FIGURES = (
         MAKERS,
         paper='',
         options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'linear'},
+        topic='Error over spread',
     ),
     Figure(
         'S3',
@@ -280,6 +284,7 @@ FIGURES = (
         options={**DDOF, 'of': 'energy'},
         forms=lambda _: [{}, {'of': 'force'}],
         size=(7.8, 5.0),
+        topic='Members',
     ),
     Figure(
         'Disc',
@@ -292,5 +297,6 @@ FIGURES = (
         paper='flags all solids, accurate or not',
         options=DDOF,
         size=(7.4, 5.0),
+        topic='Error over spread',
     ),
 )

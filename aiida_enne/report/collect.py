@@ -15,7 +15,7 @@ from aiida_enne.provenance.labels import Labelling, find_labellings
 from aiida_enne.report import interactive, tables
 from aiida_enne.report.figures import Figure, Result, all_figures
 from aiida_enne.report.interactive import Map
-from aiida_enne.report.judged import of_verdicts, of_words, verdict_numbers
+from aiida_enne.report.judged import of_advice, of_verdicts, of_words, verdict_numbers
 from aiida_enne.report.tables import Table
 from aiida_enne.science.figures.palette import ALONE, Palette
 from aiida_enne.science.guard import Absence, attempt, guarded
@@ -88,6 +88,7 @@ class Report:
         verdicts: Its verdicts with their numbers.
         gates: A sentence for every gate.
         reasons: A sentence for every verdict.
+        advice: What to do next.
     """
 
     material: Material
@@ -105,6 +106,7 @@ class Report:
     verdicts: Table | None = None
     gates: Sequence[str] = ()
     reasons: Sequence[str] = ()
+    advice: Sequence[str] = ()
 
     @property
     def findings(self) -> list[str]:
@@ -158,6 +160,7 @@ def collect(
         verdicts['verdicts'] = attempt(partial(of_verdicts, judged), 'verdicts', absences)
         verdicts['gates'] = attempt(partial(gate_lines, judged.gates), 'gates', absences) or ()
         verdicts['reasons'] = attempt(partial(reasons, judged.verdicts), 'reasons', absences) or ()
+        verdicts['advice'] = attempt(partial(of_advice, material, judged), 'advice', absences) or ()
     members = attempt(partial(tables.of_members, record.ensemble), 'members', absences)
     created = provenance.created(record.process)
     chart, no_map = _map(material, map_limit, palette)

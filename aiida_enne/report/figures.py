@@ -54,6 +54,7 @@ class Figure:
         options: Names of what can be chosen, with defaults.
         forms: Lists the options of all forms that a report shows.
         size: Width and height in inches.
+        topic: Under which of the page's headings it stands.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Figure:
     options: Mapping[str, Any] = field(default_factory=dict)
     forms: Callable[[Material], Sequence[Mapping[str, Any]]] = lambda _: [{}]
     size: tuple[float, float] = (7.0, 4.6)
+    topic: str = 'Further figures'
 
     def choose(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options, defaults where nothing was chosen.

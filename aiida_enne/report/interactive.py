@@ -39,6 +39,7 @@ class Map:
         n_all: Number of configurations that there are.
         n_undefined: Number of those without a place on logarithmic axes, σ = 0 or ε = 0.
         has_symbols: Whether domains have their markers on it.
+        legend: Domains with the characters of their symbols; empty without symbols.
     """
 
     viewer: str
@@ -48,6 +49,7 @@ class Map:
     n_all: int
     n_undefined: int
     has_symbols: bool
+    legend: list[tuple[str, str]]
 
 
 def is_available() -> bool:
@@ -95,12 +97,21 @@ def build_map(
         'volume': _property(shown.configurations.volumes / shown.configurations.n_atoms, 'Å³/atom'),
         'system': {'target': 'structure', 'values': names},
     }
+    # white where |ε| = σ, as far to either side as the map needs, and a decade at most
+    powers = np.abs(np.log10(np.abs(error) / spread))
+    reach = float(np.clip(powers.max(), 0.1, 1.0))
     settings = {
         'target': 'structure',
         'map': {
             'x': {'property': spread_name, 'scale': 'log'},
             'y': {'property': '|ε|', 'scale': 'log'},
-            'color': {'property': '|ε|/σ', 'scale': 'log'},
+            'color': {
+                'property': '|ε|/σ',
+                'mode': 'log',
+                'palette': 'bwr',
+                'min': -reach,
+                'max': reach,
+            },
             'symbol': 'system' if has_symbols else '',
         },
         'structure': [{'unitCell': True, 'bonds': True, 'spaceFilling': False}],
@@ -117,10 +128,14 @@ def build_map(
         'index': shown.indices.tolist(),
         'spread': [f'{value:.3g}' for value in spread],
         'error': [f'{value:+.3g}' for value in error],
+        'axes': [spread_name, '|ε|'],
+        'range': [float(one) for one in (spread.min() / 2, spread.max() * 2)],
     }
     viewer = (files(VIEWER) / VIEWER_FILE).read_text()
     texts = (viewer, _script(dataset), _script(origins))
-    return Map(*texts, len(chosen), len(rows), len(rows) - len(defined), has_symbols)
+    counts = len(chosen), len(rows), len(rows) - len(defined)
+    legend = list(zip(first, MARKERS.values(), strict=False)) if has_symbols else []
+    return Map(*texts, *counts, has_symbols, legend)
 
 
 def stratify(groups: Strings, values: Any, limit: int) -> Integers:

@@ -10,8 +10,10 @@ from aiida_enne.provenance import Material, Missing, joint_samples, zero_domain
 from aiida_enne.report.figures import Figure, Result
 from aiida_enne.report.tables import Table
 from aiida_enne.science import figures
+from aiida_enne.science.uncertainty.advice import Width, advise, compare_widths
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.estimators.conformal import Score
+from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import Row
 from aiida_enne.science.uncertainty.table import HEADERS, SHAPES, TRAINED, cells
 from aiida_enne.science.uncertainty.transfer import ALL_OTHERS, Transfer, transfer
@@ -43,6 +45,18 @@ def of_words(found: Audit) -> Table:
         table.append([name, *(counts or ['–'])[:1], *said])
     headers = ['domain', 'n', *[QUANTITIES[q][2] for q in quantities]]
     return Table('May σ be believed?', headers, table)
+
+
+def of_advice(material: Material, found: Audit) -> list[str]:
+    """Return what to do next: what to label, which width to use."""
+    chosen = {name: found.parameters[name] for name in ('energy_tolerance', 'force_tolerance')}
+    tolerances = {kind: AuditOptions(**chosen).tolerance(kind) for kind in KINDS}
+    widths: dict[str, list[Width]] = {}
+    for quantity in ('energy', 'force'):
+        samples = joint_samples(material, quantity)
+        if len(samples) > 1:
+            widths[quantity] = compare_widths(samples)
+    return advise(found.verdicts, found.gates, widths, tolerances)
 
 
 def verdict_numbers(found: Audit) -> dict[str, Any]:
@@ -101,5 +115,6 @@ FIGURES = (
         forms=transfer_forms,
         paper='a calibration on the liquid does not carry over',
         size=(8.6, 6.4),
+        topic='Do widths carry over?',
     ),
 )

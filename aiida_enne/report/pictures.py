@@ -28,6 +28,7 @@ class Picture:
         paper: The paper's number; may be empty.
         sources: UUIDs of what it came from, by name.
         wide: Whether it takes the whole width of the page.
+        topic: Under which heading it stands.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Picture:
     paper: str = ''
     sources: dict[str, str] = field(default_factory=dict)
     wide: bool = False
+    topic: str = ''
 
 
 def write_picture(

@@ -20,11 +20,11 @@ from aiida_enne.science.figures import Palette
 from aiida_enne.science.figures.palette import MARKERS, TRAINED
 from aiida_enne.science.guard import Absence, attempt
 
-#: Background of a verdict; each has a shape of its own, too.
 #: The figure beside the verdicts, and the width in inches from which a figure has a row of its own.
 FIRST, WIDE = 'error_and_spread', 8.0
 #: Findings that are not folded away.
 N_OPEN = 5
+#: Background of a verdict; each has a shape of its own, too.
 WORDS = {
     'believe': '#d5ecdf',
     'do not believe': '#f6d4c2',
@@ -87,7 +87,7 @@ def write_report(
             sections=sections,
             red=[line for line in report.gates if not line.startswith('passed')],
             first=None if first is None else first[1],
-            pictures=_pictures(rest, _is_of_all),
+            topics=_by_topic(_pictures(rest, _is_of_all)),
             training=_pictures(rest, lambda form: form.figure.needs == 'histories'),
             absences=absences,
             swatches=_swatches(report.palette),
@@ -109,6 +109,13 @@ def _is_of(label: str, form: Form) -> bool:
 def _is_of_all(form: Form) -> bool:
     """Return whether a form stands among those of the whole study."""
     return form.figure.needs != 'histories' and not form.options.get('dataset')
+
+
+def _by_topic(pictures: list[Picture]) -> dict[str, list[Picture]]:
+    found: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        found.setdefault(picture.topic, []).append(picture)
+    return found
 
 
 def _pictures(
@@ -139,6 +146,7 @@ def _draw(
         figure.paper,
         result.sources,
         figure.size[0] > WIDE,
+        figure.topic,
     )
 
 

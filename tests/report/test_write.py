@@ -53,7 +53,7 @@ def test_failed_labels_are_in_the_report(dataset, tmp_path):
     study = collect(store_audit(labelled)[0].uuid)
     page = write_report(study, tmp_path / 'report').read_text()
     assert '3 of 8 configurations failed at the reference' in page
-    assert f'<tr><td>3</td><td>cold</td><td>no 1</td><td>{told.uuid}</td></tr>' in page
+    assert f'<tr><th scope="row">3</th><td>cold</td><td>no 1</td><td>{told.uuid}</td></tr>' in page
     assert scalars(study)[LABEL]['n_failed_labels'] == 3
 
 

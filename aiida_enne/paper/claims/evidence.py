@@ -113,10 +113,3 @@ class Found:
     threshold: str
     value: float | None = None
     uncertainty: float | None = None
-
-
-def listed(names: Sequence[str]) -> str:
-    """Write names in a row, the first four of many."""
-    names = list(names)
-    rest = f' and {len(names) - 4} more' if len(names) > 4 else ''
-    return ', '.join(names[:4]) + rest

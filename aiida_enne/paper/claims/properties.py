@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aiida_enne.paper.claims.evidence import Evidence, Found, listed
+from aiida_enne.paper.claims.evidence import Evidence, Found
 from aiida_enne.paper.claims.paper import CLAIMS
 from aiida_enne.paper.claims.tested import (
     AT,
@@ -20,7 +20,7 @@ from aiida_enne.science.fields import Floats
 from aiida_enne.science.properties.formation import size_series
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.exchange import Statistic, exchange
-from aiida_enne.science.uncertainty.wording import number
+from aiida_enne.science.uncertainty.wording import listed, number
 
 #: Factor within which an error counts as that of the paper.
 SIMILAR = 2.0

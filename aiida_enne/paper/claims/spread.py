@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from aiida_enne.paper.claims.evidence import Evidence, Found, listed
+from aiida_enne.paper.claims.evidence import Evidence, Found
 from aiida_enne.paper.claims.properties import SIMILAR
 from aiida_enne.paper.claims.tested import (
     AT,
@@ -22,7 +22,7 @@ from aiida_enne.science.properties.scatter import Scatter, exchange_points
 from aiida_enne.science.uncertainty.findings import MIN_SAMPLES
 from aiida_enne.science.uncertainty.scores.calibration import rmse_over_spread
 from aiida_enne.science.uncertainty.thresholds import QUANTILE, quantile_interval
-from aiida_enne.science.uncertainty.wording import number
+from aiida_enne.science.uncertainty.wording import listed, number
 
 MEV = 1000.0
 

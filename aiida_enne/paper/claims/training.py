@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from aiida_enne.paper.claims.evidence import Evidence, Found, listed
+from aiida_enne.paper.claims.evidence import Evidence, Found
 from aiida_enne.paper.claims.paper import CLAIMS
 from aiida_enne.paper.claims.tested import AT, Decision, all_of, by_interval
 from aiida_enne.science.fields import Floats
@@ -18,7 +18,7 @@ from aiida_enne.science.uncertainty.cross import Cross, Pairs
 from aiida_enne.science.uncertainty.exchange import LEVEL
 from aiida_enne.science.uncertainty.scans import Comparison, Row, Value, compare
 from aiida_enne.science.uncertainty.scores.calibration import rmse_over_spread_from_correlation
-from aiida_enne.science.uncertainty.wording import number
+from aiida_enne.science.uncertainty.wording import listed, number
 
 #: Relative change of an error that counts as none.
 CONVERGED, FLAT = 0.05, 0.1

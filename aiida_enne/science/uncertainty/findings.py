@@ -16,12 +16,15 @@ from aiida_enne.science.uncertainty.wording import (
     amount,
     chance,
     is_silent,
+    listed,
     number,
     plural,
 )
 
 #: With fewer configurations than this nothing is said of correlations: chance alone makes some.
 MIN_SAMPLES = 10
+#: Domains that a sentence names; others are counted.
+MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +160,17 @@ def _overconfidence(
     worst = max(ratios, key=lambda name: ratios[name])
     scalars = domains[worst]
     verdicts = [verdict(domains[name], prefix) for name in ratios]
-    larger = sum(r > (domains[n].get('expected_rmse_over_spread') or 1) for n, r in ratios.items())
-    silent = len(names) - len(known)
-    text = f"{where} {QUANTITIES[prefix][2]} error exceeds σ's estimate in {larger + silent} of "
-    text += f'{plural(len(ratios) + silent, "domain")}'
-    if rest := len(names) - len(ratios) - silent:
+    order = sorted(ratios, key=lambda name: -ratios[name])
+    larger = [n for n in order if ratios[n] > (domains[n].get('expected_rmse_over_spread') or 1)]
+    silent = [name for name in names if name not in known]
+    over = silent + larger
+    text = f"{where} {QUANTITIES[prefix][2]} error exceeds σ's estimate in {len(over)} of "
+    text += f'{plural(len(ratios) + len(silent), "domain")}'
+    text += f' ({listed(over, MOST)})' if over else ''
+    if rest := len(names) - len(ratios) - len(silent):
         text += f' ({rest} more {"has" if rest == 1 else "have"} nothing to compare)'
     decided = len(verdicts) - verdicts.count('undecided')
-    text += f' ({_named(ratios, verdicts)} by the exact test at {LEVEL:.0%})' if decided else ''
+    text += f', by the exact test at {LEVEL:.0%} {_named(ratios, verdicts)}' if decided else ''
     text += f'; the largest ratio is in {worst}: '
     error, width = (amount(scalars, prefix, name) for name in ('rmse', 'spread_rms'))
     text += f'RMSE {error} against an rms {label} of {width}, ' if error and width else ''
@@ -203,9 +209,10 @@ def _threshold(
     symbol, _, note = label.partition(' (')
     note = f' ({note}' if note else ''
     text = f'The rule "flag what has {symbol} of the {QUANTITIES[prefix][2]}{note} above the '
-    text += f'largest of the training domains{at}" flags all of '
-    text += f'{len(wholly)}, some of {len(partly)} and none of '
-    text += f'{len(shares) - len(wholly) - len(partly)} other domains'
+    text += f'largest of the training domains{at}" flags '
+    never = [name for name in shares if name not in wholly + partly]
+    some = {'all of': wholly, 'some of': partly, 'nothing of': never}
+    text += '; '.join(f'{how} {listed(few, MOST)}' for how, few in some.items() if few)
     accurate = flagged = 0.0
     for name, share in shares.items():
         count = share * float(domains[name]['n_configurations'] or 0)

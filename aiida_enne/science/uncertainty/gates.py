@@ -222,5 +222,5 @@ def alpha_gate(errors: Floats | None, where: str) -> Gate:
             'train longer, or let members differ more: they share an error where they were trained',
         )
     if alpha < ALPHA[0]:
-        return Gate('alpha', 'failed', text, 'σ is too wide there: check for members that failed')
+        return Gate('alpha', 'failed', text, 'check for members that failed: σ is too wide there')
     return Gate('alpha', 'passed', text)

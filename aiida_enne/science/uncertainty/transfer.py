@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.estimators import Asked
-from aiida_enne.science.uncertainty.estimators.conformal import Conformal, TooFew
+from aiida_enne.science.uncertainty.estimators.conformal import Conformal, Score, TooFew
 from aiida_enne.science.uncertainty.scores.accuracy import rms
 from aiida_enne.science.uncertainty.scores.bootstrap import share_interval
 from aiida_enne.science.uncertainty.scores.calibration import expected_rmse_over_spread
@@ -52,7 +52,7 @@ class Transfer:
 
 
 def transfer(
-    samples: Mapping[str, Asked], *, level: float = 0.9, score: str = 'spread'
+    samples: Mapping[str, Asked], *, level: float = 0.9, score: Score = 'spread'
 ) -> Transfer:
     """Return the transfer matrix of conformal widths.
 
@@ -66,7 +66,7 @@ def transfer(
     """
     if not samples or any(one.reference is None for one in samples.values()):
         raise ValueError('a transfer matrix needs labelled samples of one or more domains')
-    estimator = Conformal(level=level, score=score)  # type: ignore[arg-type]
+    estimator = Conformal(level=level, score=score)
     names = list(samples)
     shape = (len(names) + 1, len(names))
     coverage, low, high, factor = (np.full(shape, np.nan) for _ in range(4))
@@ -93,6 +93,33 @@ def transfer(
             low[row, column], high[row, column] = share_interval(inside, judged.block)
     rows, columns = (*names, ALL_OTHERS), tuple(names)
     return Transfer(rows, columns, coverage, low, high, factor, level, reasons)
+
+
+def left_out(
+    samples: Mapping[str, Asked], *, level: float = 0.9, score: Score = 'spread'
+) -> dict[str, tuple[float, float]]:
+    """Return coverage and mean half-width of every domain, calibrated on all others.
+
+    Args:
+        samples: Labelled samples of one quantity by domain.
+        level: Nominal coverage.
+        score: See `estimators.conformal`.
+
+    Returns:
+        Shares and widths in the unit of the errors; only of domains whose others are enough.
+    """
+    found = {}
+    for name in samples:
+        chosen, judged = _parts(samples, ALL_OTHERS, name)
+        if chosen is None or judged is None:
+            continue
+        try:
+            widths = Conformal(level=level, score=score).fit(chosen)(judged)
+        except ValueError:
+            continue
+        error = ensemble.error(judged.members, np.asarray(judged.reference))
+        found[name] = float((np.abs(error) <= widths).mean()), float(widths.mean())
+    return found
 
 
 def alpha(samples: Asked) -> float:

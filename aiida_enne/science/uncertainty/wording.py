@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiida_enne.science.uncertainty.scores import Scalars
 
 #: Share of the error below which a width is rounding: members that agree to the last digit.
@@ -17,6 +19,12 @@ QUANTITIES = {
 def plural(count: float | None, noun: str) -> str:
     """Write a count with its noun: `1 domain`, `2 domains`."""
     return f'{count:,} {noun}' + ('' if count == 1 else 's')
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Write names in a row, the first ones of many; names may have commas of their own."""
+    rest = f' and {len(names) - most} more' if len(names) > most else ''
+    return ('; ' if any(',' in name for name in names) else ', ').join(names[:most]) + rest
 
 
 def number(value: float) -> str:

@@ -1,0 +1,144 @@
+"""The page as readers have it: two widths of a window, print, keyboard and screen reader."""
+
+import re
+from itertools import pairwise
+
+import pytest
+
+from aiida_enne.report.collect import collect
+from aiida_enne.report.write import write_report
+from tests import browser
+from tests.audited import store_audit
+
+pytestmark = pytest.mark.skipif(browser.executable() is None, reason='no chromium here')
+
+#: What sticks out of the window; what scrolls in a box of its own does not.
+OUTSIDE = """[...document.querySelectorAll('main *, header *')]
+  .filter((one) => !one.closest('.scroll, .map, #map-info') && one.getClientRects().length)
+  .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 200))"""
+FOLDED = """[...document.querySelectorAll('details:not(.uuid) > :not(summary)')]
+  .filter((one) => !one.checkVisibility({ contentVisibilityAuto: true }))
+  .map((one) => one.outerHTML.slice(0, 100))"""
+CUT = """[...document.querySelectorAll('table, img')]
+  .filter((one) => one.checkVisibility())
+  .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 200))"""
+#: Pixels a sheet of A4 has between its margins.
+SHEET = 702
+
+
+@pytest.fixture(scope='module')
+def page(aiida_profile, configurations, tmp_path_factory):
+    """Return the page of an audit with a map, its figures fewer than a report has."""
+    from dataclasses import replace
+
+    from aiida_enne.data.dataset import DatasetData
+
+    aiida_profile.reset_storage()
+    dataset = DatasetData.from_configurations(configurations, level_of_theory='EMT').store()
+    report = collect(store_audit(dataset, parameters={'training_domains': ['cold']})[0].uuid)
+    few = {'error_and_spread', 'transfer', 'F3', 'F7', 'coverage'}
+    forms = [form for form in report.forms if form.figure.name in few]
+    return write_report(replace(report, forms=forms), tmp_path_factory.mktemp('report'))
+
+
+@pytest.fixture(scope='module')
+def window(page, tmp_path_factory):
+    """Return a browser that shows the page, its map drawn."""
+    with browser.Browser(tmp_path_factory.mktemp('profile'), 1280, 900) as shown:
+        shown.open(page)
+        drawn = (
+            "document.querySelector('#map-scatter > div')?.shadowRoot.querySelector('[data-drawn]')"
+        )
+        shown.wait(f'!!{drawn}')
+        yield shown
+
+
+@pytest.fixture(params=[1280, 500])
+def width(request, window):
+    """Give the window a width, and return it."""
+    window.resize(request.param, 900)
+    yield request.param
+    window.resize(1280, 900)
+
+
+def test_nothing_is_wider_than_the_window(window, width):
+    assert window.evaluate(OUTSIDE) == []
+    assert window.evaluate('document.documentElement.scrollWidth') <= width
+    assert window.errors == []
+
+
+def test_the_first_screen_answers(window):
+    table, figure = (
+        window.evaluate(f"document.querySelector('.first {one}').getBoundingClientRect().bottom")
+        for one in ('table', 'img')
+    )
+    assert max(table, figure) <= 900
+    words = window.evaluate("document.querySelector('.first table').innerText")
+    assert re.search(r'cold\t8\t.*(believe|cannot say)', words)
+
+
+def test_the_verdicts_are_readable_on_a_telephone(window):
+    window.resize(500, 900)
+    table = window.evaluate("""(() => { const {width} = document.querySelector('.first table')
+      .getBoundingClientRect(); return [width, getComputedStyle(document.querySelector(
+      '.first td')).fontSize]; })()""")
+    window.resize(1280, 900)
+    assert table[0] <= 500
+    assert float(table[1].removesuffix('px')) >= 11
+
+
+def test_print_opens_what_is_folded_and_cuts_nothing(window):
+    assert window.evaluate(FOLDED)
+    window.resize(SHEET, 900)
+    assert window.as_printed(FOLDED) == []
+    assert window.as_printed(CUT) == []
+    window.resize(1280, 900)
+    n_pages = len(re.findall(rb'/Type\s*/Page[^s]', window.printed()))
+    assert 3 <= n_pages <= 12
+
+
+def test_headings_are_in_order_and_the_contents_lead_somewhere(window):
+    levels = window.evaluate(
+        "[...document.querySelectorAll('h1, h2, h3, h4')].map((one) => Number(one.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    lost = "[...document.querySelectorAll('nav a')].filter((a) => !document.querySelector(a.hash))"
+    assert window.evaluate(f'{lost}.length') == 0
+
+
+@pytest.mark.skipif(
+    not browser.AXE.exists(), reason='no axe-core: `make .venv/.tests` gets it by npm'
+)
+def test_the_accessibility_checker_finds_nothing(window, width):
+    window.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    found = window.violations()
+    window.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
+    assert found == {}
+
+
+@pytest.mark.skipif(
+    not browser.AXE.exists(), reason='no axe-core: `make .venv/.tests` gets it by npm'
+)
+def test_the_accessibility_checker_would_find_something(window):
+    window.evaluate('document.body.insertAdjacentHTML(\'beforeend\', \'<img id="x" src="">\')')
+    found = window.violations()
+    window.evaluate("document.getElementById('x').remove()")
+    assert 'image-alt' in found
+
+
+def test_the_map_has_its_line_and_numbers_under_the_mouse(window):
+    plot = "document.querySelector('#map-scatter > div').shadowRoot.querySelector('[data-drawn]')"
+    shapes = window.evaluate(f'{plot}.layout.shapes')
+    low, high = (window.evaluate(f'{plot}.layout.coloraxis.{end}') for end in ('cmin', 'cmax'))
+    assert [(one['x0'], one['x1']) for one in shapes] == [(one['y0'], one['y1']) for one in shapes]
+    assert len(shapes) == 1
+    assert low == -high < 0
+    text = window.evaluate(f'{plot}.data[0].text[0]')
+    assert re.fullmatch(r'\w+<br>σ = \S+ meV/atom<br>ε = [+-]\S+ meV/atom', text)
+    assert window.evaluate(f'{plot}.data[0].hovertemplate') == '%{text}<extra></extra>'
+    # the legend stands beneath the map: none of Plotly's is left to lie on the colours
+    assert not window.evaluate(f'{plot}.data.some((one) => one.showlegend)')
