@@ -10,6 +10,7 @@ import pytest
 import torch
 from e3nn.o3 import Irreps
 from nequip.nn._tp_scatter_base import TensorProductScatter
+from torch.fx.experimental.proxy_tensor import make_fx
 
 N_ATOMS, N_EDGES = 5, 11
 
@@ -119,6 +120,23 @@ def test_an_edge_and_its_reverse_share_weights(fused, artefacts, kind):
         torch.stack([x, 2 * x]), torch.stack([w, 3 * w])
     )
     torch.testing.assert_close(members[1], 6 * expected, rtol=1e-12, atol=1e-12)
+
+
+def test_derivatives_that_nothing_uses_are_not_computed(fused, artefacts):
+    product = make_product('4x0e+4x1o', 1, torch.float64)
+    ours = fused.FusedTensorProductScatter(product, artefacts, edges=False)
+    arguments, ends = make_arguments(product, torch.float64)
+
+    def gradient(*tensors):
+        return torch.autograd.grad(ours(*tensors, *ends).square().sum(), tensors)[2]
+
+    graph = make_fx(gradient)(*arguments)
+    graph.graph.eliminate_dead_code()
+    before = graph(*arguments)
+    fused.drop_unused(graph)
+    (node,) = [n for n in graph.graph.nodes if n.target is torch.ops.aiida_enne.first.default]
+    assert node.args[2] == 0b100
+    assert torch.equal(graph(*arguments), before)
 
 
 COMPARE = """

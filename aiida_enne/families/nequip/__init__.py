@@ -20,7 +20,7 @@ class NequipFamily:
     """Models of NequIP, trained by its own trainer or together."""
 
     name, extra = 'nequip', ''
-    kernel = 'vectorised 2'
+    kernel = 'vectorised 3'
     gain = choice.GAIN
     strategies = {
         'sequential': training.SCRIPTS,

@@ -35,6 +35,8 @@ VECTORISED_SCRIPTS = (
     'nequip_geometry.py',
     'nequip_adam.py',
     'nequip_codegen.py',
+    'nequip_forces.py',
+    'nequip_forces.cpp',
     'nequip_fused.py',
     'nequip_product.py',
     'nequip_product.cpp',

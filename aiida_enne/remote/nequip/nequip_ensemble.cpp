@@ -19,9 +19,9 @@ struct Linear { const Map *maps; int64_t n_maps, size; const real *w; };  // w: 
 struct Gated { int32_t at, gate, mul, dim; };
 
 struct Layer {
-    int64_t x_size, y_size, z_size, out_size, w_size, n_paths, n_tables, n_cells, n_scalars, n_gates, n_gated,
+    int64_t x_size, y_size, z_size, out_size, w_size, n_paths, n_cells, n_terms, n_scalars, n_gates, n_gated,
         n_pieces;
-    const Path *paths; const Table *tables; const Entry *entries; const real *coefficients;
+    const Path *paths; const Entry *entries; const real *coefficients; const whole *picks; const real *shares;
     const Gated *gated; const int32_t *kinds; const double *factors;  // of scalars, then gates
     const real *radial;                                            // [member][piece][TERMS][w_size]
     Linear first, first_back, last, last_back, own, own_back;
@@ -126,13 +126,11 @@ static void pass(const Task &q, const Layer &l, const Edges &g, const real *h, r
     const int64_t size = (q.l_max + 1) * (q.l_max + 1);
     Args p = {};
     p.x_size = l.x_size; p.y_size = size; p.out_size = l.y_size; p.w_size = l.w_size;
-    p.n_paths = l.n_paths; p.n_tables = l.n_tables; p.n_cells = l.n_cells;
-    p.paths = l.paths; p.tables = l.tables; p.entries = l.entries; p.coefficients = l.coefficients;
+    p.n_paths = l.n_paths; p.n_cells = l.n_cells; p.n_terms = l.n_terms;
+    p.paths = l.paths; p.entries = l.entries; p.coefficients = l.coefficients; p.picks = l.picks; p.shares = l.shares;
     static thread_local std::vector<real> A, w, slope, dw;
     A.resize(BLOCK * l.n_cells); w.resize(l.w_size); slope.resize(l.w_size); dw.resize(l.w_size);
     vec along[MAX_EDGE];
-    real wanted;
-    p.dy = ORDER ? &wanted : nullptr;
     p.dw = dw.data();
     for (int64_t begin = 0; begin < q.n_edges; begin += BLOCK) {
         const int64_t end = begin + BLOCK < q.n_edges ? begin + BLOCK : q.n_edges;
@@ -152,15 +150,7 @@ static void pass(const Task &q, const Layer &l, const Edges &g, const real *h, r
                 const Edge edge = {q.src[e], q.dst[e], w.data(), nullptr, A.data() + (e - begin) * l.n_cells,
                                    nullptr, dw.data(), along, false};
                 std::memset(along, 0, sizeof along);
-                for (int64_t n = 0; n < l.n_paths; n++) {
-                    const Path &path = l.paths[n];
-                    for (int64_t u = 0; u < path.mul; u += LANES)
-                        switch (4 * path.l_in + path.l_out) {
-#define SEEN(I, K) case 4 * (I) + (K): visit<ORDER, 2 * (I) + 1, 2 * (K) + 1>(p, path, edge, u); break;
-#define SEEN_ROW(I) SEEN(I, 0) SEEN(I, 1) SEEN(I, 2) SEEN(I, 3)
-                            SEEN_ROW(0) SEEN_ROW(1) SEEN_ROW(2) SEEN_ROW(3)
-                        }
-                }
+                visit_all<ORDER, ORDER == 1>(p, edge);
                 if (ORDER == 0) continue;
                 vec sum = 0 * load(dw.data());
                 for (int64_t i = 0; i < l.w_size; i += LANES) sum += load(slope.data() + i) * load(dw.data() + i);

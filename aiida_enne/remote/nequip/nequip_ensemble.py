@@ -4,7 +4,6 @@ Nothing is compiled for a model: its weights are data. The code is that of `nequ
 """
 
 import ctypes
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,9 +33,10 @@ class _Linear(ctypes.Structure):
 
 class _Layer(ctypes.Structure):
     _fields_ = [
-        *structure(ctypes.c_int64, 'x_size y_size z_size out_size w_size n_paths n_tables n_cells'),
+        *structure(ctypes.c_int64, 'x_size y_size z_size out_size w_size n_paths n_cells n_terms'),
         *structure(ctypes.c_int64, 'n_scalars n_gates n_gated n_pieces'),
-        *structure(ctypes.c_void_p, 'paths tables entries coefficients gated kinds factors radial'),
+        *structure(ctypes.c_void_p, 'paths entries coefficients picks shares'),
+        *structure(ctypes.c_void_p, 'gated kinds factors radial'),
         *structure(_Linear, 'first first_back last last_back own own_back'),
     ]
 
@@ -140,7 +140,7 @@ class Evaluator:
         for atoms in first.layers:
             maps = (*atoms.first.maps, *atoms.last.maps, *atoms.own.maps)
             muls += [mul for one in maps for mul in one[2:4]]
-        self.code = library(first.dtype, math.gcd(8, *muls), folder, SOURCES)
+        self.code = library(first.dtype, muls, folder, SOURCES)
         self.code.evaluate.argtypes = [ctypes.POINTER(_Task)]
         self.code.evaluate.restype, self.code.geometry.restype = ctypes.c_int, None
         self.n_pieces = max(len(one.curves[0]) for one in parts)

@@ -14,7 +14,7 @@ from nequip_private import TensorProductScatter
 from nequip_product import Product, UnfitError
 
 #: Part of the identity of what is trained with it: the last digits depend on the order of sums.
-VERSION = 2
+VERSION = 3
 #: Products by number: operations of torch take numbers, not objects.
 _products: list[Product] = []
 _library = torch.library.Library('aiida_enne', 'FRAGMENT')
@@ -181,6 +181,15 @@ def fuse(model: torch.nn.Module, folder: Path, *, edges: bool = False) -> None:
     if any(parameter.device.type != 'cpu' for parameter in model.parameters()):
         raise UnfitError('the model is not on the CPU')
     _replace(model, lambda old: FusedTensorProductScatter(old, folder, edges))
+
+
+def drop_unused(graph: torch.fx.GraphModule) -> None:
+    """Let products of a traced graph compute only those derivatives that something uses."""
+    ops = (torch.ops.aiida_enne.first.default, torch.ops.aiida_enne.second.default)
+    for node in graph.graph.nodes:
+        if node.target in ops:
+            used = sum(1 << index for index in {user.args[1] for user in node.users})
+            node.update_arg(2, used & node.args[2])
 
 
 def use_plain(model: torch.nn.Module) -> None:

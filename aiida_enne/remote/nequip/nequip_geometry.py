@@ -20,6 +20,8 @@ EMBEDDING = 'edge_embedding'
 LENGTH = 'normed_edge_lengths'
 #: Arrays by edge, by pair of an edge and its reverse, and by atom; `B_n` is dB/dr.
 BY_EDGE, BY_PAIR, BY_ATOM = ('Y', 'J', 'src', 'dst'), ('B', 'B_n', 'n'), ('types', 'mask')
+#: Arrays that are read where they are.
+LARGE = ('J', 'n')
 #: Configurations whose geometry is computed at a time.
 CHUNK = 32
 #: A length in units of the cutoff: an edge that is not there.
@@ -134,7 +136,7 @@ def _paired(frame: Any) -> tuple[torch.Tensor, torch.Tensor]:
     halves = []
     for half, keys in ((first, own), (~first, other)):
         (chosen,) = np.nonzero(half)
-        halves.append(chosen[np.lexsort(keys[chosen].T)])
+        halves.append(chosen[np.lexsort(keys[chosen].T[::-1])])
     if len(halves[0]) != len(halves[1]) or (own[halves[0]] != other[halves[1]]).any():
         raise UnfitError('neighbours of atoms are not mutual')
     order = torch.from_numpy(np.concatenate(halves))
@@ -186,12 +188,15 @@ def gather(padded: Arrays, index: torch.Tensor) -> Arrays:
 
     Returns:
         Arrays ([M,] 2 × b × pairs, …) by edge, all edges before all their reverses, ([M,] b × pairs
-        or atoms, …), and labels ([M,] b) and ([M,] b × atoms, 3).
+        or atoms, …), and labels ([M,] b) and ([M,] b × atoms, 3); `J` and `n`, which are large, as
+        they are, with `index`.
     """
     lead = index.dim() - 1
     shift = (torch.arange(index.shape[-1]) * padded['types'].shape[1]).view(-1, 1, 1)
-    made = {}
+    made = {'index': index} | {key: padded[key] for key in LARGE}
     for key, array in padded.items():
+        if key in LARGE:
+            continue
         chosen = array[index]
         if key in ('src', 'dst'):
             chosen = chosen + shift

@@ -3,34 +3,40 @@
 //   out[d, p, k, u] += w[e, p, u] sum_ij C_p[i, j, k] x[s, i, u] y[e, j]    (e3nn's `uvu`)
 //
 // over all edges e from atom s to atom d and all paths p. Nothing of the size edges x paths is
-// written but the gradient of the weights. An edge and its reverse may share one row of w. The form Q = <out, g> is linear in each of x, y, w and
-// g, so that first and second derivatives are the same sums with arguments exchanged. Features of
-// atoms come as [atom][component][u] within each block of irreps: u, the multiplicity, is innermost.
-// No headers of torch are needed; compiled with -DREAL=float|double and -DLANES=1|2|4|8.
+// written but the gradient of the weights. An edge and its reverse may share one row of w. The form
+// Q = <out, g> is linear in each of x, y, w and g, so that first and second derivatives are the same
+// sums with arguments exchanged. Features of atoms come as [atom][component][u] within each block of
+// irreps: u, the multiplicity, is innermost.
+// No headers of torch are needed; compiled with -DREAL=float|double and -DLANES=1|2|4|8|16.
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 typedef REAL real;
+typedef std::conditional<sizeof(real) == 4, int32_t, int64_t>::type whole;
 typedef real vec __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real))));
-static const int MAX_EDGE = 16;  // components of spherical harmonics up to l = 3
+static const int MAX_EDGE = 16;   // components of spherical harmonics up to l = 3
+static const int MAX_CELLS = 49;  // of the matrix of one coupling, l = 3 to l = 3
+typedef real edge_vec __attribute__((vector_size(MAX_EDGE * sizeof(real)), aligned(sizeof(real))));
+typedef whole edge_index __attribute__((vector_size(MAX_EDGE * sizeof(real)), aligned(sizeof(real))));
 
-// Offsets of a path into one row of x, out and w; `table` is the number of its coefficients.
-struct Path { int32_t table, l_in, l_out, in, out, weight, mul; };
-// Coefficients [first, last) of one coupling; its matrix y -> A[i, k] begins at `offset`.
-struct Table { int32_t offset, first, last; };
+// Offsets of a path: of the matrix A[i, k] of its coupling, and into one row of x, out and w; the
+// coefficients of its coupling are [first, last). Paths of one coupling follow each other.
+struct Path { int32_t cell, l_in, l_out, in, out, weight, mul, first, last; };
 struct Entry { int32_t cell, j; };  // C[i, j, k] at cell = i * (2 l_out + 1) + k
 
 struct Args {
-    int64_t n_edges, n_pairs, x_size, y_size, out_size, w_size, n_paths, n_tables, n_cells;
+    int64_t n_edges, n_pairs, x_size, y_size, out_size, w_size, n_paths, n_cells, n_terms;
     const int64_t *src, *dst;
     const real *x, *y, *w, *g;  // arguments and the cotangent of out
     const real *a, *b, *c;      // cotangents of dx, dy, dw in the second derivatives
     real *out, *dx, *dy, *dw;   // results; null where nobody wants them
     const Path *paths;
-    const Table *tables;
     const Entry *entries;
     const real *coefficients;
+    const whole *picks;  // [term][cell]: A[cell] is a sum of terms, each a share of one y[j]
+    const real *shares;
 };
 
 static inline vec load(const real *p) { return *(const vec *)p; }
@@ -40,10 +46,7 @@ template <int N> static inline void get(const real *p, int64_t stride, vec *v) {
 #pragma GCC unroll 8
     for (int i = 0; i < N; i++) v[i] = load(p + i * stride);
 }
-template <int N> static inline void add(real *p, int64_t stride, vec w, const vec *v) {
-#pragma GCC unroll 8
-    for (int i = 0; i < N; i++) store(p + i * stride, load(p + i * stride) + w * v[i]);
-}
+static inline void add(real *p, vec v) { store(p, load(p) + v); }
 template <int NI, int NK> static inline void forward(const real *A, const vec *x, vec *t) {
 #pragma GCC unroll 8
     for (int k = 0; k < NK; k++) {
@@ -67,12 +70,18 @@ template <int N> static inline vec dot(const vec *a, const vec *b) {
     return sum;
 }
 
-// A[i, k] = sum_j C[i, j, k] y[j] of all couplings
+// A[i, k] = sum_j C[i, j, k] y[j] of all couplings; n_cells is a multiple of MAX_EDGE
 static void contract(const Args &q, const real *y, real *A) {
-    std::memset(A, 0, q.n_cells * sizeof(real));
-    for (int64_t t = 0; t < q.n_tables; t++)
-        for (int n = q.tables[t].first; n < q.tables[t].last; n++)
-            A[q.tables[t].offset + q.entries[n].cell] += q.coefficients[n] * y[q.entries[n].j];
+    edge_vec all = {0};
+    std::memcpy(&all, y, q.y_size * sizeof(real));
+    for (int64_t cell = 0; cell < q.n_cells; cell += MAX_EDGE) {
+        edge_vec sum = {0};
+        for (int64_t term = 0; term < q.n_terms; term++) {
+            const int64_t at = term * q.n_cells + cell;
+            sum += *(const edge_vec *)(q.shares + at) * __builtin_shuffle(all, *(const edge_index *)(q.picks + at));
+        }
+        *(edge_vec *)(A + cell) = sum;
+    }
 }
 
 struct Edge {
@@ -87,104 +96,121 @@ static inline void give(const Edge &e, int64_t place, vec v) {
     store(e.dw + place, e.again ? load(e.dw + place) + v : v);
 }
 
-// sum over i, k of C[i, j, k] v[i] g[k], added to dy[j]
-template <int NI, int NK>
-static inline void along_edge(const Args &q, const Table &t, const vec *v, const vec *g, vec *dy) {
-    vec outer[NI * NK];
+// outer[i, k] is v[i] g[k], summed over the paths of a coupling
+template <int NI, int NK> static inline void along_edge(const vec *v, const vec *g, vec *outer, bool fresh) {
+    if (fresh) {
 #pragma GCC unroll 8
-    for (int i = 0; i < NI; i++)
+        for (int i = 0; i < NI; i++)
 #pragma GCC unroll 8
-        for (int k = 0; k < NK; k++) outer[i * NK + k] = v[i] * g[k];
-    for (int n = t.first; n < t.last; n++)
-        dy[q.entries[n].j] += outer[q.entries[n].cell] * q.coefficients[n];
+            for (int k = 0; k < NK; k++) outer[i * NK + k] = v[i] * g[k];
+    } else {
+#pragma GCC unroll 8
+        for (int i = 0; i < NI; i++)
+#pragma GCC unroll 8
+            for (int k = 0; k < NK; k++) outer[i * NK + k] += v[i] * g[k];
+    }
 }
 
-// ORDER 0: out; 1: dx, dy, dw; 2: the derivatives of <dx, a> + <dy, b> + <dw, c>
-template <int ORDER, int NI, int NK>
-static inline void visit(const Args &q, const Path &p, const Edge &e, int64_t u) {
-    const Table &table = q.tables[p.table];
-    const int64_t in = e.src * q.x_size + p.in + u, to = e.dst * q.out_size + p.out + u;
-    const real *A = e.A + table.offset;
-    const vec w = load(e.w + p.weight + u);
-    vec x[NI], g[NK], t[NK], h[NI];
+// ORDER 0: out; 1: dx, dy, dw; 2: the derivatives of <dx, a> + <dy, b> + <dw, c>. With EDGE what comes
+// along y goes to `outer`, which is `fresh` where nothing has been added yet.
+template <int ORDER, bool EDGE, int NI, int NK>
+static inline void visit(const Args &q, const Path &p, const Edge &e, int64_t u, vec *outer, bool fresh) {
+    const int64_t in = e.src * q.x_size + p.in + u, to = e.dst * q.out_size + p.out + u, row = p.weight + u;
+    const real *A = e.A + p.cell, *B = e.B + p.cell;
+    const vec w = load(e.w + row);
+    vec x[NI], g[NK], h[NI], s[NK];
     get<NI>(q.x + in, p.mul, x);
     if (ORDER == 0) {
-        forward<NI, NK>(A, x, t);
-        add<NK>(q.out + to, p.mul, w, t);
+        forward<NI, NK>(A, x, s);
+#pragma GCC unroll 8
+        for (int k = 0; k < NK; k++) add(q.out + to + k * p.mul, w * s[k]);
         return;
     }
     get<NK>(q.g + to, p.mul, g);
     if (ORDER == 1) {
         backward<NI, NK>(A, g, h);
-        if (q.dx) add<NI>(q.dx + in, p.mul, w, h);
-        if (q.dw) give(e, p.weight + u, dot<NI>(x, h));
-        if (q.dy) {
-            for (int i = 0; i < NI; i++) x[i] *= w;
-            along_edge<NI, NK>(q, table, x, g, e.dy);
+        if (q.dw) give(e, row, dot<NI>(x, h));
+        if (q.dx)
+#pragma GCC unroll 8
+            for (int i = 0; i < NI; i++) add(q.dx + in + i * p.mul, w * h[i]);
+#pragma GCC unroll 8
+        for (int i = 0; i < NI; i++) x[i] *= w;
+    } else {
+        const vec c = load(e.c + row);
+        vec a[NI], along = w * 0;
+        get<NI>(q.a + in, p.mul, a);
+#pragma GCC unroll 8
+        for (int k = 0; k < NK; k++) {
+            vec t = x[0] * B[k] + a[0] * A[k], s = x[0] * A[k];
+#pragma GCC unroll 8
+            for (int i = 1; i < NI; i++) {
+                t += x[i] * B[i * NK + k];
+                t += a[i] * A[i * NK + k];
+                s += x[i] * A[i * NK + k];
+            }
+            along += g[k] * t;
+            if (q.out) add(q.out + to + k * p.mul, w * t + c * s);
         }
-        return;
+        if (q.dw) give(e, row, along);
+        if (q.dx) {
+            vec f[NI];
+            backward<NI, NK>(A, g, h);
+            backward<NI, NK>(B, g, f);
+#pragma GCC unroll 8
+            for (int i = 0; i < NI; i++) add(q.dx + in + i * p.mul, w * f[i] + c * h[i]);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < NI; i++) x[i] = a[i] * w + x[i] * c;
     }
-    const real *B = e.B + table.offset;
-    const vec c = load(e.c + p.weight + u);
-    vec a[NI], s[NK];
-    get<NI>(q.a + in, p.mul, a);
-    forward<NI, NK>(A, a, t);
-    forward<NI, NK>(B, x, s);
-    for (int k = 0; k < NK; k++) t[k] += s[k];
-    if (q.dw) give(e, p.weight + u, dot<NK>(g, t));
-    if (q.out) {
-        forward<NI, NK>(A, x, s);
-        add<NK>(q.out + to, p.mul, w, t);
-        add<NK>(q.out + to, p.mul, c, s);
-    }
-    if (q.dx) {
-        backward<NI, NK>(B, g, h);
-        add<NI>(q.dx + in, p.mul, w, h);
-        backward<NI, NK>(A, g, h);
-        add<NI>(q.dx + in, p.mul, c, h);
-    }
-    if (q.dy) {
-        for (int i = 0; i < NI; i++) a[i] = a[i] * w + x[i] * c;
-        along_edge<NI, NK>(q, table, a, g, e.dy);
+    if (EDGE) along_edge<NI, NK>(x, g, outer, fresh);
+}
+
+#define CASE(I, K) \
+    case 4 * (I) + (K): \
+        for (int64_t u = 0; u < p.mul; u += LANES) \
+            visit<ORDER, EDGE, 2 * (I) + 1, 2 * (K) + 1>(q, p, e, u, outer, fresh && u == 0); \
+        break;
+#define ROW(I) CASE(I, 0) CASE(I, 1) CASE(I, 2) CASE(I, 3)
+
+template <int ORDER, bool EDGE> static inline void visit_all(const Args &q, const Edge &e) {
+    vec outer[MAX_CELLS];
+    for (int64_t n = 0; n < q.n_paths; n++) {
+        const Path &p = q.paths[n];
+        const bool fresh = n == 0 || p.cell != (&p)[-1].cell;
+        switch (4 * p.l_in + p.l_out) { ROW(0) ROW(1) ROW(2) ROW(3) }
+        if (EDGE && (n + 1 == q.n_paths || p.cell != (&p)[1].cell))
+            for (int32_t i = p.first; i < p.last; i++)
+                e.dy[q.entries[i].j] += outer[q.entries[i].cell] * q.coefficients[i];
     }
 }
 
 #ifndef PARTS_ALONE  // what other code needs ends here
-#define CASE(I, K) \
-    case 4 * (I) + (K): visit<ORDER, 2 * (I) + 1, 2 * (K) + 1>(q, p, edge, u); break;
-#define ROW(I) CASE(I, 0) CASE(I, 1) CASE(I, 2) CASE(I, 3)
-
-template <int ORDER> static void run(const Args &q) {
+template <int ORDER, bool EDGE> static void run(const Args &q) {
     std::vector<real> A(q.n_cells), B(ORDER == 2 ? q.n_cells : 0);
     vec dy[MAX_EDGE];
-    for (int64_t e = 0; e < q.n_edges; e++) {
-        contract(q, q.y + e * q.y_size, A.data());
-        if (ORDER == 2) contract(q, q.b + e * q.y_size, B.data());
-        std::memset(dy, 0, sizeof dy);
-        // a graph's first half are its pairs, the second half the same the other way round
-        const int64_t half = q.n_pairs ? q.n_pairs : q.n_edges, graph = e / (2 * half);
-        const int64_t row = (graph * half + e % half) * q.w_size;
-        const bool again = e % (2 * half) >= half;
-        const Edge edge = {q.src[e], q.dst[e], q.w + row, ORDER == 2 ? q.c + row : nullptr,
-                           A.data(), B.data(), q.dw ? q.dw + row : nullptr, dy, again};
-        for (int64_t n = 0; n < q.n_paths; n++) {
-            const Path &p = q.paths[n];
-            for (int64_t u = 0; u < p.mul; u += LANES)
-                switch (4 * p.l_in + p.l_out) { ROW(0) ROW(1) ROW(2) ROW(3) }
+    // a graph's first half are its pairs, the second half the same the other way round
+    const int64_t ways = q.n_pairs ? 2 : 1, half = q.n_pairs ? q.n_pairs : q.n_edges;
+    for (int64_t row = 0; row < q.n_edges / ways; row++)
+        for (int64_t way = 0; way < ways; way++) {
+            const int64_t e = row + (row / half * (ways - 1) + way) * half, at = row * q.w_size;
+            contract(q, q.y + e * q.y_size, A.data());
+            if (ORDER == 2) contract(q, q.b + e * q.y_size, B.data());
+            std::memset(dy, 0, sizeof dy);
+            visit_all<ORDER, EDGE>(q, {q.src[e], q.dst[e], q.w + at, ORDER == 2 ? q.c + at : nullptr, A.data(), B.data(),
+                                 q.dw ? q.dw + at : nullptr, dy, way == 1});
+            if (EDGE)
+                for (int64_t j = 0; j < q.y_size; j++) {
+                    real sum = 0;
+                    for (int l = 0; l < LANES; l++) sum += dy[j][l];
+                    q.dy[e * q.y_size + j] = sum;
+                }
         }
-        if (ORDER && q.dy)
-            for (int64_t j = 0; j < q.y_size; j++) {
-                real sum = 0;
-                for (int l = 0; l < LANES; l++) sum += dy[j][l];
-                q.dy[e * q.y_size + j] = sum;
-            }
-    }
 }
 
 extern "C" void product(int order, const Args *q) {
-    if (order == 0) run<0>(*q);
-    if (order == 1) run<1>(*q);
-    if (order == 2) run<2>(*q);
+    if (order == 0) run<0, false>(*q);
+    if (order == 1) q->dy ? run<1, true>(*q) : run<1, false>(*q);
+    if (order == 2) q->dy ? run<2, true>(*q) : run<2, false>(*q);
 }
 
 // e3nn's [row][u][component] to and from [row][component][u], block of irreps by block

@@ -21,10 +21,12 @@ from nequip_private import TensorProductScatter
 SOURCE = Path(__file__).with_suffix('.cpp')
 FLAGS = ('-O3', '-march=native', '-fno-math-errno', '-fno-trapping-math', '-fPIC', '-shared')
 REALS = {torch.float32: 'float', torch.float64: 'double'}
+#: Integers of the same size.
+WHOLE = {torch.float32: torch.int32, torch.float64: torch.int64}
 L_MAX, EDGE_SIZE = 3, 16
 #: Results by atom; those by edge are written once.
 SUMS = ('out', 'dx')
-TABLES = ('paths', 'tables', 'entries', 'coefficients')
+TABLES = ('paths', 'entries', 'coefficients', 'picks', 'shares')
 
 
 class UnfitError(Exception):
@@ -37,11 +39,7 @@ def structure(kind: Any, names: str) -> list[tuple[str, Any]]:
 
 
 class _Path(ctypes.Structure):
-    _fields_ = structure(ctypes.c_int32, 'table l_in l_out x out weight mul')
-
-
-class _Table(ctypes.Structure):
-    _fields_ = structure(ctypes.c_int32, 'offset first last')
+    _fields_ = structure(ctypes.c_int32, 'cell l_in l_out x out weight mul first last')
 
 
 class _Entry(ctypes.Structure):
@@ -51,10 +49,10 @@ class _Entry(ctypes.Structure):
 class _Arguments(ctypes.Structure):
     _fields_ = [
         *structure(
-            ctypes.c_int64, 'n_edges n_pairs x_size y_size out_size w_size n_paths n_tables n_cells'
+            ctypes.c_int64, 'n_edges n_pairs x_size y_size out_size w_size n_paths n_cells n_terms'
         ),
         *structure(ctypes.c_void_p, 'src dst x y w g a b c out dx dy dw'),
-        *structure(ctypes.c_void_p, 'paths tables entries coefficients'),
+        *structure(ctypes.c_void_p, 'paths entries coefficients picks shares'),
     ]
 
 
@@ -66,21 +64,23 @@ def cpu_flags() -> str:
 
 
 def library(
-    dtype: torch.dtype, lanes: int, folder: Path, sources: Sequence[Path] = (SOURCE,)
+    dtype: torch.dtype, muls: Sequence[int], folder: Path, sources: Sequence[Path] = (SOURCE,)
 ) -> ctypes.CDLL:
     """Return the compiled code, made once for a kind of processor and kept in a folder.
 
     Args:
         dtype: Of all real numbers.
-        lanes: Multiplicities that are computed at a time.
+        muls: Multiplicities; what divides all of them and fills a register is computed at a time.
         folder: Where compiled code is kept.
         sources: What is compiled, and then the files that it includes.
 
     Raises:
         UnfitError: If there is no compiler or it fails.
     """
+    able = cpu_flags()
+    lanes = math.gcd((64 if 'avx512f' in able else 32) // dtype.itemsize, *muls)
     command = [os.environ.get('CXX', 'g++'), *FLAGS, f'-DREAL={REALS[dtype]}', f'-DLANES={lanes}']
-    text = repr((command, platform.machine(), cpu_flags())).encode()
+    text = repr((command, platform.machine(), able)).encode()
     text += b''.join(source.read_bytes() for source in sources)
     path = folder / f'fused-{hashlib.sha256(text).hexdigest()[:24]}.so'
     try:
@@ -122,24 +122,29 @@ class Couplings:
         if any(mul != 1 for mul, _ in y) or old.model_dtype not in REALS:
             raise UnfitError(f'edge attributes {y} of {old.model_dtype}')
         self.x_size, self.y_size, self.out_size = x.dim, y.dim, out.dim
-        paths, tables, entries, values, self.n_cells = _couplings(old)
-        self.muls = [path[-1] for path in paths]
+        paths, entries, values, n_cells = _couplings(old)
+        self.muls = [path[6] for path in paths]
         self.w_size = sum(self.muls)
-        self._paths = (_Path * len(paths))(*paths)
-        self._tables = (_Table * len(tables))(*tables)
-        self._entries = (_Entry * len(entries))(*entries)
-        self._coefficients = torch.tensor(values, dtype=old.model_dtype)
+        self._paths = (_Path * len(paths))(*sorted(paths))
+        self._entries = (_Entry * len(entries))(*[entry[1:] for entry in entries])
+        self._values = torch.tensor(values, dtype=old.model_dtype)
+        self._picks, self._shares = _terms(entries, self._values, n_cells)
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """Return the numbers of paths, of tables and of cells of their matrices."""
-        return len(self._paths), len(self._tables), self.n_cells
+        """Return the numbers of paths, of cells of the matrices of all, and of terms in each."""
+        n_terms, n_cells = self._shares.shape
+        return len(self._paths), n_cells, n_terms
 
     @property
     def addresses(self) -> tuple[int, ...]:
-        """Return where paths, tables, entries and coefficients are, as long as this object is."""
-        structures: list[Any] = [self._paths, self._tables, self._entries]
-        return *[ctypes.addressof(one) for one in structures], self._coefficients.data_ptr()
+        """Return where the tables are, by their names and as long as this object is."""
+        structures: list[Any] = [self._paths, self._entries]
+        tensors = (self._values, self._picks, self._shares)
+        return (
+            *[ctypes.addressof(one) for one in structures],
+            *[tensor.data_ptr() for tensor in tensors],
+        )
 
 
 class Product(Couplings):
@@ -154,7 +159,7 @@ class Product(Couplings):
         super().__init__(old)
         blocks = ((irreps.dim, irreps) for irreps in (old.feature_irreps_in, old.irreps_mid))
         self._blocks = {size: _blocks(irreps) for size, irreps in blocks}
-        self._code = code = library(old.model_dtype, math.gcd(8, *self.muls), folder)
+        self._code = code = library(old.model_dtype, self.muls, folder)
         code.product.argtypes = [ctypes.c_int, ctypes.POINTER(_Arguments)]
         code.transpose.argtypes = [
             ctypes.c_int,
@@ -237,14 +242,16 @@ def _blocks(irreps: Any) -> tuple[int, Any, Any]:
     return len(irreps), kind(*[mul for mul, _ in irreps]), kind(*[ir.dim for _, ir in irreps])
 
 
-def _couplings(old: TensorProductScatter) -> tuple[list[Any], list[Any], list[Any], list[Any], int]:
-    """Return paths, tables, entries, coefficients: sparse Clebsch–Gordan, each table once; size."""
+def _couplings(old: TensorProductScatter) -> tuple[list[Any], list[Any], list[Any], int]:
+    """Return paths, entries of sparse Clebsch–Gordan, each coupling once, values, number of cells.
+
+    An entry is (cell in the matrices of all couplings, cell in its own, component of the edge).
+    """
     x, y, out = old.feature_irreps_in, old.irreps_edge_attr, old.irreps_mid
     paths: list[Any] = []
-    tables: list[Any] = []
     entries: list[Any] = []
     values: list[float] = []
-    known: dict[Any, int] = {}
+    known: dict[Any, tuple[int, int, int]] = {}
     offset = weight = 0
     for step in old.tp.instructions:
         if step.connection_mode != 'uvu' or not step.has_weight:
@@ -252,14 +259,31 @@ def _couplings(old: TensorProductScatter) -> tuple[list[Any], list[Any], list[An
         (mul, ir_in), ir_edge, ir_out = x[step.i_in1], y[step.i_in2].ir, out[step.i_out].ir
         key = (ir_in.l, step.i_in2, ir_out.l, round(step.path_weight, 12))
         if key not in known:
-            known[key], first = len(tables), len(entries)
+            first = len(entries)
             table = wigner_3j(ir_in.l, ir_edge.l, ir_out.l, dtype=torch.float64) * step.path_weight
-            for i, j, k in (table.abs() > 1e-12).nonzero().tolist():
-                entries.append((i * ir_out.dim + k, y.slices()[step.i_in2].start + j))
+            # neighbouring entries have different j: their sums do not wait for each other
+            for i, k, j in (table.abs() > 1e-12).transpose(1, 2).nonzero().tolist():
+                cell = i * ir_out.dim + k
+                entries.append((offset + cell, cell, y.slices()[step.i_in2].start + j))
                 values.append(table[i, j, k].item())
-            tables.append((offset, first, len(entries)))
+            known[key] = (offset, first, len(entries))
             offset += ir_in.dim * ir_out.dim
         starts = (x.slices()[step.i_in1].start, out.slices()[step.i_out].start)
-        paths.append((known[key], ir_in.l, ir_out.l, *starts, weight, mul))
+        cell, *span = known[key]
+        paths.append((cell, ir_in.l, ir_out.l, *starts, weight, mul, *span))
         weight += mul
-    return paths, tables, entries, values, offset
+    return paths, entries, values, offset
+
+
+def _terms(entries: Sequence[Any], values: torch.Tensor, n_cells: int) -> tuple[Any, Any]:
+    """Return components of the edge and their shares, (terms, cells); cells fill whole vectors."""
+    found: dict[int, list[tuple[int, Any]]] = {}
+    for (cell, _, j), value in zip(entries, values, strict=True):
+        found.setdefault(cell, []).append((j, value))
+    shape = (max(map(len, found.values())), -(-n_cells // EDGE_SIZE) * EDGE_SIZE)
+    picks = torch.zeros(shape, dtype=WHOLE[values.dtype])
+    shares = torch.zeros(shape, dtype=values.dtype)
+    for cell, terms in found.items():
+        for term, (j, value) in enumerate(terms):
+            picks[term, cell], shares[term, cell] = j, value
+    return picks, shares

@@ -13,13 +13,14 @@ from typing import Any, cast
 
 import torch
 from nequip.nn import SequentialGraphNetwork
-from nequip_fused import VERSION, fuse, use_plain
+from nequip_forces import prepare, pull
+from nequip_fused import VERSION, drop_unused, fuse, use_plain
 from nequip_geometry import Arrays, fixed_modules
 from nequip_product import UnfitError
 from torch.func import functional_call, stack_module_state
 from torch.fx.experimental.proxy_tensor import make_fx
 
-INPUTS = ('Y', 'J', 'B', 'B_n', 'n', 'src', 'dst', 'types', 'mask')
+INPUTS = ('Y', 'J', 'B', 'B_n', 'n', 'src', 'dst', 'types', 'mask', 'index')
 LABELS = ('energy', 'forces')
 Tensors = list[torch.Tensor]
 
@@ -77,6 +78,7 @@ class Stack:
         self.note = f'fused tensor product {VERSION}'
         try:
             fuse(self._core, artefacts)
+            prepare(self.dtype, artefacts)
         except UnfitError as exception:
             use_plain(self._core)
             self.note = f'tensor product of e3nn ({exception})'
@@ -101,16 +103,11 @@ class Stack:
         )
         along, radial = torch.autograd.grad(atomic.sum(), leaves, create_graph=training)
         # dE/dr = J dE/dY + n (dB/dr · dE/dB)
-        by_edge = (arrays['J'] @ along.unsqueeze(-1)).squeeze(-1)
-        slope = (radial * arrays['B_n']).sum(-1, keepdim=True).to(by_edge.dtype) * arrays['n']
-        one, other = by_edge.chunk(2, 1)  # an edge and its reverse are one length
-        by_edge = torch.cat([one + slope, other], 1)
-        n = arrays['types'].shape[-1]
-        shift = n * torch.arange(self.size, device=by_edge.device).unsqueeze(1)
-        src, dst = ((arrays[key] + shift).reshape(-1) for key in ('src', 'dst'))
-        flat = by_edge.reshape(-1, 3)
-        forces = flat.new_zeros(self.size * n, 3).index_add(0, dst, flat).index_add(0, src, -flat)
-        return [atomic, forces.reshape(self.size, n, 3), features]
+        slope = (radial * arrays['B_n']).sum(-1).to(along.dtype)
+        ends = [arrays[key].expand(self.size, -1) for key in ('index', 'src', 'dst')]
+        n_atoms = arrays['types'].shape[-1]
+        forces = pull(n_atoms, along, slope, arrays['J'], arrays['n'], *ends)
+        return [atomic, forces, features]
 
     def _energies(self, weights: Tensors, y: Any, b: Any, src: Any, dst: Any, *atoms: Any) -> Any:
         """Return energies of one member's atoms (n,), zero where there is none, and features."""
@@ -227,5 +224,6 @@ def _drop_detached(graph: Any) -> None:
         if node.op == 'call_function' and node.target in idle:
             node.replace_all_uses_with(node.args[0])
             graph.graph.erase_node(node)
+    drop_unused(graph)
     graph.graph.lint()
     graph.recompile()
