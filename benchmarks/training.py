@@ -1,7 +1,8 @@
 """CPU seconds and memory of training M members: together, one by one in a job, by `nequip-train`.
 
 All sides train the same members on the same configurations with the protocol's own number of
-epochs, one after the other on this machine; each pays for all that it needs, imports included.
+epochs, one after the other on this machine; each pays for all that it needs, imports included. Code
+that is compiled once for a machine is paid by the first job that needs it.
 """
 
 import argparse
@@ -54,9 +55,19 @@ def main() -> None:
     parser.add_argument('--frames', type=int, default=56, help='training configurations')
     parser.add_argument('--protocol', default='laptop', help='whose model is trained')
     parser.add_argument(
+        '--artefacts', type=Path, help='compiled code; default: made by the first job of this run'
+    )
+    parser.add_argument(
         '--run', type=int, help='of M members trained alone run so many, and count M / N of them'
     )
     arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments.artefacts = (arguments.artefacts or Path(folder)).resolve()
+        compare(arguments)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Measure the sides one after the other."""
     os.environ['OMP_NUM_THREADS'] = '1'
     frames = [label(seed) for seed in range(arguments.frames + VALIDATION)]
     for members in arguments.members:
@@ -93,7 +104,7 @@ def measure(side: str, frames: list[Atoms], members: int, arguments: argparse.Na
         if side == 'nequip-train':
             cost = added([watch(nequip_train(), place) for place in sorted(work.glob('members/*'))])
         else:
-            cost = watch(job(side), work)
+            cost = watch(job(side, arguments.artefacts), work)
             check(work, side)
     return Cost(cost.cpu * members / run, cost.wall * members / run, cost.memory)
 
@@ -131,9 +142,9 @@ def plain_callbacks() -> list[dict[str, Any]]:
     return [best, common | {'filename': 'last', 'save_on_train_epoch_end': True}]
 
 
-def job(side: str) -> list[str]:
+def job(side: str, artefacts: Path) -> list[str]:
     """Return the command of a job, as the package writes it."""
-    together = ['--together', '--artefacts', 'artefacts'] if side == 'vectorised' else []
+    together = ['--together', '--artefacts', str(artefacts)] if side == 'vectorised' else []
     return [sys.executable, training.SCRIPTS[0], '--processes', '1', *together]
 
 

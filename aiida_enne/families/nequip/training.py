@@ -38,6 +38,10 @@ VECTORISED_SCRIPTS = (
     'nequip_forces.py',
     'nequip_forces.cpp',
     'nequip_fused.py',
+    'nequip_linear.py',
+    'nequip_linear.cpp',
+    'nequip_radial.py',
+    'nequip_radial.cpp',
     'nequip_product.py',
     'nequip_product.cpp',
 )

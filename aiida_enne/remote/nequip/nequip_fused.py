@@ -14,7 +14,7 @@ from nequip_private import TensorProductScatter
 from nequip_product import Product, UnfitError
 
 #: Part of the identity of what is trained with it: the last digits depend on the order of sums.
-VERSION = 3
+VERSION = 4
 #: Products by number: operations of torch take numbers, not objects.
 _products: list[Product] = []
 _library = torch.library.Library('aiida_enne', 'FRAGMENT')
@@ -33,6 +33,8 @@ _library.impl('second', lambda p, n, need, *t: _products[p].second(n, _bits(need
 _library.impl('product', lambda p, n, x, *_: x.new_empty(len(x), _products[p].out_size), 'Meta')
 _library.impl('first', lambda p, n, need, *t: _shapes(_bits(need, 3), t[:3]), 'Meta')
 _library.impl('second', lambda p, n, need, *t: _shapes(_bits(need, 4), t[:4]), 'Meta')
+#: Where operations have the number that says which of their results are needed.
+NEEDS = {torch.ops.aiida_enne.first.default: 2, torch.ops.aiida_enne.second.default: 2}
 
 
 def _mask(need: Sequence[bool]) -> int:
@@ -133,7 +135,7 @@ class FusedTensorProductScatter(torch.nn.Module):
         super().__init__()
         self.tp, self.model_dtype = old.tp, old.model_dtype
         self.edges, self.index = edges, len(_products)
-        _products.append(Product(old, folder))
+        _products.append(Product(old, folder, edges))
 
     def forward(
         self, x: Any, edge_attr: Any, edge_weight: Any, edge_dst: Any, edge_src: Any
@@ -185,11 +187,11 @@ def fuse(model: torch.nn.Module, folder: Path, *, edges: bool = False) -> None:
 
 def drop_unused(graph: torch.fx.GraphModule) -> None:
     """Let products of a traced graph compute only those derivatives that something uses."""
-    ops = (torch.ops.aiida_enne.first.default, torch.ops.aiida_enne.second.default)
     for node in graph.graph.nodes:
-        if node.target in ops:
+        if node.target in NEEDS:
+            place = NEEDS[node.target]
             used = sum(1 << index for index in {user.args[1] for user in node.users})
-            node.update_arg(2, used & node.args[2])
+            node.update_arg(place, used & node.args[place])
 
 
 def use_plain(model: torch.nn.Module) -> None:

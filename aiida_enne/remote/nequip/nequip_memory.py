@@ -1,4 +1,8 @@
-"""Recognises a lack of memory, which smaller batches avoid."""
+"""Recognises a lack of memory, which smaller batches avoid, and looks for no garbage in vain."""
+
+import contextlib
+import gc
+from collections.abc import Iterator
 
 import torch
 
@@ -11,6 +15,17 @@ MARKERS = (
     'cudnn_status_alloc_failed',
     'std::bad_alloc',
 )
+
+
+@contextlib.contextmanager
+def no_garbage() -> Iterator[None]:
+    """Look for no garbage while things are built that stay: that takes a second of some five."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def is_out_of_memory(exception: BaseException) -> bool:

@@ -42,6 +42,17 @@ struct Args {
 static inline vec load(const real *p) { return *(const vec *)p; }
 static inline void store(real *p, vec v) { *(vec *)p = v; }
 
+// The sum of all lanes, by halves: their number is a power of two
+static inline real total(vec v) {
+    real parts[LANES];
+    store(parts, v);
+#pragma GCC unroll 4
+    for (int n = LANES / 2; n > 0; n /= 2)
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++) parts[i] += parts[i + n];
+    return parts[0];
+}
+
 template <int N> static inline void get(const real *p, int64_t stride, vec *v) {
 #pragma GCC unroll 8
     for (int i = 0; i < N; i++) v[i] = load(p + i * stride);
@@ -199,18 +210,24 @@ template <int ORDER, bool EDGE> static void run(const Args &q) {
             visit_all<ORDER, EDGE>(q, {q.src[e], q.dst[e], q.w + at, ORDER == 2 ? q.c + at : nullptr, A.data(), B.data(),
                                  q.dw ? q.dw + at : nullptr, dy, way == 1});
             if (EDGE)
-                for (int64_t j = 0; j < q.y_size; j++) {
-                    real sum = 0;
-                    for (int l = 0; l < LANES; l++) sum += dy[j][l];
-                    q.dy[e * q.y_size + j] = sum;
-                }
+                for (int64_t j = 0; j < q.y_size; j++) q.dy[e * q.y_size + j] = total(dy[j]);
         }
 }
 
 extern "C" void product(int order, const Args *q) {
     if (order == 0) run<0, false>(*q);
     if (order == 1) q->dy ? run<1, true>(*q) : run<1, false>(*q);
-    if (order == 2) q->dy ? run<2, true>(*q) : run<2, false>(*q);
+#ifdef EDGES  // nobody wants second derivatives along y otherwise, and they take long to compile
+    if (order == 2 && q->dy) return run<2, true>(*q);
+#endif
+    if (order == 2) run<2, false>(*q);
+}
+
+template <int DIM> static inline void turn(int inner, int mul, const real *f, real *t) {
+    for (int k = 0; k < DIM; k++)
+        for (int u = 0; u < mul; u++)
+            if (inner) t[k * mul + u] = f[u * DIM + k];
+            else t[u * DIM + k] = f[k * mul + u];
 }
 
 // e3nn's [row][u][component] to and from [row][component][u], block of irreps by block
@@ -220,13 +237,14 @@ extern "C" void transpose(int inner, int64_t rows, int64_t size, int64_t n_block
         const real *f = from + r * size;
         real *t = to + r * size;
         for (int64_t b = 0; b < n_blocks; b++) {
-            const int mul = muls[b], dim = dims[b];
-            for (int u = 0; u < mul; u++)
-                for (int k = 0; k < dim; k++)
-                    if (inner) t[k * mul + u] = f[u * dim + k];
-                    else t[u * dim + k] = f[k * mul + u];
-            f += mul * dim;
-            t += mul * dim;
+            switch (dims[b]) {
+                case 1: std::memcpy(t, f, muls[b] * sizeof(real)); break;
+                case 3: turn<3>(inner, muls[b], f, t); break;
+                case 5: turn<5>(inner, muls[b], f, t); break;
+                case 7: turn<7>(inner, muls[b], f, t); break;
+            }
+            f += muls[b] * dims[b];
+            t += muls[b] * dims[b];
         }
     }
 }

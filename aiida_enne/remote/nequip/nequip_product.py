@@ -64,7 +64,11 @@ def cpu_flags() -> str:
 
 
 def library(
-    dtype: torch.dtype, muls: Sequence[int], folder: Path, sources: Sequence[Path] = (SOURCE,)
+    dtype: torch.dtype,
+    muls: Sequence[int],
+    folder: Path,
+    sources: Sequence[Path] = (SOURCE,),
+    options: Sequence[str] = (),
 ) -> ctypes.CDLL:
     """Return the compiled code, made once for a kind of processor and kept in a folder.
 
@@ -73,13 +77,15 @@ def library(
         muls: Multiplicities; what divides all of them and fills a register is computed at a time.
         folder: Where compiled code is kept.
         sources: What is compiled, and then the files that it includes.
+        options: Of the compiler, beside those that are always given.
 
     Raises:
         UnfitError: If there is no compiler or it fails.
     """
     able = cpu_flags()
     lanes = math.gcd((64 if 'avx512f' in able else 32) // dtype.itemsize, *muls)
-    command = [os.environ.get('CXX', 'g++'), *FLAGS, f'-DREAL={REALS[dtype]}', f'-DLANES={lanes}']
+    command = [os.environ.get('CXX', 'g++'), *FLAGS, *options]
+    command += [f'-DREAL={REALS[dtype]}', f'-DLANES={lanes}']
     text = repr((command, platform.machine(), able)).encode()
     text += b''.join(source.read_bytes() for source in sources)
     path = folder / f'fused-{hashlib.sha256(text).hexdigest()[:24]}.so'
@@ -152,14 +158,15 @@ class Product(Couplings):
 
     Features of atoms are (n, x_size) and (n, out_size) in e3nn's layout, edge attributes
     (e, y_size), weights (e, w_size). With `pairs` P > 0 the edges of each graph are P edges and
-    then, in the same order, their reverses; the two share one of P rows of weights.
+    then, in the same order, their reverses; the two share one of P rows of weights. With `edges`
+    there are second derivatives along the attributes of edges.
     """
 
-    def __init__(self, old: TensorProductScatter, folder: Path) -> None:
+    def __init__(self, old: TensorProductScatter, folder: Path, edges: bool) -> None:
         super().__init__(old)
         blocks = ((irreps.dim, irreps) for irreps in (old.feature_irreps_in, old.irreps_mid))
         self._blocks = {size: _blocks(irreps) for size, irreps in blocks}
-        self._code = code = library(old.model_dtype, self.muls, folder)
+        self._code = code = library(old.model_dtype, self.muls, folder, options=['-DEDGES'] * edges)
         code.product.argtypes = [ctypes.c_int, ctypes.POINTER(_Arguments)]
         code.transpose.argtypes = [
             ctypes.c_int,

@@ -5,6 +5,7 @@ graph of plain operations, so that a step costs neither automatic differentiatio
 TorchScript's interpreter runs the graph with half the overhead of Python's.
 """
 
+import contextlib
 import copy
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,7 +17,9 @@ from nequip.nn import SequentialGraphNetwork
 from nequip_forces import prepare, pull
 from nequip_fused import VERSION, drop_unused, fuse, use_plain
 from nequip_geometry import Arrays, fixed_modules
+from nequip_linear import compile_linear
 from nequip_product import UnfitError
+from nequip_radial import compile_radial
 from torch.func import functional_call, stack_module_state
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -78,10 +81,14 @@ class Stack:
         self.note = f'fused tensor product {VERSION}'
         try:
             fuse(self._core, artefacts)
-            prepare(self.dtype, artefacts)
         except UnfitError as exception:
             use_plain(self._core)
             self.note = f'tensor product of e3nn ({exception})'
+            return
+        prepare(self.dtype, artefacts)
+        for compile_parts in (compile_linear, compile_radial):
+            with contextlib.suppress(UnfitError):  # each works with e3nn's own in its place
+                compile_parts(self._core, artefacts)
 
     def evaluate(self, weights: Tensors, arrays: Arrays, shared: bool, training: bool) -> Tensors:
         """Return energies of atoms (M, n), forces (M, n, 3) and features (M, n, f).

@@ -22,7 +22,7 @@ from nequip_adam import Adam
 from nequip_codegen import share_generated_code
 from nequip_fused import VERSION
 from nequip_keeper import Attempt, DivergedError, OutOfTimeError, is_disk_full
-from nequip_memory import is_out_of_memory
+from nequip_memory import is_out_of_memory, no_garbage
 from nequip_private import set_global_state
 from nequip_product import UnfitError
 from nequip_single import Member, container, loss_of, read_configurations
@@ -255,7 +255,8 @@ def train(folders: Sequence[Path], deadline: float, artefacts: Path) -> str:
     members: Sequence[Member] = ()
     status, message = 'finished', ''
     try:
-        group = Group(folders, deadline, artefacts)
+        with no_garbage():
+            group = Group(folders, deadline, artefacts)
         members = group.members
         print(
             f'{len(folders)} members are trained together from epoch {group.epoch} '
