@@ -31,7 +31,6 @@ MEV = 1000.0
 MAKERS = 'enne.audit, enne.study'
 SCALES = ('linear', 'log')
 #: Zeros of energy that a report shows of every cone with crystals.
-BOTH: tuple[dict[str, Any], ...] = ({}, {'zero': OWN_ZERO})
 
 
 def find_offsets(material: Material, zero: str) -> Offsets | None:
@@ -256,8 +255,7 @@ FIGURES = (
         figures.draw_scatter,
         MAKERS,
         paper='|ε| up to 5 σ in the bulk',
-        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'linear'},
-        forms=lambda _: BOTH,
+        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'log'},
         topic='Error over spread',
     ),
     Figure(
@@ -269,7 +267,7 @@ FIGURES = (
         figures.draw_scatter,
         MAKERS,
         paper='',
-        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'linear'},
+        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'log'},
         topic='Error over spread',
     ),
     Figure(

@@ -4,6 +4,7 @@ from aiida_enne.science.figures.densities import draw_force_cone, draw_force_par
 from aiida_enne.science.figures.domains import draw_coverage, draw_error_and_spread
 from aiida_enne.science.figures.equations import draw_equations_of_state
 from aiida_enne.science.figures.errors import draw_force_errors
+from aiida_enne.science.figures.exploration import Explored, draw_exploration
 from aiida_enne.science.figures.formation import draw_formation, draw_size_series
 from aiida_enne.science.figures.growth import draw_spread_growth
 from aiida_enne.science.figures.pairs import draw_pair_correlations
@@ -18,11 +19,13 @@ from aiida_enne.science.figures.transfer import draw_transfer
 from aiida_enne.science.figures.transition import draw_transition
 
 __all__ = [
+    'Explored',
     'Palette',
     'draw_comparisons',
     'draw_coverage',
     'draw_equations_of_state',
     'draw_error_and_spread',
+    'draw_exploration',
     'draw_flags',
     'draw_force_cone',
     'draw_force_errors',

@@ -128,6 +128,6 @@ def _rows(audit: Audit, axes: Axes, palette: Palette) -> tuple[Palette, list[str
     """Name the rows, one per domain, and return these names in order."""
     palette = palette.extended(audit.domains)
     names = palette.sorted(audit.domains)
-    style.make_room(axes, 1.6 + 0.34 * len(names))
+    style.make_room(axes, style.ROOM + style.ROW * len(names))
     style.name_rows(axes, [palette.label(name) for name in names])
     return palette, names

@@ -13,6 +13,9 @@ from aiida_enne.science.properties.eos import Fit, fit_curve
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
+#: Energies are shown up to so many times the highest minimum of a phase, and in eV/atom at least
+#: so far: what matters is which phase is lowest, not how stiff one is when it is compressed.
+OVER, LEAST = 1.4, 0.2
 #: The phase whose minimum is the zero of energy, where it is there.
 ZERO = 'diamond'
 
@@ -73,15 +76,19 @@ def draw_equations_of_state(
             marker=palette.marker(domain),
             linestyle='none',
             color=colour,
-            markerfacecolor='white',
-            markersize=3.5,
+            markerfacecolor='none',
+            markersize=5,
+            markeredgewidth=0.9,
             zorder=3,
         )
+    top = max(float(curve.reference.min()) for curve in curves.values()) - offset
+    cut = _cut(axes, max(OVER * top, LEAST))
     axes.set_xlabel('volume (Å³/atom)')
     axes.set_ylabel('energy (eV/atom)')
     whose = "each one's own" if aligned else "the reference's"
     fitted = '' if form is None else f'; fits: {form}'
-    axes.set_title(f'Zero of energy: {whose} minimum of {shown(zero)}{fitted}')
+    title = f'Zero of energy: {whose} minimum of {shown(zero)}{fitted}{cut}'
+    axes.set_title(style.wrap(title, 70))
     axes.plot([], [], 'o', color=style.GREY, markerfacecolor='white', label='reference')
     axes.plot(
         [],
@@ -93,6 +100,15 @@ def draw_equations_of_state(
     )
     style.legend_beside(axes)
     return axes
+
+
+def _cut(axes: Axes, top: float) -> str:
+    """Let the axes end at an energy if curves go on above it, and say so."""
+    low, high = axes.get_ylim()
+    if high <= top:
+        return ''
+    axes.set_ylim(max(low, -0.3 * top), top)
+    return f'; above {top:.2g} eV/atom not shown'
 
 
 def _draw_fit(axes: Axes, fit: Fit, **look: Any) -> None:

@@ -17,6 +17,8 @@ TITLES = {
 }
 
 N_BINS = 40
+#: With fewer pairs than this each is a point: a histogram of a few values is none.
+MIN_PAIRS = 60
 
 
 @style.styled
@@ -47,18 +49,18 @@ def draw_pair_correlations(cross: Cross, axes: Axes, *, kind: Kind = 'centred') 
     for index, (name, values) in enumerate(groups.items()):
         tint = palette.shade(index, len(groups))
         label = f'{name}: {values.mean():.3f} ± {values.std():.3f}, {len(values):,} pairs'
-        axes.hist(
-            values,
-            edges.tolist(),
-            density=True,
-            histtype='stepfilled',
-            alpha=0.35,
-            color=tint,
-            label=label,
-        )
+        if len(every) < MIN_PAIRS:
+            height = index + style.strip(values, reach=0.3)
+            axes.plot(values, height, 'o', color=tint, alpha=0.6, label=label)
+        else:
+            look = {'histtype': 'stepfilled', 'alpha': 0.35, 'color': tint, 'label': label}
+            axes.hist(values, edges.tolist(), density=True, **look)
         axes.axvline(values.mean(), color=tint, linewidth=1.1)
     axes.set_xlabel(TITLES[kind])
-    axes.set_ylabel('density of pairs')
+    if len(every) < MIN_PAIRS:
+        axes.set_yticks([])
+    else:
+        axes.set_ylabel('density of pairs')
     members = sorted(set(cross.n_members.values()))
     number = f'{members[0]}' if len(members) == 1 else f'{members[0]} to {members[-1]}'
     axes.set_title(

@@ -219,7 +219,7 @@ def _draw_points(
         axes.scatter(
             factor * scatter.spread[own],
             np.abs(error) if log else error,
-            s=16,
+            s=22,
             marker=palette.marker(name),
             facecolor=palette.colour(name),
             edgecolor='white',

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from aiida_enne.science.fields import Floats
 
 GREY, SHADE = '#555555', '#E8EEF4'
 
@@ -52,6 +55,9 @@ NOUNS = {
 #: what title and labels of the axes take of the figure, in inches.
 LINE_HEIGHT, LEGEND_SPACING, LEGEND_MARGIN = 1.25, 0.6, 0.8
 POINTS_PER_INCH = 72
+
+#: Height of a row that is named, and of all else of such a figure, in inches.
+ROW, ROOM = 0.34, 1.6
 
 P = ParamSpec('P')
 R = TypeVar('R')
@@ -152,6 +158,21 @@ def name_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(axis='x', color='#DDDDDD', linewidth=0.6)
     axes.tick_params(axis='y', length=0)
+
+
+def strip(values: Floats, n_lanes: int = 7, reach: float = 0.5) -> Floats:
+    """Return heights that keep near values apart, shape (n,): neighbours are in other lanes.
+
+    Args:
+        values: What is drawn, shape (n,).
+        n_lanes: Number of heights.
+        reach: Largest height; the smallest is its negative.
+    """
+    # a walk of three lanes a step meets each lane once before it comes back
+    lanes = (3 * np.arange(len(values))) % n_lanes
+    heights = np.empty(len(values))
+    heights[np.argsort(values, kind='stable')] = reach * (2 * lanes / (n_lanes - 1) - 1)
+    return heights
 
 
 def nothing(axes: Axes, row: int, text: str = 'none') -> None:

@@ -1,8 +1,6 @@
 """Transition pressures of the members (S5)."""
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from aiida_enne.science.figures import palette, style
 from aiida_enne.science.properties.transition import Transition
@@ -11,7 +9,7 @@ from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 
 @style.styled
 def draw_transition(transition: Transition, axes: Axes, *, ddof: int = PAPER_DDOF) -> Axes:
-    """Draw the histogram of the members' transition pressures beside the reference's (S5).
+    """Draw the members' transition pressures, a point each, beside the reference's (S5).
 
     Args:
         transition: Pressures.
@@ -28,17 +26,8 @@ def draw_transition(transition: Transition, axes: Axes, *, ddof: int = PAPER_DDO
         )
     colour = palette.shade(0)
     if known.size:
-        bins = max(4, int(np.ceil(2 * np.sqrt(len(known)))))
-        axes.hist(known, bins, color=colour, alpha=0.35, zorder=1)
-        axes.plot(
-            known,
-            np.full(len(known), 0.02),
-            '|',
-            color=colour,
-            markersize=8,
-            transform=axes.get_xaxis_transform(),
-            label=f'members ({len(known)})',
-        )
+        label = f'members ({len(known)})'
+        axes.plot(known, style.strip(known), 'o', color=colour, alpha=0.6, label=label)
         mean, spread = transition.mean, transition.spread(ddof=ddof)
         text = f'mean of the members: {mean:.1f}'
         if mean is not None and spread is not None:
@@ -57,11 +46,11 @@ def draw_transition(transition: Transition, axes: Axes, *, ddof: int = PAPER_DDO
             transition.reference, color='black', label=f'reference: {transition.reference:.1f} GPa'
         )
     axes.set_xlabel('transition pressure (GPa)')
-    axes.set_ylabel('members')
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([])
     title = f'{transition.low} → {transition.high} ({transition.form})'
     if transition.n_without_root:
         title += f'; {transition.n_without_root} of {len(transition.members)} members have none'
     axes.set_title(title)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     style.legend_beside(axes)
     return axes

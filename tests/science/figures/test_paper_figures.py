@@ -212,8 +212,25 @@ def test_pressures_are_counted(made):
     members[:2] = np.nan
     axes = figures.draw_transition(replace(made.transition, members=members), figures.new_axes())
     assert '2 of 8 members have none' in axes.get_title(loc='left')
-    assert sum(patch.get_height() for patch in axes.patches if patch.get_height() >= 1) >= 6
-    assert 'members (6)' in lines(axes)
+    (points,) = [line for line in axes.lines if line.get_label() == 'members (6)']
+    assert sorted(points.get_xdata()) == sorted(members[2:])
+
+
+def test_energies_are_shown_to_where_minima_lie(made):
+    axes = figures.draw_equations_of_state(made.curves, figures.new_axes())
+    lowest = {name: curve.reference.min() for name, curve in made.curves.items()}
+    top = max(lowest.values()) - lowest['diamond']
+    low, high = axes.get_ylim()
+    assert low < 0 < top < high <= max(1.4 * top, 0.2)
+
+
+def test_each_system_has_its_growth_and_lines_do_not_hide_each_other(made):
+    axes = figures.draw_spread_growth(made.growth, figures.new_axes())
+    left, right = axes.figure.axes[1:]
+    assert [label.get_text() for label in right.get_yticklabels()] == ['diamond', 'liquid']
+    at = {int(line.get_ydata()[0]): line.get_xdata()[0] for line in right.lines[:2]}
+    assert at == {0: made.growth.ratio('diamond'), 1: made.growth.ratio('liquid')}
+    assert len(left.lines) == 2
 
 
 def test_the_values_of_another_estimator_are_called_by_their_name(made):

@@ -1,6 +1,10 @@
 """Laws of the look that all figures share."""
 
+import numpy as np
+import pytest
+
 from aiida_enne.science.figures import style
+from aiida_enne.science.figures.errors import is_spiky
 
 
 def test_a_figure_grows_with_its_legend():
@@ -13,3 +17,19 @@ def test_a_figure_grows_with_its_legend():
     assert legend.y0 >= 0
     assert legend.y1 <= figure.y1
     assert axes.get_position().height > 0.5
+
+
+def test_neighbours_on_a_strip_are_in_other_lanes(rng):
+    values = rng.normal(size=40)
+    heights = style.strip(values)[np.argsort(values)]
+    assert (np.abs(np.diff(heights)) > 0.1).all()
+    assert np.abs(heights).max() == pytest.approx(0.5)
+    assert style.strip(np.ones(1)).shape == (1,)
+
+
+def test_few_values_are_spikes_and_many_are_not(rng):
+    few = np.histogram(rng.choice([-1.0, 0.0, 1.0], 300), 61)[0]
+    many = np.histogram(rng.normal(size=300), 61)[0]
+    assert is_spiky(few)
+    assert not is_spiky(many)
+    assert not is_spiky(np.zeros(5))
