@@ -116,6 +116,9 @@ def build_transition(material: Material, *, ddof: int, low: str, high: str, form
     mean = 'no member has one' if found.mean is None else f'{found.mean:.1f}'
     mean += '' if spread is None else f' ± {spread:.1f}'
     mean += '' if found.mean is None else ' GPa'
+    if found.n_censored:
+        mean = f'median {found.median}, {found.n_censored} of {len(found.members)} members beyond '
+        mean += 'what the scans reach'
     known = 'none' if reference is None else f'{reference:.1f} GPa'
     rows = phase_rows(material)
     names = [phase_curves(material)[phase].domain for phase in (low, high)]

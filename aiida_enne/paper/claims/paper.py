@@ -48,7 +48,12 @@ _ALL = (
         'eV/Å',
         'Forces of held-out frames of what was trained on are accurate.',
     ),
-    Claim('temperature', 'F3', 'Force errors of the liquid do not depend on temperature.'),
+    Claim(
+        'temperature',
+        'F3',
+        'Force errors of the liquid do not depend on temperature.',
+        general='Force errors at one density do not depend on temperature.',
+    ),
     Claim(
         'shift',
         'F4',
@@ -82,7 +87,12 @@ _ALL = (
     Claim('ratio', 'F7', 'Errors of crystal phases reach several σ.', 5.0, None, 'σ'),
     Claim('overconfident', 'F7', 'Outside the training domains σ is overconfident.'),
     Claim('related', 'F7', 'Outside the training domains σ says little about the size of ε.'),
-    Claim('scale', 'F7', 'One scale factor of σ, from the liquid, does not save it elsewhere.'),
+    Claim(
+        'scale',
+        'F7',
+        'One scale factor of σ, from the liquid, does not save it elsewhere.',
+        general='One scale factor of σ, from what was trained on, does not save it elsewhere.',
+    ),
     Claim('densities', 'S1', 'The force error has converged with the densities trained on.', 5.0),
     Claim('degree', 'S2', 'The largest degree l_max has the least force error.', 3.0),
     Claim('flat', 'S2', 'The force error hardly depends on the number of training frames.'),

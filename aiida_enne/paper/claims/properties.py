@@ -223,8 +223,8 @@ def judge_transition(evidence: Evidence) -> Found | None:
     text += f'; {t.n_without_root} of {len(t.members)} members have none'
     rule = "the 95 % interval of the members' mean lies within σ of the reference"
     if spread is None or t.n_without_root:
-        why = 'members without one are censored, not missing: scan to higher pressures'
-        why = why if t.n_without_root else 'one member has no spread'
+        why = f'members without one are censored, not missing: the median is {t.median}; scan to '
+        why = f'{why}more pressures' if t.n_without_root else 'one member has no spread'
         return Found(None, f'{text}; {why}.', rule, t.mean, spread)
     limits = (t.reference - spread, t.reference + spread)
     decision = by_interval(mean_over_members(t.members), limits, 'more members')

@@ -14,11 +14,13 @@ from aiida_enne.paper.claims.tested import (
     Decision,
     by_exchange,
     by_interval,
+    if_also,
     over_domains,
     ranking,
 )
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.properties.scatter import Scatter, exchange_points
+from aiida_enne.science.uncertainty.exchange import Exchange
 from aiida_enne.science.uncertainty.findings import MIN_SAMPLES
 from aiida_enne.science.uncertainty.scores.calibration import rmse_over_spread
 from aiida_enne.science.uncertainty.thresholds import QUANTILE, quantile_interval
@@ -31,12 +33,14 @@ MEV = 1000.0
 LIQUID, TOLERABLE = SIMILAR * 2.0, 10.0
 #: Level of the interval that a scale factor is fitted to: one σ of a Gaussian.
 LEVEL = 0.683
+#: Spearman's correlation from which σ says much about ε.
+LITTLE = 0.5
 #: Share of solids above which all of them count as flagged.
 ALL = 0.95
 
 _RANK_RULE = (
     f"the mean over domains of {MIN_SAMPLES} energies or more of Spearman's correlation is smaller "
-    f'than that of honest ensembles {AT}'
+    f'than that of honest ensembles {AT}, and {LITTLE:g} at most'
 )
 
 SOLIDS = ('phase', 'bulk', 'defect', 'surface')
@@ -104,7 +108,7 @@ def _related(evidence: Evidence, scatter: Scatter) -> Found | None:
     test, domains = ranking(_new(evidence, scatter))
     if test is None:
         return None
-    decision = by_exchange(test, 'low')
+    decision = _little(test)
     text = f"Spearman's correlation of |ε| with σ, averaged over {len(domains)} domains that were "
     text += f'not trained on, is {test.truth:.2f}; {decision.why}.'
     return Found(decision.holds, text, _RANK_RULE, test.truth)
@@ -116,7 +120,7 @@ def judge_sizes(evidence: Evidence) -> Found | None:
     for size, points in sorted(evidence.scatters_by_size.items()):
         test, _ = ranking(_new(evidence, points))
         if test is not None:
-            found[size] = test.truth, by_exchange(test, 'low')
+            found[size] = test.truth, _little(test)
     if len(found) < 2:
         return None
     parts = listed([f'{rank:.2f} at N = {size}' for size, (rank, _) in found.items()])
@@ -126,6 +130,13 @@ def judge_sizes(evidence: Evidence) -> Found | None:
     text += f'{found[worst][1].why}.'
     holds = True if all(outcomes) else False if False in outcomes else None
     return Found(holds, text, f'{_RANK_RULE}, at every N', found[worst][0])
+
+
+def _little(test: Exchange) -> Decision:
+    """Return whether σ says little: less than that of an honest ensemble, and little at all."""
+    return if_also(
+        test.truth <= LITTLE, by_exchange(test, 'low'), 'yet σ says much, only less than it would'
+    )
 
 
 def judge_scale(evidence: Evidence) -> Found | None:

@@ -106,6 +106,19 @@ def all_of(found: Sequence[Decision]) -> Decision:
     return found[0]
 
 
+def if_also(condition: bool, found: Decision, why: str) -> Decision:
+    """Return a decision; one that holds is open where the words of the claim need more.
+
+    Args:
+        condition: What the words say beyond the test.
+        found: What the test says.
+        why: Said where the test holds and the condition does not.
+    """
+    if found.holds is not True or condition:
+        return found
+    return Decision(None, f'{found.why}: {why}; the words of the claim say more')
+
+
 def mean_over_members(values: Floats) -> tuple[float, float]:
     """Return the 95 % t interval of the mean of which members are a sample, values (M,).
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from aiida_enne.paper.claims.evidence import Evidence, Found
-from aiida_enne.paper.claims.tested import AT, by_exchange
+from aiida_enne.paper.claims.tested import AT, by_exchange, if_also
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.properties.curves import Curve
 from aiida_enne.science.properties.paths import volume_path
@@ -27,11 +27,12 @@ def judge_path(evidence: Evidence) -> Found | None:
         spread = ensemble.spread(members, ddof=path.ddof)
         return rank_correlation(ensemble.error(members, truth), spread)
 
-    decision = by_exchange(exchange(curve.members, curve.reference, correlation), 'low')
     rank = path.rank_correlation
+    decision = by_exchange(exchange(curve.members, curve.reference, correlation), 'low')
+    decision = if_also(rank <= 0, decision, 'yet it rises, only less than an honest one')
     value = rank if np.isfinite(rank) else None
     text += '' if value is None else f' (Spearman {rank:.2f})'
-    rule = f"Spearman's correlation is smaller than an honest one {AT}"
+    rule = f"Spearman's correlation is smaller than an honest one {AT}, and not above 0"
     return Found(decision.holds, f'{text}; {decision.why}.', rule, value)
 
 

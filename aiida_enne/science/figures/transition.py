@@ -51,6 +51,8 @@ def draw_transition(transition: Transition, axes: Axes, *, ddof: int = PAPER_DDO
     title = f'{transition.low} → {transition.high} ({transition.form})'
     if transition.n_without_root:
         title += f'; {transition.n_without_root} of {len(transition.members)} members have none'
-    axes.set_title(title)
+    if transition.n_censored:
+        title += f', {transition.n_censored} beyond the scans; median {transition.median}'
+    axes.set_title(style.wrap(title, 66))
     style.legend_beside(axes)
     return axes

@@ -19,7 +19,16 @@ _N_BISECTIONS = 60
 
 
 class NoTransition(ValueError):  # noqa: N818 (it is a verdict on data, not a fault)
-    """The enthalpies do not cross within the pressures that both scans reach."""
+    """The enthalpies do not cross within the pressures that both scans reach.
+
+    Attributes:
+        bound: Pressure in GPa that a transition lies beyond; NaN where nothing is known.
+        is_above: Whether it lies above that pressure, or below.
+    """
+
+    def __init__(self, message: str, bound: float = float('nan'), is_above: bool = True) -> None:
+        super().__init__(message)
+        self.bound, self.is_above = bound, is_above
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,9 @@ class Transition:
         of_mean: From the fits to the members' mean energies; None where there is none.
         members: Of each member, NaN where there is none, shape (M,).
         reasons: Why there is none, by 'reference', 'mean' or the number of the member.
+        above: Pressures that the transition of a member lies above, NaN where it has one, where it
+            lies below or nothing is known, shape (M,): censored values, not missing ones.
+        below: Pressures that it lies below, likewise.
     """
 
     low: str
@@ -43,6 +55,8 @@ class Transition:
     of_mean: float | None
     members: Floats
     reasons: dict[str | int, str]
+    above: Floats
+    below: Floats
 
     @property
     def known(self) -> Floats:
@@ -59,6 +73,23 @@ class Transition:
     def mean(self) -> float | None:
         """Mean over the members that have one."""
         return float(self.known.mean()) if len(self.known) else None
+
+    @property
+    def n_censored(self) -> int:
+        """Members whose transition lies beyond what the scans reach."""
+        return int(np.isfinite(self.above).sum() + np.isfinite(self.below).sum())
+
+    @property
+    def median(self) -> str:
+        """Median with unit over all members of which something is known: '> 21.1 GPa' if beyond."""
+        above, below = (one[np.isfinite(one)] for one in (self.above, self.below))
+        values = [*self.known, *np.full(len(above), np.inf), *np.full(len(below), -np.inf)]
+        if not values:
+            return 'none'
+        middle = float(np.quantile(values, 0.5, method='lower'))
+        if np.isfinite(middle):
+            return f'{middle:.1f} GPa'
+        return f'> {above.min():.1f} GPa' if middle > 0 else f'< {below.max():.1f} GPa'
 
     def spread(self, *, ddof: int = PAPER_DDOF) -> float | None:
         """Return σ over the members that have one; None for fewer than two."""
@@ -95,7 +126,9 @@ def transition_pressure(low: Fit, high: Fit) -> float:
         stable = 'first' if values[-1] <= 0 else 'second'
         raise NoTransition(
             f'from {gpa * smallest:.1f} to {gpa * largest:.1f} GPa, which both scans reach, the '
-            f'{stable} phase stays the stable one'
+            f'{stable} phase stays the stable one',
+            gpa * (largest if values[-1] <= 0 else smallest),
+            bool(values[-1] <= 0),
         )
     start = int(crossings[0])
     ends = float(grid[start]), float(grid[start + 1])
@@ -115,6 +148,7 @@ def find_transition(low: CurveFits, high: CurveFits) -> Transition:
             f'with {high.form} cannot be compared'
         )
     reasons: dict[str | int, str] = {}
+    above, below = np.full((2, len(low.members)), np.nan)
 
     def attempt(name: str | int, first: Fit | None, second: Fit | None) -> float | None:
         refused = [
@@ -127,6 +161,8 @@ def find_transition(low: CurveFits, high: CurveFits) -> Transition:
             return transition_pressure(first, second)
         except NoTransition as exception:
             reasons[name] = str(exception)
+            if not isinstance(name, str):
+                (above if exception.is_above else below)[name] = exception.bound
             return None
 
     reference = attempt('reference', low.reference, high.reference)
@@ -134,7 +170,9 @@ def find_transition(low: CurveFits, high: CurveFits) -> Transition:
     pairs = zip(low.members, high.members, strict=True)
     members = [attempt(number, first, second) for number, (first, second) in enumerate(pairs)]
     values = np.array([np.nan if value is None else value for value in members])
-    return Transition(low.name, high.name, low.form, reference, of_mean, values, reasons)
+    return Transition(
+        low.name, high.name, low.form, reference, of_mean, values, reasons, above, below
+    )
 
 
 def _branch(fit: Fit) -> tuple[Floats, Floats]:

@@ -6,12 +6,14 @@ import numpy as np
 from scipy import stats
 
 from aiida_enne.paper.claims import CLAIMS, Evidence, judge
-from aiida_enne.science.properties.curves import curves, shift_at_minimum
+from aiida_enne.paper.claims.spread import LITTLE
+from aiida_enne.paper.claims.tested import Decision, if_also
+from aiida_enne.science.properties.curves import Curve, curves, shift_at_minimum
 from aiida_enne.science.properties.paths import volume_path
 from aiida_enne.science.properties.ranking import rank
 from aiida_enne.science.properties.scatter import of_energies
 from aiida_enne.science.uncertainty.gates import epochs_gate
-from tests.claimed import outcomes
+from tests.claimed import make_scans, outcomes
 from tests.science import paper
 
 pytest_plugins = ['tests.claimed']
@@ -136,3 +138,56 @@ def test_a_formation_energy_that_is_off_by_four_is_not_off_by_one(papers):
         replace(f, members=f.members - 3.5) if f.symbol == 'E_f' else f for f in papers.formations
     ]
     assert outcomes(replace(papers, formations=far))['defects'] == 'does not hold'
+
+
+def rising(members=24):
+    """Return E(V) whose |ε| rises with σ, but less than it would with any member as the truth.
+
+    Members err by one curve, each with a factor of its own; the truth has that of other volumes.
+    """
+    size = np.linspace(0.01, 0.1, 9)
+    factors = np.linspace(0.5, 1.0, members) * np.where(np.arange(members) % 2, 1, -1)
+    truth = size[[3, 2, 1, 0, 7, 6, 5, 4, 8]]
+    return Curve('diamond', np.linspace(14, 26, 9), truth, factors[:, None] * size)
+
+
+def test_a_path_that_rises_is_not_said_not_to_rise():
+    """At Spearman +0.7 the words of the claim are wrong, whatever honest ensembles have."""
+    path = volume_path(curve := rising())
+    assert 0.6 < path.rank_correlation < 0.8
+    (found,) = [v for v in judge(Evidence(curve=curve, path=path)) if v.claim.name == 'path']
+    assert found.outcome == 'undecided'
+    assert 'yet it rises' in found.sentence
+
+
+def test_words_that_say_more_than_the_test_leave_a_claim_open():
+    shown, not_shown = Decision(True, 'p = 0.01'), Decision(False, 'p = 0.99')
+    assert if_also(True, shown, 'x') == shown
+    assert if_also(False, not_shown, 'x') == not_shown
+    assert if_also(False, shown, 'x').holds is None
+
+
+def test_sigma_that_says_much_is_not_said_to_say_little(papers):
+    """A mean Spearman correlation of 0.7 is much, also where honest ensembles would have more."""
+    (found,) = [v for v in judge(papers) if v.claim.name == 'related']
+    assert found.outcome == 'holds'
+    assert found.value < LITTLE
+    assert f'{LITTLE:g} at most' in found.threshold
+
+
+def test_the_largest_degree_is_not_the_best_where_none_is(papers, rng):
+    found = {v.claim.name: v for v in judge(replace(papers, scans=make_scans(rng, (0, 8, 4.0))))}
+    assert found['degree'].outcome == 'does not hold'
+    assert found['degree'].value == 0
+    for name in ('features', 'cutoff'):
+        assert found[name].outcome == 'does not hold'
+
+
+def test_choices_for_silicon_are_not_claimed_of_other_data(papers):
+    other = {v.claim.name: v for v in judge(replace(papers, is_published=False))}
+    for name in ('features', 'cutoff'):
+        assert other[name].outcome == 'undecided'
+        assert 'is the choice for silicon' in other[name].sentence
+    assert other['scale'].text.startswith('One scale factor of σ, from what was trained on')
+    assert 'the paper' not in other['within'].threshold
+    assert other['within'].outcome == 'holds'

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,24 @@ def test_members_without_a_fit_have_no_pressure():
     assert found.reference is None
     assert 'outside the volumes' in found.reasons['reference'] or 'no minimum' in str(found.reasons)
     assert np.isnan(found.members).tolist() == [False, True]
+
+
+def test_members_beyond_the_scans_are_censored_not_missing():
+    shifts = np.array([0.0, 0.05, 3.0, 3.0])
+    found = find_transition(
+        fit_curve(curve('diamond', V1, DIAMOND, np.zeros(4))),
+        fit_curve(curve('beta-tin', V2, TIN, shifts)),
+    )
+    assert found.n_censored == 2
+    # beyond what both scans reach, and beyond every pressure that is known
+    assert (found.above[2:] > found.known.max()).all()
+    assert np.isnan(found.below).all()
+    assert found.median == f'{found.known.max():.1f} GPa'
+    three = replace(found, members=np.array([*found.members[:1], *3 * [np.nan]]))
+    three = replace(three, above=np.array([np.nan, *3 * [found.above[2]]]))
+    assert three.median == f'> {found.above[2]:.1f} GPa'
+    nothing = np.full(4, np.nan)
+    assert replace(three, members=nothing, above=nothing).median == 'none'
 
 
 def test_scans_without_a_common_pressure_are_said_to_be():
