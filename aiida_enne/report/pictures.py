@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from aiida_enne.science.figures import new_axes
-from aiida_enne.science.figures.style import save
+from aiida_enne.science.figures.style import save, settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def write_picture(
         The picture, base64, and the files.
     """
     axes = draw(new_axes(*size))
+    settle(axes)
     name = re.sub(r'[^\w.-]', '_', name)  # labels of an archive may be anything, paths too
     files = (f'figures/{name}.png', f'figures/{name}.svg')
     for file in files:

@@ -1,7 +1,10 @@
 """Laws of the look that all figures share."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from aiida_enne.science.figures import style
 from aiida_enne.science.figures.errors import is_spiky
@@ -33,3 +36,19 @@ def test_few_values_are_spikes_and_many_are_not(rng):
     assert is_spiky(few)
     assert not is_spiky(many)
     assert not is_spiky(np.zeros(5))
+
+
+def test_a_settled_figure_looks_as_it_would_and_is_laid_out_no_more():
+    pictures = []
+    for settled in (False, True):
+        axes = style.new_axes(4, 3)
+        axes.plot([0, 1000], [0, 1], label='a long name that takes room')
+        axes.figure.colorbar(axes.scatter([0, 1], [0, 1], c=[0, 1]), ax=axes)
+        style.legend_beside(axes)
+        if settled:
+            style.settle(axes)
+            assert axes.figure.get_layout_engine() is None
+        style.save(axes, target := io.BytesIO())
+        pictures.append(np.asarray(Image.open(target).convert('L'), dtype=float))
+    assert pictures[0].shape == pictures[1].shape
+    assert (np.abs(pictures[0] - pictures[1]) > 40).mean() < 0.01
