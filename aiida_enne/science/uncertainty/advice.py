@@ -20,6 +20,8 @@ WIDTHS: dict[Score, str] = {
     'spread': 'σ times one factor',
     'absolute': 'one width for everything',
 }
+#: Share of the nominal coverage that a width must keep everywhere to be called one that carries.
+ENOUGH = 0.75
 #: Domains named behind the first.
 MOST = 4
 
@@ -133,8 +135,16 @@ def _use(quantity: str, widths: Sequence[Width]) -> str:
         f'{number(factor * one.width)} {unit})'
         for one in widths
     ]
-    text = f'Where there are no labels, use for the {noun} {WIDTHS[widths[0].score]}, calibrated '
-    text += f'on all other domains at {NOMINAL:.0%}: it holds {told[0]}'
+    best = widths[0]
+    if best.coverage[best.worst] < ENOUGH * NOMINAL:
+        text = (
+            f'No width of the {noun} carries over to a domain without labels: label it. Of those '
+        )
+        text += f'calibrated on all other domains at {NOMINAL:.0%}, {WIDTHS[best.score]} holds '
+        text += told[0]
+    else:
+        text = f'Where there are no labels, use for the {noun} {WIDTHS[best.score]}, calibrated on '
+        text += f'all other domains at {NOMINAL:.0%}: it holds {told[0]}'
     if len(widths) > 1:
         text += f'; {WIDTHS[widths[1].score]} holds {told[1]}'
     return text + '.'

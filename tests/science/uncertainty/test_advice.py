@@ -71,6 +71,10 @@ def test_the_width_that_carries_over_comes_first(rng):
     }
     assert [one.score for one in compare_widths(blind)] == ['absolute', 'spread']
     best = compare_widths(follows)
+    narrow_only = replace(best[0], coverage={'a': 0.3, 'b': 1.0})
+    (text,) = advise([], {}, {'energy': [narrow_only]}, TOLERANCES)
+    assert text.startswith('No width of the energy carries over')
+    assert 'holds 30% of a' in text
     (text,) = advise([], {}, {'energy': best}, TOLERANCES)
     assert 'σ times one factor, calibrated on all other domains at 90%' in text
     assert f'it holds {best[0].coverage[best[0].worst]:.0%} of {best[0].worst}' in text
