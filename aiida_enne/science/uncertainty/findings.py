@@ -165,7 +165,7 @@ def _overconfidence(
     silent = [name for name in names if name not in known]
     over = silent + larger
     text = f"{where} {QUANTITIES[prefix][2]} error exceeds σ's estimate in {len(over)} of "
-    text += f'{plural(len(ratios) + len(silent), "domain")}'
+    text += plural(len(ratios) + len(silent), 'domain')
     text += f' ({listed(over, MOST)})' if over else ''
     if rest := len(names) - len(ratios) - len(silent):
         text += f' ({rest} more {"has" if rest == 1 else "have"} nothing to compare)'
@@ -215,8 +215,7 @@ def _threshold(
     text += '; '.join(f'{how} {listed(few, MOST)}' for how, few in some.items() if few)
     accurate = flagged = 0.0
     for name, share in shares.items():
-        count = share * float(domains[name]['n_configurations'] or 0)
-        flagged += count
+        flagged += (count := share * float(domains[name]['n_configurations'] or 0))
         accurate += count * float(domains[name].get(f'{prefix}_flagged_accurate') or 0)
     if flagged:
         tolerated = amount(domains[next(iter(shares))], prefix, 'error_threshold')
