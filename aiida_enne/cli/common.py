@@ -208,3 +208,21 @@ def mapping_at(overrides: dict[str, Any], *names: str) -> dict[str, Any]:
             raise click.ClickException(f'`{name}` of --overrides must be a mapping, got {found!r}')
     chosen: dict[str, Any] = found
     return chosen
+
+
+def named(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse a name of nothing but spaces before anything runs."""
+    if value is not None and not value.strip():
+        raise click.BadParameter(
+            f'{value!r} cannot name a group: give it a name, or leave out --{param.name}'
+        )
+    return value
+
+
+def add_to_group(node: Any, label: str | None) -> None:
+    """Add a process to a group, which is made if there is none of this label."""
+    if label is not None:
+        from aiida import orm
+
+        group, _ = orm.Group.collection.get_or_create(label)
+        group.add_nodes(node)

@@ -9,8 +9,10 @@ import click
 from aiida_enne.cli.common import (
     LazyGroup,
     NodeParam,
+    add_to_group,
     load_profile,
     mapping_at,
+    named,
     plain,
     with_profile,
 )
@@ -69,7 +71,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every launch has."""
     for option in (
         click.option('--dry-run', is_flag=True, help='Show all inputs; run nothing.'),
-        click.option('--group', help='Add the process to this group; it is made if there is none.'),
+        click.option('--group', callback=named, help='Group of the process, made if need be.'),
         click.option('--label', default='', help='Label of the process.'),
         click.option(
             '--keep-jobs', is_flag=True, help='Where Ctrl-C ends this, let its jobs run on.'
@@ -271,15 +273,6 @@ def in_flags(text: str) -> str:
     for word, flag in FLAGS.items():
         text = text.replace(f'`{word}`', flag)
     return text
-
-
-def add_to_group(node: Any, label: str | None) -> None:
-    """Add a process to a group, which is made if there is none of this label."""
-    if label:
-        from aiida import orm
-
-        group, _ = orm.Group.collection.get_or_create(label)
-        group.add_nodes(node)
 
 
 def check_daemon() -> None:

@@ -16,6 +16,8 @@ def _lines(inputs: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_reference(inputs)
     if 'training' in inputs and 'seeds' in inputs:
         yield from _of_training(inputs)
+    if 'points' in inputs and 'ensemble' in inputs:
+        yield from _of_scan(inputs)
     if 'models' in inputs and 'datasets' in inputs:
         yield from _of_predictions(inputs)
     if 'models' in inputs and 'audit' in inputs:
@@ -60,6 +62,37 @@ def _doubts_of_training(inputs: Mapping[str, Any], parameters: Mapping[str, Any]
         for text in doubts(configurations, split.get_split(), needs)
     ]
     yield from (f'Note: {text}' for text in dict.fromkeys(found))
+
+
+def _of_scan(inputs: Mapping[str, Any]) -> Iterator[str]:
+    from aiida_enne.calculations.nequip_predict import chosen_indices
+    from aiida_enne.families.nequip.needs import find_needs
+    from aiida_enne.science.data.trainable import doubts, doubts_of_audit
+    from aiida_enne.science.plans.points import read_points
+    from aiida_enne.science.plans.training_sets import thin
+    from aiida_enne.workflows.protocols import merge
+
+    points = read_points(inputs['points'].get_dict())
+    members = sum(len(point.seeds) for point in points.values())
+    yield f'Scan: {_count(len(points), "point")} with {_count(members, "member")} in all'
+    yield f'Data: {inputs["dataset"].get_description()}'
+    yield f'Split: {inputs["split"].get_description()}'
+    own = inputs['ensemble']['training']['train']['parameters'].get_dict()
+    needs = {label: find_needs(merge(own, point.parameters)) for label, point in points.items()}
+    configurations = inputs['dataset'].get_configurations()
+    pool = inputs.get('pool', inputs['split']).get_split()
+    notes = []
+    for label, point in points.items():
+        split = inputs['split'].get_split()
+        if point.draw is not None:
+            split = thin(configurations.domains, pool, **point.draw.to_dict())
+        notes += [f'Note: {text}' for text in doubts(configurations, split, needs[label])]
+    for role, dataset in inputs.get('datasets', {}).items():
+        indices = chosen_indices(dataset, inputs.get('parts', {}).get(role), None)
+        asked = dataset.get_configurations().select(indices)
+        for r_max in dict.fromkeys(one.r_max for one in needs.values()):
+            notes += [f'Note on {role}: {text}' for text in doubts_of_audit(asked, r_max)]
+    yield from dict.fromkeys(notes)
 
 
 def _of_predictions(inputs: Mapping[str, Any]) -> Iterator[str]:

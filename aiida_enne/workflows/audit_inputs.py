@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
+import numpy as np
 from aiida import orm
 
 from aiida_enne.calculations import trained
@@ -16,6 +17,7 @@ from aiida_enne.families.nequip.prediction import NO_FEATURES
 from aiida_enne.science.fields import Integers
 from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty.alignment import By
+from aiida_enne.science.uncertainty.blocks import find_blocks
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows.prediction import validate_inputs as validate_predictions
 
@@ -61,7 +63,8 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     if features_of(inputs) != NO_FEATURES and (reason := why_not_compared(inputs)):
         return reason
     remains = trained.left(asked, overlaps if way == trained.EXCLUDE else {})
-    return unknown_domains(inputs['audit'].get_dict(), asked, remains)
+    options = inputs['audit'].get_dict()
+    return unknown_domains(options, asked, remains) or too_few_blocks(options, asked, remains)
 
 
 def unknown_domains(
@@ -81,6 +84,29 @@ def unknown_domains(
     if unknown := in_order(needed - there):
         return f'nothing that is audited has the domains {unknown}; there are {in_order(there)}'
     return None
+
+
+def too_few_blocks(
+    options: Mapping[str, Any], asked: trained.Asked, remains: Mapping[str, Integers]
+) -> str | None:
+    """Return why the estimator cannot learn from the calibration domain, whatever is predicted."""
+    chosen = AuditOptions.from_dict({k: v for k, v in options.items() if k != 'alignment'})
+    needed, name = getattr(chosen.make_estimator(), 'min_blocks', 0), chosen.calibration_domain
+    if not needed:
+        return None
+    there = 0
+    for label, (dataset, _) in asked.items():
+        left = dataset.get_configurations().select(remains[label])
+        own = left.select(np.flatnonzero(left.domains == name))
+        if len(own):
+            there += len(np.unique(find_blocks(own, np.empty((0, len(own)))).number))
+    if there >= needed:
+        return None
+    return (
+        f'the estimator {chosen.estimator!r} takes {needed} or more independent blocks of its '
+        f'`calibration_domain` {name!r}, of which no more than {there} are audited: choose another '
+        'domain or estimator, or a lower `level` in `estimator_options`'
+    )
 
 
 def asked_about(inputs: Mapping[str, Any]) -> dict[str, tuple[DatasetData, Integers]]:

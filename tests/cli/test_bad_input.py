@@ -110,6 +110,7 @@ CASES = {
         ('--dataset {dataset} --split {split} --code python@localhost --daemon', '--daemon'),
         ('--dataset {huge} --split {split} {launch}', 'no node is identified'),
         ('--dataset {dataset} --split {split} --seeds= {launch}', "got ''"),
+        ('--dataset {dataset} --split {split} --group= {launch}', 'leave out --group'),
     ],
     'launch eos': [('--engine none {launch}', '`none`'), ('--protocol none {launch}', 'none')],
     'launch explore': [
@@ -126,6 +127,7 @@ CASES = {
     'launch study': [
         ('--engine none {launch}', '`none`'), ('--assume x {launch}', "'x'"),
         ('--assume nothing=3 {launch}', 'nothing'), ('--assume label_seconds=inf {launch}', 'inf'),
+        ('--group= {launch}', "'' cannot name a group"),
     ],
     'launch surface': [('--lattice-constant 5 --engine none {launch}', '`none`')],
     'pseudo install': [('{missing} --label x', 'missing'), ('{folder} --label x', 'folder')],

@@ -144,6 +144,23 @@ def test_what_can_be_trained_but_means_little_is_said(invoke, code, dataset, con
     assert 'Note: the part `test` holds 1 configuration (n = 1)' in result.output
 
 
+def test_a_scan_says_what_its_points_and_roles_cannot_show(invoke, code, dataset, configurations):
+    """As the other launches do: parts of one configuration, lone atoms at the cutoff of a point."""
+    split = SplitData.from_split(Split(range(6), [6], [8]), dataset, method='by hand').store()
+    far = configurations.select([0])
+    far = dataclasses.replace(far, positions=3 * far.positions, cells=3 * far.cells)
+    other = DatasetData.from_configurations(far).store()
+    scan = '{kind: sizes, sizes: [4, 6]}'
+    words = ('--code', code.pk, '--protocol', 'test', '--dry-run', '--also', f'far={other.pk}')
+    given = ('--dataset', dataset.pk, '--split', split.pk, '--scan', scan)
+    result = invoke('launch', 'scan', *given, *words)
+    assert result.exit_code == 0, result.output
+    assert 'Scan: 2 points with 4 members in all' in result.output
+    assert result.output.count('Note: the part `test` holds 1 configuration (n = 1)') == 1
+    assert 'Note on far: the domain' in result.output
+    assert 'hold an atom without' in result.output
+
+
 def ensemble_of(dataset, split, parameters, computer):
     """Store two members with their training, and the ensemble that returned them."""
     training, models = chain('EnsembleWorkChain', {'dataset': dataset}), {}

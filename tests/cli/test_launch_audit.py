@@ -110,3 +110,11 @@ def test_another_ensemble_is_seen_to_be_another(invoke, audited, dataset):
     assert 'of 5 members' in said[0]
     assert 'of 4 members' in said[1]
     assert not np.array_equal(said[0].split()[2], said[1].split()[2])
+
+
+def test_a_conformal_width_of_too_few_blocks_is_refused_before_the_predictions(launch, dataset):
+    words = ('--estimator', 'conformal', '--calibration-domain', 'hot')
+    result = launch(dataset, *words)
+    assert result.exit_code == 1
+    assert 'takes 9 or more independent blocks of its --calibration-domain' in result.output
+    assert "'hot', of which no more than" in result.output

@@ -48,6 +48,7 @@ def find_blocks(configurations: Configurations, errors: Floats) -> Blocks:
         configurations: n configurations, the frames of a trajectory in their order or with a
             `time` in their info.
         errors: Errors of the ensemble's mean by configuration, one row a quantity, shape (q, n).
+            Without a row no trajectory has a memory: no errors make more blocks.
     """
     number = np.full(len(configurations), -1, dtype=np.int64)
     kinds, memory, largest = configurations.kinds, dict[str, float](), 0
@@ -108,7 +109,8 @@ def _inside(
     frames = [np.flatnonzero(stored == block) for block in long.tolist()]
     lengths = np.array([len(one) for one in frames], dtype=np.int64)
     order = np.concatenate(frames)
-    memory = max(statistical_inefficiency(row[order], lengths) for row in errors)
+    found = [statistical_inefficiency(row[order], lengths) for row in errors]
+    memory = max(found, default=1.0)
     step = int(np.ceil(memory - 1e-9))
     for one in frames:
         pieces = np.zeros(len(one), dtype=np.int64)

@@ -53,6 +53,7 @@ def test_a_trajectory_is_cut_by_its_memory(rng):
     assert count(trajectory, rng.normal(size=400)) > 150
     slow = count(trajectory, remember(rng, 400, 0.9))
     assert 5 < slow < 60
+    assert count(trajectory, np.empty((0, 400))) == 400, 'without errors none has a memory'
 
 
 def test_trajectories_of_different_bias_stay_one_block_each(rng):

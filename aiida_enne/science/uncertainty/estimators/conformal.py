@@ -111,6 +111,11 @@ class Conformal:
         """Members, and features for the leverage."""
         return ('members', 'features') if self.score == 'leverage' else ('members',)
 
+    @property
+    def min_blocks(self) -> int:
+        """Independent blocks of the calibration domain that it takes."""
+        return blocks_needed(self.level)
+
     def fit(self, calibration: Asked | None) -> Fitted:
         """Return widths of the calibration domain's quantile.
 
