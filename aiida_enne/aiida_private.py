@@ -106,8 +106,15 @@ class _ForegroundRunner(Runner):
     def instantiate_process(self, process: Any, **inputs: Any) -> Process:
         """Return a process, of which it is noted that it is here."""
         made: Process = super().instantiate_process(process, **inputs)
-        self.here[made.node.pk] = made
+        self.note(made)
         return made
+
+    def note(self, process: Process) -> None:
+        """Note that a process is here, and tell whoever asked for it."""
+        self.here[process.node.pk] = process
+        tell: Callable[[Process], None] | None = self.__dict__.get('_tell')
+        if tell is not None:
+            tell(process)
 
     def call_on_process_finish(self, pk: int, callback: Callable[[], Any]) -> None:
         """Call back as soon as a process of this interpreter has ended; look for others."""
@@ -119,15 +126,21 @@ class _ForegroundRunner(Runner):
 
 
 @contextmanager
-def foreground_runner() -> Iterator[Runner]:
-    """Let the runner of this interpreter leave signals alone."""
+def foreground_runner(tell: Callable[[Process], None] | None = None) -> Iterator[Runner]:
+    """Let the runner of this interpreter leave signals alone.
+
+    Args:
+        tell: Called with every process that begins in this interpreter.
+    """
     runner = get_manager().get_runner()
     kept = runner.__class__
     runner.__class__ = _ForegroundRunner
+    runner.__dict__['_tell'] = tell
     try:
         yield runner
     finally:
         runner.__class__ = kept
+        del runner.__dict__['_tell']
 
 
 def run_until(runner: Runner, *futures: asyncio.Future[Any]) -> None:
@@ -142,8 +155,8 @@ def run_until(runner: Runner, *futures: asyncio.Future[Any]) -> None:
 def schedule(runner: Runner, process: ProcessBuilder | Process) -> tuple[orm.ProcessNode, Any]:
     """Make a process ready to run; return its node and the future of its end."""
     made = process if isinstance(process, Process) else runner.instantiate_process(process)
-    if isinstance(runner, _ForegroundRunner):
-        runner.here[made.node.pk] = made
+    if isinstance(runner, _ForegroundRunner) and made.node.pk not in runner.here:
+        runner.note(made)
     if made.paused:
         made.play()
     return made.node, runner.loop.create_task(made.step_until_terminated())

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Self
 
 import click
 
+from aiida_enne.cli import ledger
 from aiida_enne.cli.locks import Lock
 from aiida_enne.cli.progress import watch_code
 
@@ -104,15 +105,17 @@ def run(builder: Any, code: Any, *, keep_jobs: bool = False, **progress: str) ->
             if waited:
                 return known
             known = None
-        return drive(builder, known, key, watch_code(code, **progress), keep_jobs=keep_jobs)
+        plan = ledger.plan_of(builder)
+        watch = watch_code(code, **progress, plan=plan, epochs=ledger.epochs_of(builder))
+        return drive(builder, known, key, watch, plan, keep_jobs=keep_jobs)
 
 
-def drive(builder: Any, known: Any, key: str, watch: Any, *, keep_jobs: bool) -> Any:
+def drive(builder: Any, known: Any, key: str, watch: Any, plan: Any, *, keep_jobs: bool) -> Any:
     """Run a process to its end, or go on with a known one; leave when interrupted."""
     from aiida_enne.aiida_private import foreground_runner, run_until, schedule
 
     with (
-        foreground_runner() as runner,
+        foreground_runner(None if plan is None else plan.follow) as runner,
         Interruption(runner.loop, keep_jobs=keep_jobs) as interruption,
     ):
         if known is None:
@@ -120,6 +123,8 @@ def drive(builder: Any, known: Any, key: str, watch: Any, *, keep_jobs: bool) ->
             node.base.extras.set(MARK, {'key': key, 'command': command_line()})
         else:
             node, end = take_up(runner, known)
+            if plan is not None:
+                plan.catch_up(node)
         with watch:
             run_until(runner, end, interruption.wish)
         if interruption.number is not None and not node.is_terminated:

@@ -238,7 +238,7 @@ def start(builder: Any, options: Mapping[str, Any]) -> None:
         click.ClickException: If an input cannot be used, the process fails, or there is no daemon
             to submit to.
     """
-    from aiida_enne.cli import foreground, journal
+    from aiida_enne.cli import foreground, journal, outcome
     from aiida_enne.cli.plan import describe
     from aiida_enne.cli.summary import summarise
     from aiida_enne.workflows import protocols
@@ -266,6 +266,8 @@ def start(builder: Any, options: Mapping[str, Any]) -> None:
     click.echo(f'{node.process_label} <{node.pk}> {node.uuid}')
     if not node.is_finished_ok:
         raise click.ClickException(f'exit status {node.exit_status}: {node.exit_message}')
+    for line in outcome.lines(node):
+        click.echo(line)
 
 
 def in_flags(text: str) -> str:

@@ -12,6 +12,8 @@ from typing import Any, Self
 import click
 from tqdm import tqdm
 
+from aiida_enne.cli.ledger import Ledger
+
 #: Seconds between two lines where nobody watches a terminal, e.g. in a log file.
 QUIET_INTERVAL = 60.0
 
@@ -23,10 +25,15 @@ class Watch:
         folder: Where the jobs run, as the computer's work directory says.
         before: What is being done until something trains.
         after: What is being done when all that trained has ended.
+        plan: What a study consists of: its total never moves.
+        epochs: That the members of a training may take together at most; 0 where it is not known.
     """
 
-    def __init__(self, folder: Path, before: str, after: str) -> None:
-        self.folder, self.before, self.after = folder, before, after
+    def __init__(
+        self, folder: Path, before: str, after: str, plan: Ledger | None = None, epochs: int = 0
+    ) -> None:
+        self.folder, self.before, self.after, self.plan = folder, before, after, plan
+        self.epochs = epochs
         self._started = time.time()
         self._stop = threading.Event()
         watch = self._draw if sys.stderr.isatty() else self._tell
@@ -42,19 +49,28 @@ class Watch:
 
     def _draw(self) -> None:
         """Keep a bar up to date."""
-        with tqdm(total=0, unit='epoch', desc=self.before, leave=False) as bar:
+        unit = 'epoch' if self.plan is None else 'job'
+        with tqdm(total=0, unit=unit, desc=self.before, leave=False) as bar:
             while not self._stop.wait(1.0):
-                text, epochs, total = self._state()
+                text, n, total = self._state()
+                if self.plan is not None:
+                    text, n, total = self._line(), self.plan.done, self.plan.jobs
                 bar.set_description(text, refresh=False)
-                bar.n, bar.total = epochs, total
+                bar.n, bar.total = n, total
                 bar.refresh()
 
     def _tell(self) -> None:
         """Write a line now and then."""
         while not self._stop.wait(QUIET_INTERVAL):
-            text, epochs, total = self._state()
-            seconds = time.time() - self._started
-            click.echo(f'{seconds:5.0f} s  {text}' + (f', epoch {epochs} of {total}' * bool(total)))
+            click.echo(f'{time.time() - self._started:5.0f} s  {self._line()}')
+
+    def _line(self) -> str:
+        """Return how far it is, in words."""
+        text, epochs, total = self._state()
+        if self.plan is None:
+            return text + f', epoch {epochs} of {total}' * bool(total)
+        seconds = time.time() - self._started
+        return f'{self.plan.say(seconds, epochs / total if total else 0.0)}; {text}'
 
     def _state(self) -> tuple[str, int, int]:
         """Return what is being done, epochs done and epochs in all."""
@@ -62,7 +78,7 @@ class Watch:
         if not members:
             return self.before, 0, 0
         epochs = sum(one['epoch'] for one in members)
-        total = sum(one['max_epochs'] for one in members)
+        total = max(self.epochs, sum(one['max_epochs'] for one in members))
         if epochs == total:
             return f'{len(members)} members trained, {self.after}', epochs, total
         done = sum(one['epoch'] >= one['max_epochs'] for one in members)
@@ -74,12 +90,18 @@ class Watch:
         return [path for path in found if _modified(path) > self._started]
 
 
-def watch_code(code: Any, before: str = 'at work', after: str = 'at work') -> Any:
+def watch_code(
+    code: Any,
+    before: str = 'at work',
+    after: str = 'at work',
+    plan: Ledger | None = None,
+    epochs: int = 0,
+) -> Any:
     """Return a context that shows the progress of trainings, if the code runs on this machine."""
     if code.computer.transport_type != 'core.local':
         return nullcontext()
     folder = code.computer.get_workdir().format(username=getpass.getuser())
-    return Watch(Path(folder), before, after)
+    return Watch(Path(folder), before, after, plan, epochs)
 
 
 def read_progress(path: Path) -> dict[str, Any] | None:

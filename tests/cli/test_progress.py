@@ -32,6 +32,14 @@ def test_epochs_of_all_members_are_told(tmp_path, monkeypatch, capsys):
     assert 'epoch 8 of 8' in capsys.readouterr().out
 
 
+def test_the_total_of_a_training_stands_before_its_last_member_begins(tmp_path):
+    watch = progress.Watch(tmp_path, 'at work', 'at work', epochs=12)
+    for number in range(1, 4):
+        member(tmp_path, f'seed_{number}', 4)
+        assert watch._state()[1:] == (4 * number, 12)
+    assert watch._state()[0] == '3 members trained, at work'
+
+
 def test_older_jobs_are_not_counted(tmp_path):
     member(tmp_path, 'seed_1', 4)
     watch = progress.Watch(tmp_path, 'at work', 'at work')
