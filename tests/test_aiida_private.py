@@ -7,9 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from aiida import orm
+from aiida.common.links import LinkType
 
 import aiida_enne
-from aiida_enne.aiida_private import PROVEN
+from aiida_enne.aiida_private import PROVEN, without_idle_queries
 
 PACKAGE = Path(aiida_enne.__file__).parent
 PYPROJECT = PACKAGE.parent / 'pyproject.toml'
@@ -74,3 +76,21 @@ def test_no_other_file_uses_private_members():
         if not (isinstance(node.value, ast.Name) and node.value.id in ('self', 'cls'))
     ]
     assert found == []
+
+
+def test_a_cycle_is_refused_also_where_no_idle_queries_are_asked(aiida_profile_clean):
+    """Between stored nodes AiiDA asks as ever; a node that is not stored has no descendants."""
+    workflow, data = orm.WorkflowNode().store(), orm.Int(1)
+    calculation = orm.CalculationNode()
+    asked = []
+    with without_idle_queries(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(orm.QueryBuilder, 'count', lambda _: asked.append(1) or 0)
+        data.store()
+        calculation.base.links.add_incoming(data, LinkType.INPUT_CALC, 'x')
+        calculation.base.links.add_incoming(workflow, LinkType.CALL_CALC, 'call')
+        assert not asked
+        with pytest.raises(ValueError, match='already'):
+            calculation.base.links.add_incoming(data, LinkType.INPUT_CALC, 'x')
+    calculation.store()
+    with without_idle_queries(), pytest.raises(ValueError, match='cycle'):
+        data.base.links.add_incoming(calculation, LinkType.CREATE, 'made')

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Self
 import click
 
 from aiida_enne.cli import ledger
+from aiida_enne.cli.journal import without_waiting
 from aiida_enne.cli.locks import Lock
 from aiida_enne.cli.progress import watch_code
 
@@ -115,6 +116,7 @@ def drive(builder: Any, known: Any, key: str, watch: Any, plan: Any, *, keep_job
     from aiida_enne.aiida_private import foreground_runner, run_until, schedule
 
     with (
+        without_waiting(),
         foreground_runner(None if plan is None else plan.follow) as runner,
         Interruption(runner.loop, keep_jobs=keep_jobs) as interruption,
     ):
