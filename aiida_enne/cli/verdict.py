@@ -73,13 +73,35 @@ def verdict(
         except provenance.Missing as exception:
             raise click.ClickException(f'there is nothing to judge: {exception}') from None
         rows = choose(found.verdicts, quantity, domains)
+        where = applicability(material, {row.quantity for row in rows})
     if as_json:
         gates = {name: [gate.as_dict() for gate in some] for name, some in found.gates.items()}
         said = {'gates': gates, 'verdicts': [row.as_dict() for row in rows]}
+        said |= {'applicability': where}
         click.echo(json.dumps(said, ensure_ascii=False, indent=1, allow_nan=False))
     else:
         show(rows, found.gates)
+        for noun, sentences in where.items():
+            click.echo(f'- {noun}: {"; ".join(sentences)}')
     ctx.exit(exit_status(rows))
+
+
+def applicability(material: Any, quantities: set[str]) -> dict[str, list[str]]:
+    """Return sentences on the domain of applicability by quantity, or why there is none."""
+    from aiida_enne import provenance
+    from aiida_enne.science.uncertainty.applicability import describe_applicability
+    from aiida_enne.science.uncertainty.wording import QUANTITIES
+
+    said = {}
+    for quantity in ('energy', 'aligned'):
+        if quantity in quantities:
+            unit, factor, noun = QUANTITIES[quantity]
+            try:
+                found = provenance.describe_errors(material, quantity).find()
+                said[noun] = describe_applicability(found, unit, factor)
+            except provenance.Missing as exception:
+                said[noun] = [str(exception)]
+    return said
 
 
 def choose(rows: list[Any], quantities: tuple[str, ...], domains: tuple[str, ...]) -> list[Any]:

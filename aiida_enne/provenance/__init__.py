@@ -2,6 +2,7 @@
 
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.again import audit_again
+from aiida_enne.provenance.applicability import Described, describe_errors
 from aiida_enne.provenance.comparisons import Compared, compare
 from aiida_enne.provenance.ensembles import (
     Ensemble,
@@ -11,7 +12,13 @@ from aiida_enne.provenance.ensembles import (
     load_histories,
 )
 from aiida_enne.provenance.features import stored_features
-from aiida_enne.provenance.joint import find_gates, joint_audit, joint_samples, zero_domain
+from aiida_enne.provenance.joint import (
+    find_gates,
+    joint_audit,
+    joint_quantities,
+    joint_samples,
+    zero_domain,
+)
 from aiida_enne.provenance.material import Material
 from aiida_enne.provenance.predictions import find_predictions, prediction_scalars
 from aiida_enne.provenance.rows import (
@@ -43,6 +50,7 @@ __all__ = [
     'SCANS',
     'Compared',
     'Dataset',
+    'Described',
     'Ensemble',
     'Material',
     'Member',
@@ -54,6 +62,7 @@ __all__ = [
     'audit_again',
     'compare',
     'created',
+    'describe_errors',
     'find_ensemble',
     'find_gates',
     'find_histories',
@@ -67,6 +76,7 @@ __all__ = [
     'gather_trained',
     'join_rows',
     'joint_audit',
+    'joint_quantities',
     'joint_samples',
     'latest_audited',
     'load_histories',

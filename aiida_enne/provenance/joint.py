@@ -21,14 +21,14 @@ from aiida_enne.provenance.rows import (
     thin,
 )
 from aiida_enne.science.fields import Floats, Strings
-from aiida_enne.science.structures.domains import Domain, in_order
+from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit, audit
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.gates import Gate, epochs_gate, training_gate
 from aiida_enne.science.uncertainty.judging import by_domain
 from aiida_enne.science.uncertainty.options import AuditOptions
-from aiida_enne.science.uncertainty.samples import gather
+from aiida_enne.science.uncertainty.samples import Samples, gather
 
 #: The phase whose lowest energy is a zero of one's own: cubic diamond, as in the paper.
 ZERO = 'diamond'
@@ -78,18 +78,30 @@ def joint_samples(material: Material, of: str, n_frames: int = N_FRAMES) -> dict
     Raises:
         Missing: If there is no domain to take own zeros from.
     """
-    rows, offsets = _rows(material, n_frames)
-    if of == 'aligned' and offsets is None:
+    rows, found = joint_quantities(material, n_frames)
+    if of not in found:
         raise missing(f'E(V) of {ZERO}, to take own zeros from', 'enne.eos')
+    # in the order of their numbers, not of people
+    names = np.unique(rows.configurations.domains).tolist()
+    return by_domain(found[of], names, AuditOptions())
 
-    def make() -> dict[str, dict[str, Asked]]:
+
+def joint_quantities(
+    material: Material, n_frames: int = N_FRAMES
+) -> tuple[Rows, dict[str, Samples]]:
+    """Return all rows, and the samples of each quantity of theirs.
+
+    Args:
+        material: Of a study.
+        n_frames: Frames of each domain at most.
+    """
+    rows, offsets = _rows(material, n_frames)
+
+    def make() -> dict[str, Samples]:
         forces = gather_forces(material.record.ensemble, rows)
-        options = AuditOptions()
-        found = gather(rows.configurations, rows.energies, forces, offsets, options)
-        names = in_order(rows.configurations.domains.tolist())
-        return {quantity: by_domain(one, names, options) for quantity, one in found.items()}
+        return gather(rows.configurations, rows.energies, forces, offsets, AuditOptions())
 
-    return material.once(('joint samples', n_frames), make)[of]
+    return rows, material.once(('joint samples', n_frames), make)
 
 
 def _rows(material: Material, n_frames: int) -> tuple[Rows, Offsets | None]:

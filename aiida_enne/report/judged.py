@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from aiida_enne.provenance import Material, Missing, joint_samples, zero_domain
+from aiida_enne.provenance import Material, Missing, describe_errors, joint_samples, zero_domain
 from aiida_enne.report.figures import Figure, Result
 from aiida_enne.report.tables import Table
 from aiida_enne.science import figures
 from aiida_enne.science.uncertainty.advice import Width, advise, compare_widths
+from aiida_enne.science.uncertainty.applicability import describe_applicability
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.estimators.conformal import Score
 from aiida_enne.science.uncertainty.options import AuditOptions
@@ -101,7 +102,44 @@ def transfer_forms(material: Material) -> list[dict[str, str]]:
     return [{'of': 'energy'}, *own, {'of': 'force'}]
 
 
+def build_applicability(material: Material, *, of: str) -> Result:
+    """Return the domain of applicability of energies, with every configuration that was judged.
+
+    Raises:
+        Missing: If there is too little data.
+    """
+    described = describe_errors(material, of)
+    found = described.find()
+    content = {
+        'found': found,
+        'descriptors': described.descriptors,
+        'error': described.error,
+        'domain': described.domain,
+        'palette': material.palette,
+    }
+    unit, factor, noun = QUANTITIES[of]
+    said = '; '.join(describe_applicability(found, unit, factor))
+    return Result(content, said, material.sources(material.rows), noun)
+
+
+def applicability_forms(material: Material) -> list[dict[str, str]]:
+    """Return energies, and own zeros if there are any."""
+    return [one for one in transfer_forms(material) if one['of'] != 'force']
+
+
 FIGURES = (
+    Figure(
+        'applicability',
+        'Where is the error small?',
+        'Error of the energy of every configuration over the first descriptor of a rule of one or '
+        'two inequalities inside which the error is small. It is found on one half of the blocks '
+        'and judged on the other.',
+        build_applicability,
+        figures.draw_applicability,
+        options={'of': 'energy'},
+        forms=applicability_forms,
+        size=(7.6, 4.6),
+    ),
     Figure(
         'transfer',
         'Does a calibration carry over?',

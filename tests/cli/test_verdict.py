@@ -25,6 +25,7 @@ def test_the_table_answers_domain_by_domain(silicon):
     assert table[0].split()[0] == 'domain'
     assert '(trained on)' in table[2]
     assert any('beta-tin' in line for line in table)
+    assert any(line.startswith('- energy: ') and '% of ' in line for line in table)
 
 
 def test_json_holds_the_numbers_of_the_joint_audit(silicon):
@@ -37,6 +38,8 @@ def test_json_holds_the_numbers_of_the_joint_audit(silicon):
         'training', 'epochs', 'outliers', 'alpha',
     }  # fmt: skip
     assert result.exit_code == exit_status(rows)
+    described = provenance.describe_errors(provenance.Material.of(silicon[0].pk))
+    assert str(described.find().rule) in found['applicability']['energy'][0]
 
 
 def test_a_domain_that_is_not_there_is_named(silicon):

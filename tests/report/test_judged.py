@@ -7,14 +7,20 @@ import re
 import numpy as np
 import pytest
 
-from aiida_enne.provenance import Material, Missing, joint_audit, joint_samples
+from aiida_enne.provenance import (
+    Material,
+    Missing,
+    describe_errors,
+    joint_audit,
+    joint_samples,
+)
 from aiida_enne.report.collect import collect
 from aiida_enne.report.figures import find_figure
 from aiida_enne.report.judged import measured
 from aiida_enne.report.write import write_report
 from aiida_enne.science.figures import new_axes, save
 from aiida_enne.science.uncertainty.table import TRAINED
-from aiida_enne.science.uncertainty.transfer import transfer
+from aiida_enne.science.uncertainty.transfer import halves, transfer
 from aiida_enne.science.uncertainty.wording import QUANTITIES
 
 
@@ -38,6 +44,42 @@ def test_the_transfer_matrix_is_that_of_the_stored_predictions(material):
     assert 'all other domains' in drawn
     with pytest.raises(ValueError, match='`of` must be one of'):
         figure.build(material, **figure.choose({'of': 'stress'}))
+
+
+def test_samples_of_a_domain_are_its_own(material):
+    frames = material.rows.configurations
+    samples = joint_samples(material, 'energy')
+    for name, one in samples.items():
+        own = frames.domains == name
+        known = np.asarray(frames.energies)[own] / frames.n_atoms[own]
+        np.testing.assert_array_equal(one.reference, known)
+
+
+def test_the_domain_of_applicability_is_found_on_one_half_and_judged_on_the_other(material):
+    figure = find_figure('applicability')
+    result = figure.build(material, **figure.choose({}))
+    described = describe_errors(material)
+    found = described.find()
+    rows = material.rows
+    error = rows.energies.mean(axis=0) - np.asarray(rows.configurations.energies)
+    np.testing.assert_allclose(described.error, error / rows.configurations.n_atoms, atol=1e-12)
+    judged = halves(described.block)[1]
+    inside = found.rule.holds(described.descriptors.values)[judged]
+    size = described.error[judged] ** 2
+    assert found.coverage == pytest.approx(inside.mean())
+    assert found.inside == pytest.approx(np.sqrt(size[inside].mean()))
+    assert found.outside == pytest.approx(np.sqrt(size[~inside].mean()))
+    assert str(found.rule) in result.measured
+    stream = io.BytesIO()
+    save(figure.draw(axes=new_axes(*figure.size), **result.content), stream, 'svg')
+    assert 'RMSE inside, judged half' in stream.getvalue().decode()
+    with pytest.raises(ValueError, match='`of` must be one of'):
+        figure.build(material, **figure.choose({'of': 'force'}))
+
+
+def test_too_little_data_has_no_domain_of_applicability(audited):
+    with pytest.raises(Missing, match=r'no domain of applicability: .* label \d+ or more'):
+        describe_errors(Material.of(audited[0].uuid)).find()
 
 
 def test_what_is_measured_is_the_worst_domain_left_out(rng):

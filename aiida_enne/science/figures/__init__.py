@@ -1,5 +1,6 @@
 """Figures: what an audit found, drawn on axes; nothing is computed and no file is written."""
 
+from aiida_enne.science.figures.applicability import draw_applicability
 from aiida_enne.science.figures.densities import draw_force_cone, draw_force_parity
 from aiida_enne.science.figures.domains import draw_coverage, draw_error_and_spread
 from aiida_enne.science.figures.equations import draw_equations_of_state
@@ -21,6 +22,7 @@ from aiida_enne.science.figures.transition import draw_transition
 __all__ = [
     'Explored',
     'Palette',
+    'draw_applicability',
     'draw_comparisons',
     'draw_coverage',
     'draw_equations_of_state',

@@ -95,15 +95,29 @@ def find_novelty(
         names: Domains in the order of their numbers.
         known: Domains trained on.
     """
+    held_out = np.isin(domain, [names.index(name) for name in known if name in names])
+    distance = distances(features, counts, held_out)
+    return {
+        name: float(np.median(distance[domain == number]))
+        for number, name in enumerate(names)
+        if np.isfinite(distance).all()
+    }
+
+
+def distances(features: Features, counts: Integers, held_out: NDArray[np.bool_]) -> Floats:
+    """Return the leverage of each configuration over that at the edge of the training features.
+
+    Infinite where the features of the training vanish.
+
+    Args:
+        features: Last-layer features.
+        counts: Atoms of each configuration, shape (n,).
+        held_out: Which configurations are of domains trained on, shape (n,).
+    """
     own, trained = features.frames(counts)
     size = _leverage(own, trained)
-    held_out = np.isin(domain, [names.index(name) for name in known if name in names])
     edge = find_edge(size[held_out], trained)
-    return {
-        name: float(np.median(size[domain == number])) / edge
-        for number, name in enumerate(names)
-        if edge > 0
-    }
+    return size / edge if edge > 0 else np.full(len(size), np.inf)
 
 
 def find_edge(held_out: Floats, trained: ByMember) -> float:
