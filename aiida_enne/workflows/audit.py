@@ -149,12 +149,12 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         inputs |= {'datasets': self.ctx.datasets, 'splits': self.ctx.splits}
         if not self.ctx.splits:
             inputs.pop('part', None)
-        chosen, self.ctx.sets = features_of(self.inputs), {}
-        waiting = {}
+        chosen, sets, waiting = features_of(self.inputs), {}, {}
         if chosen != NO_FEATURES:
             inputs['predict']['features'] = orm.Str(chosen)
-            self.ctx.sets = find_training_sets(self.inputs.models)
-        for name, one in self.ctx.sets.items():
+            sets = find_training_sets(self.inputs.models)
+        self.ctx.sets = {name: one.dataset for name, one in sets.items()}
+        for name, one in sets.items():
             known = {
                 'datasets': {name: one.dataset},
                 'splits': {name: one.split},
@@ -181,7 +181,7 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         if len(complete) < 2:
             return self.exit_codes.ERROR_TOO_FEW_MEMBERS.format(labels=sorted(complete))
         compared = {
-            'datasets': {name: one.dataset for name, one in self.ctx.sets.items()},
+            'datasets': dict(self.ctx.sets),
             'predictions': known,
         }
         statistics = audit_ensemble(
