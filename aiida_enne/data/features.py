@@ -15,7 +15,7 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.uncertainty.features import Features
+from aiida_enne.science.uncertainty.features import Features, group_by_density
 from aiida_enne.science.uncertainty.gates import Gate, refit_gate, training_gate
 
 #: By member: what it was trained on, and its prediction of the training part.
@@ -95,7 +95,8 @@ def gather_features(own: Sequence[Floats], trained: Trained, *, summed: bool) ->
     Raises:
         ValueError: If a prediction belongs to another dataset.
     """
-    known, counts, errors, domains = [], [], [], []
+    known, counts, errors = [], [], []
+    domains, groups = [], []
     for label in sorted(trained):
         dataset, node = trained[label]
         if node.base.attributes.get('dataset_sha256') != dataset.sha256:
@@ -106,7 +107,8 @@ def gather_features(own: Sequence[Floats], trained: Trained, *, summed: bool) ->
         counts.append(frames.n_atoms)
         errors.append((arrays['energies'] - np.asarray(frames.energies)) / frames.n_atoms)
         domains.append(frames.domains)
-    return Features(list(own), known, counts, summed, errors, domains)
+        groups.append(group_by_density(frames.domains, frames.volumes / frames.n_atoms))
+    return Features(list(own), known, counts, summed, errors, domains, groups)
 
 
 def trained_gates(features: Features, tolerance: float) -> list[Gate]:

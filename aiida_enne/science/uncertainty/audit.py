@@ -120,7 +120,9 @@ def audit(
     }
     arrays |= force_histograms(quantities['force'], len(names), options)
     energy, judge = quantities['energy'], Judge.of(options)
-    arrays |= {'block': energy.block} | local_arrays(quantities, configurations, len(names))
+    arrays |= {'block': energy.block} | local_arrays(
+        quantities, configurations, len(names), options
+    )
     scalars: dict[str, Scalars] = {
         name: _counts(energy, domain == index, judge) for index, name in enumerate(names.tolist())
     }

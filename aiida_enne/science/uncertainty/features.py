@@ -26,6 +26,7 @@ class Features:
         trained_errors: By member, its errors of energy per atom on the training frames, shape
             (k,), eV/atom; None where nobody knows.
         trained_domains: By member, the domain of each training frame, shape (k,).
+        trained_groups: The same, with its density: see `group_by_density`.
 
     Raises:
         ValueError: If the shapes disagree or a value is not finite.
@@ -37,6 +38,7 @@ class Features:
     summed: bool = False
     trained_errors: ByMember | None = None
     trained_domains: Sequence[Strings] | None = None
+    trained_groups: Sequence[Strings] | None = None
 
     def __post_init__(self) -> None:
         if len(self.atoms) != len(self.trained):
@@ -96,6 +98,19 @@ class Features:
         if self.summed:
             raise ValueError('features summed over configurations say nothing of a force')
         return [np.repeat(own, 3, axis=0) for own in self.atoms], list(self.trained)
+
+
+def group_by_density(domains: Strings, volumes: Floats) -> Strings:
+    """Return domains parted by density: volumes per atom that differ by more than some 2 %.
+
+    Args:
+        domains: Of each frame, shape (n,).
+        volumes: Per atom in Å³, shape (n,); 0 where there is none.
+    """
+    with np.errstate(divide='ignore'):
+        steps = np.where(volumes > 0, np.round(np.log(np.maximum(volumes, 1e-9)) / 0.02), 0)
+    pairs = zip(domains.tolist(), steps.astype(int).tolist(), strict=True)
+    return np.array([f'{name} / {step}' for name, step in pairs])
 
 
 def mean_by(values: Floats, counts: Integers) -> Floats:

@@ -34,7 +34,10 @@ def why_undefined(scalars: Scalars, name: str) -> str | None:
     if score.endswith(_TESTED):
         if members < 3:
             return f'{members} members cannot change places with the truth: 3 are needed'
-        return _of_score(scalars, prefix, score.split('_honest')[0].split('_p_')[0]) or (
+        tested = score.split('_honest')[0].split('_p_')[0]
+        if tested == 'roc_auc' and scalars.get(f'{prefix}_rank_correlation_honest') is not None:
+            return 'with a member as the truth no error, or every one, is larger than τ'
+        return _of_score(scalars, prefix, tested) or (
             'the estimator learns from labels: members in the place of the truth would not be new'
         )
     if score.endswith(('_low', '_high')) and int(scalars.get('n_blocks') or 0) < MIN_BLOCKS:

@@ -50,7 +50,7 @@ class Samples:
     trajectory: Integers
     is_width: bool = True
 
-    def errors(self, chosen: NDArray[np.bool_]) -> Floats:
+    def errors(self, chosen: NDArray[Any]) -> Floats:
         """Return the errors of the members for the chosen samples, shape (M, chosen)."""
         errors = self.members[:, chosen]
         errors -= self.reference[chosen]
@@ -191,7 +191,7 @@ def _known_features(
         )
     own, trained = features.frames(configurations.n_atoms)
     known: dict[str, Any] = {'features': own, 'trained': trained}
-    known |= {'trained_errors': features.trained_errors, 'trained_domain': features.trained_domains}
+    known |= {'trained_errors': features.trained_errors, 'trained_group': features.trained_groups}
     if features.summed or 'training errors' in needs:
         return {'energy': known, 'force': None}
     own, trained = features.components()

@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.estimators import Asked, contract, make_estimator
 from aiida_enne.science.uncertainty.estimators.features import leverage
-from aiida_enne.science.uncertainty.features import Features, mean_by
+from aiida_enne.science.uncertainty.features import Features, group_by_density, mean_by
 from aiida_enne.science.uncertainty.options import AuditOptions
 from tests.science.conftest import make_ensemble
 
@@ -87,8 +87,8 @@ def test_what_only_one_domain_teaches_widens_the_spread_where_its_features_are(r
 
 def test_one_domain_cannot_be_left_out(rng):
     samples = make_left_out(rng, ([1.0, 0.0], [0.0, 0.0]))
-    one = replace(samples, trained_domain=3 * [np.repeat('dense', 200)])
-    with pytest.raises(ValueError, match=r"two or more domains, all are of \['dense'\]"):
+    one = replace(samples, trained_group=3 * [np.repeat('dense', 200)])
+    with pytest.raises(ValueError, match=r"or densities, all are of \['dense'\]"):
         make_estimator('left_out').fit(None)(one)
     with pytest.raises(ValueError, match='needs the errors of the members on their training'):
         make_estimator('left_out').fit(None)(replace(samples, trained_errors=None))
@@ -120,13 +120,14 @@ def audited():
     trained = rng.normal(size=(4, 320, 3)).astype(np.float32)
     errors = 0.01 * rng.normal(size=(4, 40))
     domains = 4 * [np.repeat(['a', 'b'], 20)]
-    by_atom = Features(atoms, trained, counts, False, errors, domains)
+    known = errors, domains, domains
+    by_atom = Features(atoms, trained, counts, False, *known)
     sums = [mean_by(one, counts) * 8 for one in trained]
     own = [mean_by(one, configurations.n_atoms) * configurations.n_atoms[:, None] for one in atoms]
     return (
         (configurations, energies, forces),
         by_atom,
-        Features(own, sums, counts, True, errors, domains),
+        Features(own, sums, counts, True, *known),
     )
 
 
@@ -162,3 +163,10 @@ def test_features_of_other_atoms_are_refused(audited):
     fewer = replace(by_atom, atoms=by_atom.atoms[:, 1:])
     with pytest.raises(ValueError, match=r'features must have \d+ rows of each of 4 members'):
         run(table, fewer, estimator='neighbours')
+
+
+def test_groups_are_densities_of_domains():
+    domains = np.array(['liquid', 'liquid', 'liquid', 'solid', 'solid'])
+    found = group_by_density(domains, np.array([20.0, 20.1, 22.0, 20.0, 0.0]))
+    assert found[0] == found[1]
+    assert len(set(found.tolist())) == 4

@@ -5,6 +5,7 @@ import pytest
 
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.scores.detection import roc_auc
 from tests.science.conftest import make_ensemble
 
 LIQUID, SOLID = 'liquid 2000 K, 2.57 g/cm3', 'cubic diamond'
@@ -52,3 +53,43 @@ def test_local_calibration_is_by_domain_and_of_equal_count(ensemble, audited):
     assert counts.tolist() == [3, 3, 3, 3, 3]
     assert np.isnan(audited.arrays['force_local_z_spread'][names.index(SOLID)]).all()
     assert 'energy_local_z_temperature' not in audited.arrays
+
+
+def test_bins_of_local_calibration_have_an_interval_and_an_honest_value(ensemble, audited):
+    """Each member is the truth once, the real truth among the others: the median, by hand."""
+    index = audited.arrays['domain_names'].tolist().index(LIQUID)
+    configurations, energies, _ = ensemble
+    own = configurations.domains == LIQUID
+    members = energies[:, own] / configurations.n_atoms[own]
+    reference = configurations.energies[own] / configurations.n_atoms[own]
+    values = []
+    for number, truth in enumerate(members):
+        others = np.concatenate([[reference], np.delete(members, number, axis=0)])
+        error, width = others.mean(axis=0) - truth, others.std(axis=0)
+        bins = np.array_split(np.argsort(width, kind='stable'), 5)
+        values.append([np.mean((error[part] / width[part]) ** 2) for part in bins])
+    name = 'energy_local_z_spread'
+    honest = audited.arrays[f'{name}_honest'][index]
+    np.testing.assert_allclose(honest, np.median(values, axis=0), rtol=1e-6)
+    low, value, high = (audited.arrays[f'{name}{end}'][index] for end in ('_low', '', '_high'))
+    known = np.isfinite(low)
+    assert known.any()
+    assert (low[known] < value[known]).all()
+    assert (value[known] < high[known]).all()
+
+
+def test_the_area_under_the_curve_has_an_honest_value_where_members_err_beyond_the_tolerance(
+    ensemble, audited
+):
+    configurations, energies, _ = ensemble
+    own = configurations.domains == LIQUID
+    members = energies[:, own] / configurations.n_atoms[own]
+    reference = configurations.energies[own] / configurations.n_atoms[own]
+    each = []
+    for number, truth in enumerate(members):
+        others = np.concatenate([[reference], np.delete(members, number, axis=0)])
+        each.append(roc_auc(others.mean(axis=0) - truth, others.std(axis=0), 0.001))
+    options = AuditOptions(n_subsets=2, n_bootstrap=0, energy_tolerance=0.001)
+    found = audit(*ensemble, options=options)
+    assert found.domains[LIQUID]['energy_roc_auc_honest'] == pytest.approx(np.median(each))
+    assert 'with a member as the truth' in audited.why(LIQUID, 'energy_roc_auc_honest')

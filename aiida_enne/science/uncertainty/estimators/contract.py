@@ -73,7 +73,7 @@ def _check_laws(
     order = np.random.default_rng(0).permutation(len(judged))
     moved = _values(fitted, judged.select(order))
     require(np.allclose(moved, values[order], rtol=1e-12), f'{name}: samples must not meet')
-    of_members = 'members', 'features', 'trained', 'trained_errors', 'trained_domain'
+    of_members = 'members', 'features', 'trained', 'trained_errors', 'trained_group'
     turned = replace(judged, **{one: getattr(judged, one)[::-1] for one in of_members})
     require(np.allclose(fitted(turned), values, rtol=1e-9), f'{name}: members have no order')
     if estimator.unit == 'quantity':

@@ -29,7 +29,7 @@ class Asked:
             of a configuration, or those of an atom; None where there are none.
         trained: The same of the k samples that each member was trained on, each (k, f).
         trained_errors: Errors of each member on these, each (k,); None where they are not known.
-        trained_domain: Domain of each of these by member, each (k,).
+        trained_group: Domain and density of each of these by member, each (k,).
         domain: Number of the domain of each sample, shape (n,); None where it does not matter.
     """
 
@@ -39,7 +39,7 @@ class Asked:
     features: ByMember | None = None
     trained: ByMember | None = None
     trained_errors: ByMember | None = None
-    trained_domain: Sequence[NDArray[Any]] | None = None
+    trained_group: Sequence[NDArray[Any]] | None = None
     domain: Integers | None = None
 
     def __len__(self) -> int:

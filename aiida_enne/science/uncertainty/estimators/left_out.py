@@ -1,4 +1,4 @@
-"""What the last layer would say had it not seen one domain of its training, each in its turn."""
+"""What the last layer would say had it not seen one density of its training, each in its turn."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from aiida_enne.science.uncertainty.estimators.interface import (
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Spread of the members and of refits of their last layers without one domain of the training.
+    """Spread of the members and of refits of their last layers without one density of the training.
 
     The last layer is linear, so that a refit is closed: ridge regression of a member's errors on
     training frames upon the means of its features and a constant. σ² = Var_m(P_m) + ⟨(Δ_d − Δ)²⟩
-    over members and domains d, Δ_d the correction by a fit without d and Δ by one to all. It sees
-    what all members share because they were trained on the same domains. Energies only: a force
+    over members and groups d of training frames, one a density of a domain, Δ_d the correction by a
+    fit without d and Δ by one to all. It sees what all members share because they were trained on
+    the same densities. Energies only: a force
     would need the gradients of the features.
 
     Attributes:
@@ -55,12 +56,12 @@ class LeftOut:
             ValueError: If features, or errors on training frames, are missing, or a member was
                 trained on one domain only.
         """
-        features, trained = trained_features(samples, 'the spread with domains left out')
-        errors, domains = samples.trained_errors, samples.trained_domain
+        features, trained = trained_features(samples, 'the spread with densities left out')
+        errors, domains = samples.trained_errors, samples.trained_group
         if errors is None or domains is None:
             raise ValueError(
-                'the spread with domains left out needs the errors of the members on their '
-                'training frames and the domains of these'
+                'the spread with densities left out needs the errors of the members on their '
+                'training frames and the densities of these'
             )
         square = np.zeros(len(samples))
         for own, known, error, domain in zip(features, trained, errors, domains, strict=True):
@@ -73,7 +74,8 @@ class LeftOut:
         names = np.unique(domain)
         if len(names) < 2:
             raise ValueError(
-                'the spread with domains left out needs training frames of two or more domains, '
+                'the spread with densities left out needs training frames of two or more domains '
+                'or densities, '
                 f'all are of {names.tolist()}'
             )
         size: Floats = np.sqrt(np.mean(known**2, axis=0))
@@ -94,7 +96,7 @@ class LeftOut:
 
     def label(self) -> str:
         """Return what figures and sentences call it."""
-        return 'σ with domains left out'
+        return 'σ with densities left out'
 
     def expectations(self, n_members: int) -> dict[str, float]:
         """Return what normal errors of this width would score."""

@@ -13,7 +13,7 @@ from aiida_enne.science.uncertainty.scores.calibration import (
     rank_correlation,
     rmse_over_spread,
 )
-from aiida_enne.science.uncertainty.scores.detection import confidence_area
+from aiida_enne.science.uncertainty.scores.detection import confidence_area, roc_auc
 from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars
 from aiida_enne.science.uncertainty.scores.local import ence, n_bins
 from aiida_enne.science.uncertainty.scores.proper import mean_crps, mean_nll
@@ -21,7 +21,7 @@ from aiida_enne.science.uncertainty.scores.proper import mean_crps, mean_nll
 #: From ε and width to a score.
 Measure = Callable[[Floats, Floats], float]
 
-#: What is tested, by name: a score of ε and width.
+#: What is tested, by name: a score of ε and width; the ROC-AUC, which knows τ, is added.
 TESTED: dict[str, Measure] = {
     'rmse_over_spread': rmse_over_spread,
     'cone_coverage': cone_coverage,
@@ -35,7 +35,7 @@ TESTED: dict[str, Measure] = {
 #: Tested of widths times the RMSE that an honest estimator has in its units, see `proper`.
 _SCALED = ('crps', 'nll')
 #: Tested of values that only rank, too.
-_RANKING = ('rank_correlation', 'confidence_area')
+_RANKING = ('rank_correlation', 'confidence_area', 'roc_auc')
 
 
 def score(judged: Judged) -> Scalars:
@@ -46,7 +46,10 @@ def score(judged: Judged) -> Scalars:
     a value as large or as small as the one with the real truth. They are tested on at most
     `n_force_samples` samples. None for an estimator that learns from labels.
     """
-    found: dict[str, Exchange | None] = dict.fromkeys(TESTED)
+    measures = TESTED | {
+        'roc_auc': lambda error, width: roc_auc(error, width, judged.tolerance),
+    }
+    found: dict[str, Exchange | None] = dict.fromkeys(measures)
     estimator, errors = judged.estimator, judged.errors
     if not estimator.calibrated and tuple(estimator.needs) == ('members',) and len(errors) > 2:
         limit = judged.options.n_force_samples
@@ -54,9 +57,9 @@ def score(judged: Judged) -> Scalars:
             rng = np.random.default_rng(judged.options.seed)
             errors = errors[:, np.sort(rng.choice(errors.shape[1], limit, replace=False))]
         fitted, block = estimator.fit(None), np.zeros(errors.shape[1], dtype=np.int64)
-        tested = dict(TESTED)
+        tested = dict(measures)
         if (scale := estimator.expectations(len(errors)).get('rmse_over_spread')) is None:
-            tested = {name: one for name, one in TESTED.items() if name not in _SCALED}
+            tested = {name: one for name, one in measures.items() if name not in _SCALED}
         else:
             tested |= {name: _scaled(TESTED[name], scale) for name in _SCALED}
         found |= exchange_widths(errors, lambda members: fitted(Asked(members, block)), tested)

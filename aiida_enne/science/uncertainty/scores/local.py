@@ -75,12 +75,18 @@ def local_mean_squared_z(
         by: What is binned, shape (n,).
         bins: Number of bins; fewer where there are fewer samples.
     """
-    parts = np.array_split(np.argsort(by, kind='stable'), max(1, min(bins, len(by))))
+    parts = equal_bins(by, bins)
     return LocalZ(
         np.array([by[part].mean() for part in parts]),
         np.array([mean_squared_z(error[part], width[part]) for part in parts]),
         np.array([len(part) for part in parts], dtype=np.int64),
     )
+
+
+def equal_bins(by: Floats, bins: int = LOCAL_BINS) -> list[Integers]:
+    """Return the samples of each bin of equal count, fewer bins where there are fewer samples."""
+    order = np.argsort(by, kind='stable').astype(np.int64)
+    return list(np.array_split(order, max(1, min(bins, len(by)))))
 
 
 def score(judged: Judged) -> Scalars:
