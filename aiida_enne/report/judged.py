@@ -138,6 +138,7 @@ FIGURES = (
         figures.draw_applicability,
         options={'of': 'energy'},
         forms=applicability_forms,
+        topic='Where is the error small?',
         size=(7.6, 4.6),
     ),
     Figure(
