@@ -23,6 +23,7 @@ from aiida_enne.data.statistics import StatisticsData
 from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.science.data import splits
 from aiida_enne.science.data.configurations import concatenate
+from aiida_enne.science.data.left_out import domain_of, leave_out_densities
 from aiida_enne.science.plans.samples import select_starts
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.science.uncertainty.audit import audit
@@ -62,6 +63,19 @@ def split_dataset(dataset: DatasetData, parameters: orm.Dict) -> SplitData:
     shared = bool(options.pop('shared_blocks', False))
     split = splits.draw(dataset.get_configurations(), **options)
     return SplitData.from_split(split, dataset, method=options['method'], shared=shared)
+
+
+@calcfunction
+def split_by_density(dataset: DatasetData, split: SplitData) -> dict[str, SplitData]:
+    """Return splits without one density each; see `science.data.left_out`."""
+    method = split.base.attributes.get('method')
+    found = leave_out_densities(dataset.get_configurations(), split.get_split())
+    return {
+        f'without_{number}': SplitData.from_split(
+            one, dataset, method=f'{method}, without {domain_of(name)}', shared=True
+        )
+        for number, (name, one) in enumerate(found.items())
+    }
 
 
 @calcfunction

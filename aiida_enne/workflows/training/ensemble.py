@@ -19,6 +19,7 @@ from aiida.manage.caching import get_use_cache
 from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.ensemble import summarise_ensemble
+from aiida_enne.calculations.functions import split_by_density
 from aiida_enne.calculations.nequip_train import AUTO
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
 from aiida_enne.data.dataset import DatasetData
@@ -61,6 +62,13 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         spec.input('split', valid_type=SplitData, required=False, help='The split of all members.')
         spec.input_namespace(
             'splits', valid_type=SplitData, dynamic=True, help='Or one per member, by `seed_7`.'
+        )
+        spec.input(
+            'leave_out_densities',
+            valid_type=orm.Bool,
+            serializer=orm.to_aiida_type,
+            required=False,
+            help='Whether each member is trained without one density of the split, in turns.',
         )
         spec.input(
             'seeds',
@@ -125,6 +133,11 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         """Take the models that the profile has, and deal the other members out to jobs."""
         self.open_pool()
         self.ctx.merged = {'models': {}, 'histories': {}, 'results': {}}
+        self.ctx.splits = dict(self.inputs.get('splits', {}))
+        if 'leave_out_densities' in self.inputs and self.inputs.leave_out_densities.value:
+            known = list(split_by_density(self.inputs.dataset, self.inputs.split).values())
+            members = [f'seed_{seed}' for seed in self.inputs.seeds]
+            self.ctx.splits = {one: known[n % len(known)] for n, one in enumerate(members)}
         labels = {f'seed_{seed}': seed for seed in self.inputs.seeds}
         size = self.inputs['members_per_job'].value if 'members_per_job' in self.inputs else 1
         self.choose_strategy(min(size, len(labels)), next(iter(labels)))
@@ -221,7 +234,7 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
 
     def split_of(self, label: str) -> SplitData:
         """Return the split of a member."""
-        return self.inputs.splits[label] if 'split' not in self.inputs else self.inputs.split
+        return self.ctx.splits.get(label) or self.inputs.split
 
     def may_reuse(self) -> bool:
         """Return whether AiiDA would take a training from its cache."""

@@ -6,6 +6,7 @@ from typing import Any
 from aiida import orm
 
 from aiida_enne.calculations.nequip_train import untrainable
+from aiida_enne.science.data.left_out import leave_out_densities
 
 
 def validate_seeds(node: orm.List, _: Any) -> str | None:
@@ -25,14 +26,30 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     splits = dict(inputs.get('splits') or {})
     if ('split' in inputs) == bool(splits):
         return 'give either `split` or `splits`, one of them'
+    if 'leave_out_densities' in inputs and (why := cannot_leave_out(inputs, bool(splits))):
+        return why
     if splits and set(splits) != set(labels):
         return f'`splits` must hold {sorted(labels)}, got {sorted(splits)}'
     parameters = inputs['training']['train']['parameters']
     for split in {one.uuid: one for one in splits.values() or [inputs['split']]}.values():
-        if why := split.mismatch(inputs['dataset']):
-            return why
-        if why := untrainable(inputs['dataset'], split, parameters):
+        why = split.mismatch(inputs['dataset'])
+        if why := why or untrainable(inputs['dataset'], split, parameters):
             return why
     if 'min_members' in inputs and inputs['min_members'].value > len(labels):
         return f'`min_members` is {inputs["min_members"].value}, but there are {len(labels)} seeds'
+    return None
+
+
+def cannot_leave_out(inputs: Mapping[str, Any], has_several: bool) -> str | None:
+    """Return why no density can be left out of the training of each member, or None."""
+    if not inputs['leave_out_densities'].value:
+        return None
+    if has_several:
+        return '`leave_out_densities` takes one `split`, got one a member'
+    if why := inputs['split'].mismatch(inputs['dataset']):
+        return str(why)
+    try:
+        leave_out_densities(inputs['dataset'].get_configurations(), inputs['split'].get_split())
+    except ValueError as exception:
+        return str(exception)
     return None

@@ -91,6 +91,45 @@ def test_members_of_different_splits_share_no_job(deal, two_splits):
     assert sorted(waiting) == [['seed_1', 'seed_3'], ['seed_2']]
 
 
+@pytest.fixture
+def of_two_domains(dataset):
+    found = Split([0, 1, 8], [2, 9], [3, 4])
+    return SplitData.from_split(found, dataset, method='by hand', shared=True).store()
+
+
+def test_members_leave_out_one_density_each_in_turns(build, of_two_domains, configurations):
+    builder = build(
+        split=of_two_domains, seeds=[5, 6, 7], members_per_job=3, leave_out_densities=True
+    )
+    process = instantiate_process(get_manager().get_runner(), builder)
+    process.find_known()
+    waiting = [process.ctx.jobs[name] for name in process.ctx.waiting]
+    assert sorted(waiting) == [['seed_5', 'seed_7'], ['seed_6']]
+    splits = {label: process.split_of(label) for label in ('seed_5', 'seed_6')}
+    parts = {label: one.get_split().as_arrays() for label, one in splits.items()}
+    assert parts['seed_5']['train'].tolist() == [8]
+    assert parts['seed_6']['train'].tolist() == [0, 1]
+    assert [one['test'].tolist() for one in parts.values()] == 2 * [[3, 4]]
+    made = splits['seed_5'].creator
+    assert made.process_label == 'split_by_density'
+    assert made.inputs.split.uuid == of_two_domains.uuid
+    assert splits['seed_5'].base.attributes.get('method') == 'by hand, without cold'
+
+
+def test_where_no_density_can_be_left_out_the_training_is_refused(build, two_splits, dataset):
+    def refusal(**inputs):
+        with pytest.raises(ValueError, match='densit') as raised:
+            instantiate_process(get_manager().get_runner(), build(**inputs))
+        return str(raised.value)
+
+    assert "all are of 'cold' at one" in refusal(leave_out_densities=True)
+    several = {label: two_splits[label] for label in ('seed_1', 'seed_2')}
+    assert 'takes one `split`' in refusal(split=several, leave_out_densities=True)
+    narrow = SplitData.from_split(Split([0, 8], [1], [2]), dataset, method='x', shared=True)
+    said = refusal(split=narrow, leave_out_densities=True)
+    assert "without a density of 'cold' nothing is left to validate with" in said
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
