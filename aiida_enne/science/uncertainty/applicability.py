@@ -13,7 +13,7 @@ from aiida_enne.science.fields import Floats, Integers, Strings
 from aiida_enne.science.structures.descriptors import Descriptors
 from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty.scores.accuracy import rms
-from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS, mean_interval
+from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS, block_intervals
 from aiida_enne.science.uncertainty.transfer import halves
 from aiida_enne.science.uncertainty.wording import number
 
@@ -148,14 +148,15 @@ def find_applicability(
             f'all {len(judged)} samples to judge are on one side of the rule {rule}: label '
             'structures on the other side'
         )
-    low, high = mean_interval(judged[inside] ** 2, groups[inside], 500, seed, 0.95)
+    own, known = judged[inside], groups[inside]
+    low, high = block_intervals(own, own, known, n_bootstrap=500, seed=seed)['rmse']
     return Applicability(
         rule,
         promised=rms(error[one][rule.holds(descriptors.values[one])]),
         coverage=float(inside.mean()),
         inside=rms(judged[inside]),
-        inside_low=float(np.sqrt(max(low, 0.0))),
-        inside_high=float(np.sqrt(high)),
+        inside_low=low,
+        inside_high=high,
         outside=rms(judged[~inside]),
         p=_test(size[other], inside, groups, seed),
         n=len(judged),
@@ -241,7 +242,8 @@ def describe_applicability(found: Applicability, unit: str, factor: float) -> li
 
     interval = ''
     if np.isfinite(found.inside_high):
-        interval = f' (95 %: {number(factor * found.inside_low)} to {shown(found.inside_high)})'
+        low, high = (number(factor * one) for one in (found.inside_low, found.inside_high))
+        interval = f' (95 %: {low} to {high})'
     worth = (
         f'{found.coverage:.0%} of {found.n} configurations ({found.n_blocks} blocks) that it was '
         f'not found on are inside, RMSE {shown(found.inside)}{interval}; outside '

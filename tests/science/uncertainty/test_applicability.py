@@ -60,7 +60,10 @@ def test_where_errors_do_not_depend_on_descriptors_a_rule_is_rarely_shown():
     for seed in range(n_drawn):
         descriptors, error, block, _ = make(rng, outside=0.01, n_blocks=20, each=3)
         one_domain = np.full(len(block), 'any')
-        shown += find_applicability(descriptors, error, block, one_domain, seed=seed).p <= LEVEL
+        try:
+            shown += find_applicability(descriptors, error, block, one_domain, seed=seed).is_shown
+        except ValueError:  # all samples to judge are on one side of the rule: nothing is shown
+            continue
     assert abs(shown - LEVEL * n_drawn) < 3 * np.sqrt(LEVEL * (1 - LEVEL) * n_drawn)
 
 
