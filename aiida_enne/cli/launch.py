@@ -52,6 +52,7 @@ COMMANDS = {
 }
 
 
+FEATURES = click.Choice(['none', 'per_atom', 'summed'])
 #: Choices of an audit, as messages of work chains name them, and the option of each.
 FLAGS = {
     'trained_frames: exclude': '--exclude-trained',
@@ -136,11 +137,7 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
 )
 @click.option('--estimator', help='Estimator of uncertainty; default: σ of the ensemble.')
 @click.option('--calibration-domain', help='What an estimator learns from; it is not judged.')
-@click.option(
-    '--features',
-    type=click.Choice(['none', 'per_atom', 'summed']),
-    help='Last-layer features to predict and compare; default: what the estimator needs.',
-)
+@click.option('--features', type=FEATURES, help='Of the last layer; default: what is needed.')
 @click.option('--role', default='dataset', show_default=True, help='Name of the dataset.')
 @common_options
 def audit(
