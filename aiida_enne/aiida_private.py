@@ -20,11 +20,14 @@ from aiida.engine.runners import Runner
 from aiida.manage import get_manager
 from aiida.manage.configuration import get_config
 from aiida.orm.nodes.links import NodeLinks
+from aiida.orm.utils import serialize
 from aiida.orm.utils.links import validate_link
 from aiida.schedulers.datastructures import JobTemplateCodeInfo
 from aiida.tools.graph.graph_traversers import get_nodes_export
 from plumpy import ProcessState, Wait
 from plumpy.persistence import LoadSaveContext
+
+from aiida_enne.libyaml import emitting
 
 __all__ = [
     'PROVEN',
@@ -39,6 +42,7 @@ __all__ = [
     'give_up',
     'inputs_of',
     'kill_calculation',
+    'lean_bookkeeping',
     'reread',
     'revive',
     'run_until',
@@ -46,7 +50,6 @@ __all__ = [
     'tasks_of_daemon',
     'validate_daemon_env',
     'waiting',
-    'without_idle_queries',
 ]
 
 #: Major and minor version of each package with which the tests have passed.
@@ -141,7 +144,7 @@ def foreground_runner(tell: Callable[[Process], None] | None = None) -> Iterator
     runner.__class__ = _ForegroundRunner
     runner.__dict__['_tell'] = tell
     try:
-        with without_idle_queries():
+        with lean_bookkeeping():
             yield runner
     finally:
         runner.__class__ = kept
@@ -149,12 +152,19 @@ def foreground_runner(tell: Callable[[Process], None] | None = None) -> Iterator
 
 
 @contextmanager
-def without_idle_queries() -> Iterator[None]:
-    """Leave out the recursive query for a cycle where a link of a node that is not stored is added.
+def lean_bookkeeping() -> Iterator[None]:
+    """Spare AiiDA's own bookkeeping what cannot matter, as long as the context is open.
 
-    Such a link can close none; AiiDA asks for each input of each process all the same.
+    - A link of a node that is not stored closes no cycle: the recursive query that looks for one,
+      for each input of each process, is left out.
+    - A process without outputs has none to attach: its links are not read at each change of state.
+    - Checkpoints are written by libyaml, where PyYAML has it; their content is the same.
     """
-    whole = NodeLinks.validate_incoming
+    whole, update = NodeLinks.validate_incoming, Process.update_outputs
+
+    def update_outputs(process: Process) -> None:
+        if process.outputs:
+            update(process)
 
     def validate_incoming(
         links: NodeLinks, source: orm.Node, link_type: LinkType, link_label: str
@@ -165,11 +175,19 @@ def without_idle_queries() -> Iterator[None]:
         else:
             validate_link(source, node, link_type, link_label, backend=node.backend)
 
-    setattr(NodeLinks, 'validate_incoming', validate_incoming)  # noqa: B010
+    changes: list[tuple[Any, str, Any]] = [
+        (NodeLinks, 'validate_incoming', validate_incoming),
+        (Process, 'update_outputs', update_outputs),
+        (serialize, 'AiiDADumper', emitting(serialize.AiiDADumper)),
+    ]
+    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
     try:
+        for change in changes:
+            setattr(*change)
         yield
     finally:
-        setattr(NodeLinks, 'validate_incoming', whole)  # noqa: B010
+        for change in kept:
+            setattr(*change)
 
 
 def run_until(runner: Runner, *futures: asyncio.Future[Any]) -> None:

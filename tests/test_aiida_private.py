@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from aiida import orm
+from aiida.common.extendeddicts import AttributeDict
 from aiida.common.links import LinkType
+from aiida.orm.utils import serialize
+from plumpy import ProcessState
 
 import aiida_enne
-from aiida_enne.aiida_private import PROVEN, without_idle_queries
+from aiida_enne.aiida_private import PROVEN, lean_bookkeeping
 
 PACKAGE = Path(aiida_enne.__file__).parent
 PYPROJECT = PACKAGE.parent / 'pyproject.toml'
@@ -78,12 +81,12 @@ def test_no_other_file_uses_private_members():
     assert found == []
 
 
-def test_a_cycle_is_refused_also_where_no_idle_queries_are_asked(aiida_profile_clean):
+def test_a_cycle_is_refused_also_with_lean_bookkeeping(aiida_profile_clean):
     """Between stored nodes AiiDA asks as ever; a node that is not stored has no descendants."""
     workflow, data = orm.WorkflowNode().store(), orm.Int(1)
     calculation = orm.CalculationNode()
     asked = []
-    with without_idle_queries(), pytest.MonkeyPatch.context() as patch:
+    with lean_bookkeeping(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(orm.QueryBuilder, 'count', lambda _: asked.append(1) or 0)
         data.store()
         calculation.base.links.add_incoming(data, LinkType.INPUT_CALC, 'x')
@@ -92,5 +95,26 @@ def test_a_cycle_is_refused_also_where_no_idle_queries_are_asked(aiida_profile_c
         with pytest.raises(ValueError, match='already'):
             calculation.base.links.add_incoming(data, LinkType.INPUT_CALC, 'x')
     calculation.store()
-    with without_idle_queries(), pytest.raises(ValueError, match='cycle'):
+    with lean_bookkeeping(), pytest.raises(ValueError, match='cycle'):
         data.base.links.add_incoming(calculation, LinkType.CREATE, 'made')
+
+
+def test_checkpoints_are_read_as_they_were_written(aiida_profile_clean):
+    """Whoever writes them: nodes, mappings, text of many lines and every plain value."""
+    node = orm.Int(3).store()
+    content = {
+        'node': node,
+        'ctx': AttributeDict({'names': ['a', 'é\n  b: "c"'], 'none': None, 'x': 1e-30, 'y': True}),
+        'state': ProcessState.WAITING,
+        'empty': [{}, [], ''],
+        'long': 'word ' * 100,
+    }
+    slow = serialize.serialize(content)
+    with lean_bookkeeping():
+        assert serialize.AiiDADumper.__name__ == 'FastAiiDADumper', 'PyYAML without libyaml'
+        fast = serialize.serialize(content)
+    assert serialize.AiiDADumper.__name__ == 'AiiDADumper'
+    found = [serialize.deserialize_unsafe(text) for text in (slow, fast)]
+    assert [one.pop('node').uuid for one in found] == [node.uuid, node.uuid]
+    del content['node']
+    assert found == [content, content]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+import sys
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from aiida_enne.science.options import nearest
@@ -15,7 +17,7 @@ def registered(group: str) -> dict[str, Any]:
         ValueError: If two packages register one name.
     """
     found: dict[str, Any] = {}
-    for entry in sorted(entry_points(group=group), key=lambda one: one.name):
+    for entry in _entries(group, tuple(sys.path)):
         if entry.name in found:
             raise ValueError(
                 f'two packages register {entry.name!r} in {group!r}: {found[entry.name].value} and '
@@ -23,6 +25,12 @@ def registered(group: str) -> dict[str, Any]:
             )
         found[entry.name] = entry
     return found
+
+
+@cache
+def _entries(group: str, _: tuple[str, ...]) -> list[EntryPoint]:
+    """Return the entry points of a group in order; they are looked for once for a search path."""
+    return sorted(entry_points(group=group), key=lambda one: one.name)
 
 
 def load_registered(group: str, name: str, what: str) -> Any:
