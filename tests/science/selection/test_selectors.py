@@ -71,9 +71,9 @@ def test_trust_levels_leave_candidates_with_the_reason():
 
 
 def test_farthest_points_are_greedy():
-    line = np.array([[0.0], [1.0], [5.0], [9.0], [10.0]])
-    assert farthest_points(line, 2, np.array([[0.0]])).tolist() == [4, 2]
-    assert farthest_points(line, 9, np.array([[4.9]])).tolist()[:2] == [4, 0]
+    line = np.array([[x, 0.0] for x in (0, 1, 5, 9, 10)])
+    assert farthest_points(line, 2, np.array([[0.0, 0.0]])).tolist() == [4, 2]
+    assert farthest_points(line, 9, np.array([[4.9, 0.0]])).tolist()[:2] == [4, 0]
 
 
 def test_diversity_takes_no_two_copies():
