@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.npz import NpzData
 from aiida_enne.science.fields import Integers
 from aiida_enne.science.npz import Arrays
@@ -80,7 +80,7 @@ class PredictionData(NpzData):
 
 def stack_predictions(
     predictions: Mapping[str, PredictionData],
-    dataset: DatasetData,
+    dataset: ConfigurationsData,
     names: Sequence[str] = ('energies', 'forces'),
 ) -> tuple[Integers, Arrays]:
     """Stack what members predicted of one dataset.

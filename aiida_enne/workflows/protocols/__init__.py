@@ -17,6 +17,7 @@ from aiida_enne.workflows.protocols.machine import WORDS, place_training, queue
 #: Keys whose values are overrides of other workflows, which check them themselves.
 DELEGATED = {
     'audit': ('predict',),
+    'improve': ('ensemble', 'label', 'prediction', 'own'),
     'study': ('liquid', 'sample', 'eos', 'defect', 'surface', 'ensemble', 'audit', 'own'),
 }
 

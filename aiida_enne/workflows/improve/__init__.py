@@ -1,0 +1,1 @@
+"""Improvement of an ensemble: choose, label, train, and say whether the choice beat chance."""

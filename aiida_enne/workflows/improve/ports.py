@@ -1,0 +1,219 @@
+"""Inputs of an improvement: its ports, their checks, and how a protocol fills them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ProcessSpec
+
+from aiida_enne.aiida_private import inputs_of
+from aiida_enne.calculations import trained
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.split import SplitData
+from aiida_enne.data.trainings import TrainedOn
+from aiida_enne.science.plans.improving import Improving, read_arms
+from aiida_enne.workflows import exploration, protocols
+from aiida_enne.workflows.audit import validate_parameters
+from aiida_enne.workflows.base import validate_count
+from aiida_enne.workflows.prediction import PredictionWorkChain
+from aiida_enne.workflows.protocols import machine
+from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
+from aiida_enne.workflows.reference.label import LabelWorkChain
+from aiida_enne.workflows.study.ports import OWNED_OF_ASE, own_engine
+from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
+
+#: Keywords of `exploration.plan_samples` that `exploration` takes beside its temperatures.
+EXPLORATION = ('temperatures', 'start', 'stage', 'sigma')
+
+
+def define(spec: ProcessSpec) -> None:
+    """Define the inputs."""
+    node = {'serializer': orm.to_aiida_type}
+    spec.input('dataset', valid_type=DatasetData, help='What the first ensemble is trained on.')
+    spec.input('split', valid_type=SplitData, help='Of the dataset.')
+    spec.input('held_out', valid_type=DatasetData, help='Judges every round; never trained on.')
+    spec.input(
+        'pool', valid_type=ConfigurationsData, required=False, help='Candidates of every round.'
+    )
+    spec.input(
+        'starts',
+        valid_type=ConfigurationsData,
+        required=False,
+        help='Where dynamics of the ensemble begin, whose frames are candidates, too.',
+    )
+    spec.input(
+        'exploration',
+        valid_type=orm.Dict,
+        required=False,
+        validator=validate_exploration,
+        help=f'Of these dynamics: {", ".join(EXPLORATION)}; see `workflows.exploration`.',
+        **node,
+    )
+    spec.input('arms', valid_type=orm.Dict, validator=validate_arms, **node, help='By name.')
+    spec.input(
+        'improving',
+        valid_type=orm.Dict,
+        validator=validate_improving,
+        help='Rounds, batch, budget, target, repeats; see `science.plans.improving.Improving`.',
+        **node,
+    )
+    spec.input(
+        'audit',
+        valid_type=orm.Dict,
+        validator=validate_parameters,
+        help='Options of the audits.',
+        **node,
+    )
+    owned: tuple[str, ...] = ('dataset', 'split', 'splits')
+    spec.expose_inputs(EnsembleWorkChain, namespace='ensemble', exclude=owned)
+    spec.expose_inputs(LabelWorkChain, namespace='label', exclude=('configurations',))
+    owned = ('models', 'datasets', 'splits', 'part')
+    spec.expose_inputs(PredictionWorkChain, namespace='prediction', exclude=owned)
+    spec.expose_inputs(
+        AseBaseWorkChain,
+        namespace='own',
+        exclude=OWNED_OF_ASE,
+        namespace_options={'required': False, 'populate_defaults': False},
+    )
+    spec.input(
+        'max_concurrent',
+        valid_type=int,
+        is_metadata=True,
+        required=False,
+        validator=validate_count,
+        help='Work chains at a time, all by default.',
+    )
+    spec.inputs.validator = validate
+
+
+def validate_arms(node: orm.Dict, _: Any) -> str | None:
+    """Check every selection by name."""
+    try:
+        read_arms(node.get_dict())
+    except ValueError as exception:
+        return str(exception)
+    return None
+
+
+def validate_improving(node: orm.Dict, _: Any) -> str | None:
+    """Check every option by name."""
+    try:
+        Improving.from_dict(node.get_dict(), '`improving`')
+    except ValueError as exception:
+        return str(exception)
+    return None
+
+
+def validate_exploration(node: orm.Dict | None, _: Any) -> str | None:
+    """Check that dynamics can be planned."""
+    if node is None:
+        return None
+    try:
+        plan_exploration(node.get_dict(), 1)
+    except (TypeError, ValueError) as exception:
+        return f'`exploration`: {exception}'
+    return None
+
+
+def plan_exploration(given: Mapping[str, Any], seed: int) -> dict[str, dict[str, Any]]:
+    """Return the samples of dynamics; see `workflows.exploration.plan_samples`.
+
+    Raises:
+        ValueError: If a key is missing or unknown, or a value cannot be used.
+    """
+    if set(given) != set(EXPLORATION):
+        raise ValueError(f'expected {", ".join(EXPLORATION)}; got {", ".join(sorted(given))}')
+    rest = {name: given[name] for name in EXPLORATION[1:]}
+    return exploration.plan_samples(given['temperatures'], seed=seed, **rest)
+
+
+def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
+    """Check what concerns two inputs: candidates, levels of theory, what must not be trained on."""
+    if not {'dataset', 'held_out', 'pool', 'exploration'} <= set(ports):
+        return None  # a workflow has excluded them and validates by submitting
+    if reason := _unfit(inputs['dataset'], inputs['split'], inputs['held_out']):
+        return reason
+    if 'pool' not in inputs and 'exploration' not in inputs:
+        return 'there are no candidates: give a `pool`, an `exploration`, or both'
+    together = {'starts', 'exploration', 'own'} & set(inputs)
+    if together and len(together) < 3:
+        return f'`starts`, `exploration` and `own` belong together; got {sorted(together)} only'
+    for name in {'pool', 'starts'} & set(inputs):
+        if unknown := sorted(set(inputs[name].elements) - set(inputs['dataset'].elements)):
+            return f'`{name}` holds {unknown}, the training set only {inputs["dataset"].elements}'
+    improving = Improving.from_dict(inputs['improving'].get_dict(), '`improving`')
+    if 'exploration' not in inputs and inputs['pool'].n_frames < improving.batch:
+        return (
+            f'a batch has {improving.batch} labels, the `pool` only {inputs["pool"].n_frames} '
+            'configurations: give more, or lower `improving.batch`'
+        )
+    return None
+
+
+def _unfit(dataset: DatasetData, split: SplitData, held_out: DatasetData) -> str | None:
+    """Return why the held-out set cannot judge what is trained on the dataset."""
+    if reason := split.mismatch(dataset):
+        return reason
+    if dataset.level_of_theory != held_out.level_of_theory:
+        return (
+            f'`dataset` is of {dataset.level_of_theory!r}, `held_out` of '
+            f'{held_out.level_of_theory!r}: errors would compare two levels of theory'
+        )
+    indices = np.arange(held_out.n_frames)
+    overlap = TrainedOn(((dataset, split),), ()).find_overlap(held_out, indices)
+    if len(overlap.indices):
+        counted = trained.describe('held_out', held_out.n_frames, overlap)
+        return f'{counted} A held-out set must not hold what is trained on'
+    return None
+
+
+def from_protocol(
+    codes: tuple[orm.AbstractCode, orm.AbstractCode],
+    dataset: DatasetData,
+    engine: str,
+    protocol: str | None,
+    overrides: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return the inputs of an improvement but for its data.
+
+    Args:
+        codes: Of the engine that labels, and Python with NequIP.
+        dataset: What is trained on; the engine must take such configurations.
+        engine: Name of the engine.
+        protocol: One of the protocols of an improvement.
+        overrides: Values that win over the protocol's.
+
+    Raises:
+        ValueError: If there is no such protocol, or a value cannot be used.
+        EntryPointError: If there is no such engine.
+    """
+    code, python = codes
+    chosen = protocols.load('improve', protocol, overrides)
+    names = chosen.pop('protocols')
+    labelling = LabelWorkChain.get_builder_from_protocol(
+        code, dataset, engine, protocol=names['label'], overrides=chosen.pop('label')
+    )
+    label = {key: one for key, one in inputs_of(labelling).items() if key != 'configurations'}
+    training = protocols.ensemble_inputs(python, names['ensemble'], chosen.pop('ensemble'))
+    given = chosen.pop('prediction')
+    predict = machine.place_prediction(
+        protocols.load('predict', names['prediction'], given), python, given
+    )
+    inputs: dict[str, Any] = {
+        'label': label,
+        'ensemble': protocols.with_code(EnsembleWorkChain.spec().inputs, training, python),
+        'prediction': protocols.with_code(PredictionWorkChain.spec().inputs, predict, python),
+    }
+    own = chosen.pop('own')
+    if chosen['exploration'] is not None:
+        inputs['own'] = own_engine(python, names['own'], own)
+    arms = {name: one for name, one in chosen.pop('arms').items() if one is not None}
+    chosen['arms'] = arms
+    for name in ('arms', 'improving', 'audit', 'exploration'):
+        if (value := chosen.pop(name)) is not None:
+            inputs[name] = orm.Dict(value)
+    return inputs | {key: value for key, value in chosen.items() if value is not None}

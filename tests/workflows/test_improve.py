@@ -1,0 +1,226 @@
+"""Tests for `ImproveWorkChain`: real training of tiny members, real labels by EMT."""
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from aiida_enne.calculations.improve import extend_training, find_unlabelled, take_labels
+from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.split import SplitData
+from aiida_enne.science.data.copies import find_copies
+from aiida_enne.science.data.splits import Split
+from aiida_enne.science.selection.comparison import pooled_rmse
+from aiida_enne.workflows.improve.improve import ImproveWorkChain
+
+LEVEL = 'EMT'
+
+
+def copper(seeds, rattle=0.1, domain='warm'):
+    """Return rattled copper cells with EMT labels."""
+    frames = []
+    for number, seed in enumerate(seeds):
+        atoms = bulk('Cu', cubic=True)
+        atoms.rattle(rattle, seed=seed)
+        atoms.calc = EMT()
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        atoms.info = {'domain': domain, 'block': number}
+        frames.append(atoms)
+    return frames
+
+
+def dataset_of(frames):
+    return DatasetData.from_atoms(frames, level_of_theory=LEVEL).store()
+
+
+@pytest.fixture(scope='module')
+def data(python_code):
+    """Return what is trained on, what judges, and a pool that knows some of both."""
+    known, held = copper(range(6)), copper(range(50, 54), 0.2, 'hot')
+    pool = copper(range(20, 28), 0.25, 'pool') + known[:2] + held[:1]
+    dataset = dataset_of(known)
+    split = SplitData.from_split(Split(range(4), [4, 5], []), dataset, method='by hand').store()
+    pool = ConfigurationsData.from_atoms(pool).store()
+    return {'dataset': dataset, 'split': split, 'held_out': dataset_of(held), 'pool': pool}
+
+
+def builder_of(python_code, data, **overrides):
+    inputs = dict(data)
+    given = {'label': {'inputs': {'calculator': 'emt'}}} | overrides
+    return ImproveWorkChain.get_builder_from_protocol(
+        python,
+        inputs.pop('dataset'),
+        inputs.pop('split'),
+        inputs.pop('held_out'),
+        'ase',
+        protocol='test',
+        overrides=given,
+        **inputs,
+    )
+
+
+@pytest.fixture(scope='module')
+def improved(python_code, data):
+    """Return an improvement of three arms in two rounds."""
+    node = run_get_node(builder_of(python_code, data)).node
+    assert node.is_finished_ok, node.exit_message
+    return node
+
+
+@pytest.mark.nequip
+@pytest.mark.slow
+class TestRounds:
+    def test_every_arm_buys_as_many_labels(self, improved):
+        paths = improved.outputs.summary['paths']
+        assert set(paths) == {'ensemble_1', 'random_1', 'farthest_1'}
+        assert all(one['labels'] == [0, 2, 4] for one in paths.values())
+        assert all(len(one['force_rmse']) == 3 for one in paths.values())
+
+    def test_arms_begin_with_one_ensemble(self, improved):
+        first = {improved.outputs.statistics[path].round_0.uuid for path in self.paths(improved)}
+        last = {improved.outputs.statistics[path].round_2.uuid for path in self.paths(improved)}
+        assert (len(first), len(last)) == (1, 3)
+        trainings = [one for one in improved.called if one.process_label == 'EnsembleWorkChain']
+        assert len(trainings) == 1 + 3 + 3
+
+    def test_nothing_is_labelled_twice(self, improved):
+        labels = [one.get_configurations() for one in dict(improved.outputs.labels).values()]
+        for number, one in enumerate(labels):
+            assert find_copies(one, one).tolist() == list(range(len(one)))
+            for other in labels[:number]:
+                assert (find_copies(one, other) < 0).all()
+        bought = sum(len(one) for one in labels)
+        assert bought <= 8
+
+    def test_what_is_known_or_held_out_is_refused_by_name(self, improved):
+        for path in self.paths(improved):
+            refused = dict(improved.outputs.selections[path].round_0['refused'])
+            assert refused[8] == 'a copy of configuration 0 of the training set'
+            assert refused[10] == 'a copy of configuration 0 of the held-out set'
+            second = dict(improved.outputs.selections[path].round_1['refused'])
+            assert len(second) == len(refused) + 2
+
+    def test_labels_are_judged_by_an_ensemble_that_does_not_know_them(self, improved):
+        for path in self.paths(improved):
+            for one in dict(improved.outputs.prequential[path]).values():
+                assert sum(s['n_configurations'] for s in one.domains.values()) == 2
+                audit = one.creator
+                bought = audit.inputs.datasets__bought.get_configurations()
+                for prediction in audit.base.links.get_incoming(
+                    link_label_filter='predictions__bought__%'
+                ).all_nodes():
+                    model = prediction.creator.inputs.models__seed_1
+                    split = model.creator.inputs.split.get_split()
+                    known = model.creator.inputs.dataset.get_configurations()
+                    used = np.concatenate([split.train, split.validation])
+                    assert (find_copies(bought, known.select(used)) < 0).all()
+
+    def test_the_training_set_grows_by_what_was_bought(self, improved, data):
+        for path in self.paths(improved):
+            dataset, split = improved.outputs.datasets[path], improved.outputs.splits[path]
+            assert dataset.n_frames == 10
+            sizes = {name: len(one) for name, one in split.get_split().as_arrays().items()}
+            assert sizes == {'train': 6, 'validation': 4, 'test': 0}
+            assert (
+                dataset.creator.inputs.dataset.creator.inputs.dataset.uuid == data['dataset'].uuid
+            )
+
+    def test_errors_are_those_of_the_stored_predictions(self, improved, data):
+        held = data['held_out'].get_configurations()
+        summary = improved.outputs.summary['paths']
+        for path in self.paths(improved):
+            audits = dict(improved.outputs.statistics[path])
+            assert summary[path]['force_rmse'] == [
+                pytest.approx(self.error(audits[f'round_{r}'], held), rel=1e-12) for r in range(3)
+            ]
+
+    def test_one_repeat_decides_nothing(self, improved):
+        arms = improved.outputs.summary['arms']
+        assert set(arms) == {'ensemble', 'farthest'}
+        assert all(one['verdict'] == 'undecided' for one in arms.values())
+        assert all('an interval needs 3' in one['reason'] for one in arms.values())
+
+    @staticmethod
+    def paths(improved):
+        return sorted(dict(improved.outputs.statistics))
+
+    @staticmethod
+    def error(statistics, held):
+        nodes = statistics.creator.base.links.get_incoming(
+            link_label_filter='predictions__held_out__%'
+        ).all_nodes()
+        forces = np.mean([one.get_arrays(['forces'])['forces'] for one in nodes], axis=0)
+        return np.sqrt(np.mean((forces - held.forces) ** 2))
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'arms': {'one': {'kind': 'randm'}}}, 'did you mean `random`'),
+        ({'improving': {'round': 2}}, 'did you mean `rounds`'),
+        ({'improving': {'batch': 12}}, 'the `pool` only 11 configurations'),
+        ({'exploration': {'temperatures': [300]}}, '`exploration`'),
+        ({'audit': {'ddofs': 1}}, 'ddofs'),
+        ({'ensembel': {}}, 'did you mean `ensemble`'),
+    ],
+)
+def test_inputs_of_no_use_are_refused(python_code, data, change, message):
+    from aiida_enne.workflows import protocols
+
+    try:
+        why = protocols.complaint(builder_of(python_code, data, **change))
+    except ValueError as exception:
+        why = str(exception)
+    assert why
+    assert message in why
+
+
+def test_held_out_data_must_not_be_trained_on(python_code, data):
+    from aiida_enne.workflows import protocols
+
+    other = DatasetData.from_atoms(copper(range(60, 62)), level_of_theory='PBE').store()
+    cases = (
+        (data | {'held_out': data['dataset']}, 'must not hold what is trained on'),
+        (data | {'held_out': other}, 'errors would compare two levels of theory'),
+        ({k: v for k, v in data.items() if k != 'pool'}, 'there are no candidates'),
+    )
+    for given, message in cases:
+        assert message in (protocols.complaint(builder_of(python_code, given)) or '')
+
+
+def test_labels_are_found_again_by_content(python_code, data):
+    pool = data['pool'].get_configurations()
+    labels = dataset_of(copper(range(20, 28), 0.25, 'pool')[1:5])
+    first = ConfigurationsData.from_configurations(pool.select([3, 1])).store()
+    second = ConfigurationsData.from_configurations(pool.select([1, 6])).store()
+    missing = find_unlabelled(chosen={'a': first, 'b': second}, labels={'round_0': labels})
+    np.testing.assert_array_equal(
+        missing['unlabelled'].get_configurations().positions, pool.select([6]).positions
+    )
+    assert find_unlabelled(chosen={'a': first}, labels={'round_0': labels}) == {}
+    bought = take_labels(first, round_0=labels)['bought'].get_configurations()
+    np.testing.assert_array_equal(bought.positions, pool.select([3, 1]).positions)
+    np.testing.assert_allclose(bought.energies, pool_energies()[[3, 1]])
+    part = take_labels(second, round_0=labels)['bought'].get_configurations()
+    np.testing.assert_array_equal(part.positions, pool.select([1]).positions)
+    nothing = ConfigurationsData.from_configurations(pool.select([0])).store()
+    assert take_labels(nothing, round_0=labels) == {}
+
+
+def test_labels_of_another_level_are_never_trained_on(data):
+    other = DatasetData.from_atoms(copper([70]), level_of_theory='PBE').store()
+    with pytest.raises(ValueError, match="the labels are of 'PBE', the training set of 'EMT'"):
+        extend_training(data['dataset'], data['split'], other, orm.Float(0.5))
+
+
+def pool_energies():
+    return np.array([one.get_potential_energy() for one in copper(range(20, 28), 0.25)])
+
+
+def test_pooled_errors_count_components():
+    assert pooled_rmse({'a': {'force_rmse': 2.0, 'n_force_components': 3}}) == 2.0
