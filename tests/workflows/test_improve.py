@@ -53,7 +53,7 @@ def builder_of(python_code, data, **overrides):
     inputs = dict(data)
     given = {'label': {'inputs': {'calculator': 'emt'}}} | overrides
     return ImproveWorkChain.get_builder_from_protocol(
-        python,
+        python_code,
         inputs.pop('dataset'),
         inputs.pop('split'),
         inputs.pop('held_out'),
