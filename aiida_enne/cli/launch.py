@@ -46,6 +46,7 @@ COMMANDS = {
     'ensemble': ('aiida_enne.cli.launch:ensemble', 'Train an ensemble on a dataset.'),
     'eos': ('aiida_enne.cli.launch_study:eos', 'Relax phases over their volumes by any engine.'),
     'explore': ('aiida_enne.cli.launch_explore:explore', 'Run dynamics with σ on an ensemble.'),
+    'improve': ('aiida_enne.cli.launch_improve:improve', 'Choose, label and train, in rounds.'),
     'scan': ('aiida_enne.cli.launch_scan:scan', 'Train an ensemble at every point of a scan.'),
     'study': ('aiida_enne.cli.launch_study:study', 'Run the whole study; --dry-run plans it.'),
     'surface': ('aiida_enne.cli.launch_study:surface', 'Relax (100) slabs by any engine.'),

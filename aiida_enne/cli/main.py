@@ -15,6 +15,10 @@ COMMANDS = {
         'List, show, compare and export trained ensembles.',
     ),
     'figure': ('aiida_enne.cli.figure:figure', 'Draw one figure of the paper.'),
+    'improvement': (
+        'aiida_enne.cli.improvement:improvement',
+        'Say whether an improvement beat chance.',
+    ),
     'launch': ('aiida_enne.cli.launch:launch', 'Plan or run a study, or a part of one.'),
     'pseudo': ('aiida_enne.cli.pseudo:pseudo', 'Make families of pseudopotentials.'),
     'report': ('aiida_enne.cli.report:report', 'Write the figures and the page of an audit.'),

@@ -12,6 +12,8 @@ def summarise(builder: Any) -> list[str]:
 
 
 def _lines(inputs: Mapping[str, Any]) -> Iterator[str]:
+    if 'improving' in inputs and 'arms' in inputs:
+        yield from _of_improvement(inputs)
     if 'engine' in inputs:
         yield from _of_reference(inputs)
     if 'training' in inputs and 'seeds' in inputs:
@@ -93,6 +95,35 @@ def _of_scan(inputs: Mapping[str, Any]) -> Iterator[str]:
         for r_max in dict.fromkeys(one.r_max for one in needs.values()):
             notes += [f'Note on {role}: {text}' for text in doubts_of_audit(asked, r_max)]
     yield from dict.fromkeys(notes)
+
+
+def _of_improvement(inputs: Mapping[str, Any]) -> Iterator[str]:
+    from aiida_enne.science.plans.improving import CHANCE, Improving
+    from aiida_enne.science.selection.comparison import MIN_REPEATS
+
+    arms, improving = (
+        inputs['arms'].get_dict(),
+        Improving.from_dict(inputs['improving'].get_dict(), ''),
+    )
+    labels = improving.rounds * improving.batch
+    yield (
+        f'Improvement: arms {", ".join(arms)}, {_count(improving.repeats, "repeat")} of '
+        f'{_count(improving.rounds, "round")}; each buys at most '
+        f'{min(labels, improving.budget or labels)} labels and trains '
+        f'{_count(1 + improving.rounds, "ensemble")}, the first shared by all arms'
+    )
+    yield f'Data: {inputs["dataset"].get_description()}'
+    yield f'Split: {inputs["split"].get_description()}'
+    yield f'Held out: {inputs["held_out"].get_description()}'
+    if 'pool' in inputs:
+        yield f'Pool: {inputs["pool"].get_description()}'
+    if CHANCE not in arms:
+        yield f'Note: no arm is called {CHANCE!r}: nothing can be compared with chance'
+    elif improving.repeats < MIN_REPEATS:
+        yield (
+            f'Note: {_count(improving.repeats, "repeat")}: whether an arm beats chance needs '
+            f'{MIN_REPEATS} (--repeats)'
+        )
 
 
 def _of_predictions(inputs: Mapping[str, Any]) -> Iterator[str]:

@@ -67,6 +67,11 @@ def find_ensemble(identifier: str | int) -> Ensemble:
     for *_, summary in linked(process, (orm.Dict, ScanData), 'summary', LinkType.RETURN):
         if 'points' in summary:
             found = _of_one_point(found, summary['points'])
+        elif 'paths' in summary:
+            raise NotExistent(
+                f'the improvement <{identifier}> has an ensemble for each of its paths: name one '
+                f'of its trainings instead; the last are {_last_trainings(process)}'
+            )
     members = [
         Member(label, uuid, attributes['seed'], attributes['weights_sha256'], attributes)
         for label, uuid, attributes in found
@@ -81,6 +86,16 @@ def _of_one_point(
     chosen = max(points, key=lambda point: (points[point]['n_train'], point))
     prefix = f'{chosen}__'
     return [(row[0].removeprefix(prefix), *row[1:]) for row in rows if row[0].startswith(prefix)]
+
+
+def _last_trainings(process: orm.Node) -> str:
+    """Return the last training of every path of an improvement, by PK and label."""
+    calls = process.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
+    last = {}
+    for call in sorted(calls, key=lambda one: int(one.node.pk or 0)):
+        if call.link_label.startswith('train_'):
+            last[call.link_label.rsplit('_round_', 1)[0].removeprefix('train_')] = call.node.pk
+    return ', '.join(f'{pk} ({path})' for path, pk in sorted(last.items()))
 
 
 def find_histories(ensemble: Ensemble) -> dict[str, str]:

@@ -65,6 +65,10 @@ CASES = {
         ('F7 --ensemble {dataset}', 'DatasetData'), ('F7 --ensemble {waiting}', 'models'),
         ('F7 --archive {noise}', 'noise'), ('F7 --option x', 'KEY=VALUE'),
     ],
+    'improvement': [
+        ('nothing', 'nothing'), ('{dataset}', 'not an improvement but a DatasetData'),
+        ('{waiting}', 'not an improvement but a EnsembleWorkChain'),
+    ],
     'launch audit': [
         ('--ensemble nothing --dataset {dataset} {launch}', 'nothing'),
         ('--ensemble {waiting} --dataset {dataset} {launch}', 'models'),
@@ -118,6 +122,18 @@ CASES = {
         ('--ensemble {waiting} --start {dataset} --temperature 300 {launch}', 'models'),
         ('--ensemble {dataset} --start {dataset} --temperature 300 {launch}', 'DatasetData'),
         ('--ensemble {waiting} --start {dataset} --temperature 300 --record-every 0', '0'),
+    ],
+    'launch improve': [
+        ('{improve} --pool {other} {launch}', 'must not hold what is trained on'),
+        ('{improve} --pool nothing {launch}', 'nothing'),
+        ('{improve} --pool {other} --arm x {launch}', "got 'x'"),
+        ('{improve} --pool {other} --arm a={{kind:randm}} {launch}', 'with its `kind`'),
+        ('{improve} --pool {other} --arm a=[ {launch}', 'not valid YAML'),
+        ('{improve} --pool {other} --batch 0 {launch}', '0'),
+        ('{improve} --pool {other} --target inf {launch}', 'inf'),
+        ('{improve} --pool {other} --protocol none {launch}', 'none'),
+        ('{improve} --pool {other} --engine none {launch}', 'none'),
+        ('{improve} {launch}', 'held_out'),
     ],
     'launch scan': [
         ('--dataset {dataset} --split {split} --scan [ {launch}', '['),
@@ -220,6 +236,7 @@ def things(dataset, configurations, aiida_localhost, tmp_path, monkeypatch):
         'trained': trained.pk,
         'waiting': waiting.store().pk,
         'launch': LAUNCH,
+        'improve': f'--dataset {dataset.pk} --split {split.pk} --held-out {dataset.pk}',
         'huge': 10**30,
     } | {name: tmp_path / name for name in ('noise', 'empty', 'folder', 'missing')}
 

@@ -67,7 +67,8 @@ def builder_of(python_code, data, **overrides):
 @pytest.fixture(scope='module')
 def improved(python_code, data):
     """Return an improvement of three arms in two rounds."""
-    node = run_get_node(builder_of(python_code, data)).node
+    given = {'ensemble': {'training': {'train': {'parameters': {'trainer': {'max_epochs': 1}}}}}}
+    node = run_get_node(builder_of(python_code, data, **given)).node
     assert node.is_finished_ok, node.exit_message
     return node
 

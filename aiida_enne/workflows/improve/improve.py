@@ -97,8 +97,8 @@ class ImproveWorkChain(ProtocolMixin, Rounds):
 
     def refuse(self, key: Any, reason: ValueError) -> None:
         """Let paths end whose inputs cannot be used; the others go on."""
-        _, path = self.ctx.planned[key]
-        self.end(self.leaders().get(path, self.going()), f'{key}: {reason}', failed=True)
+        kind, path = self.ctx.planned[key]
+        self.end(self.sharing(kind, path), f'{key}: {reason}', failed=True)
 
     def take(self, key: Any, node: orm.ProcessNode) -> None:
         """Take over what a work chain gave; a path that lacks it ends."""
@@ -109,7 +109,7 @@ class ImproveWorkChain(ProtocolMixin, Rounds):
             if not node.is_finished_ok:
                 self.report(f'some labels failed: {why_failed(node)}')
             return
-        paths = [path for path in self.leaders().get(leader, []) if path not in self.ctx.ended]
+        paths = self.sharing(kind, leader)
         found = jobs.found(kind, node)
         if found is None:
             self.end(paths, f'{key}: {why_failed(node)}', failed=True)

@@ -67,6 +67,13 @@ class Rounds(PoolWorkChain):
             found.setdefault(key, []).append(path)
         return {paths[0]: paths for paths in found.values()}
 
+    def sharing(self, kind: str, leader: str) -> list[str]:
+        """Return the paths that a work chain of this phase is for."""
+        if kind == 'label':
+            return self.going()
+        # what was bought is each path's own, even where paths share the ensemble
+        return [leader] if kind == 'prove' else list(self.ctx.shared[leader])
+
     def end(self, paths: Iterable[str], why: str, *, failed: bool = False) -> None:
         """Let paths end, and say why."""
         for path in paths:
@@ -91,7 +98,7 @@ class Rounds(PoolWorkChain):
         self.ctx.planned = {
             '_'.join([*filter(None, one), f'round_{self.ctx.round}']): one for one in plans[phase]()
         }
-        self.ctx.waiting = list(self.ctx.planned)
+        self.ctx.waiting, self.ctx.shared = list(self.ctx.planned), self.leaders()
         if self.ctx.planned:
             self.report(f'{phase}: {", ".join(self.ctx.planned)}')
 

@@ -1,0 +1,115 @@
+"""What an improvement found, read from its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+
+from aiida_enne.science.selection.comparison import Curve
+
+LABEL = 'ImproveWorkChain'
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What one path bought in one round, predicted before it was trained on.
+
+    Attributes:
+        path: Label of the path: `ensemble_1`.
+        round: Number of the round, 0 for the first.
+        configurations: How many.
+        force_rmse: RMSE of forces of the ensemble that chose them, in eV/Å; None where undefined.
+        force_spread: Its σ, root mean square, in eV/Å; None where undefined.
+        refused: Candidates that were refused by name.
+    """
+
+    path: str
+    round: int
+    configurations: int
+    force_rmse: float | None
+    force_spread: float | None
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Improvement:
+    """An improvement that has ended.
+
+    Attributes:
+        process: UUID of the work chain.
+        curves: Error over labels of every path.
+        arms: Comparison with chance by arm, see `science.selection.comparison.compare`.
+        chance: Name of the arm that chose by chance.
+        ended: Why each path ended.
+        bought: By path and round.
+    """
+
+    process: str
+    curves: tuple[Curve, ...]
+    arms: Mapping[str, Mapping[str, Any]]
+    chance: str
+    ended: Mapping[str, str]
+    bought: tuple[Bought, ...]
+
+
+def find_improvement(identifier: str | int) -> Improvement:
+    """Return what an improvement found.
+
+    Args:
+        identifier: PK or UUID of an `ImproveWorkChain`.
+
+    Raises:
+        NotExistent: If there is no such work chain, it is of another kind, or it has no summary.
+    """
+    node = orm.load_node(identifier)
+    what = getattr(node, 'process_label', None) or type(node).__name__
+    if not isinstance(node, orm.WorkChainNode) or what != LABEL:
+        raise NotExistent(
+            f'<{identifier}> is not an improvement but a {what}; `aiida-enne launch improve` '
+            'makes one'
+        )
+    if 'summary' not in node.outputs:
+        raise NotExistent(f'the improvement <{identifier}> has no summary: it has not ended yet')
+    summary = node.outputs.summary.get_dict()
+    paths = summary['paths']
+    curves = [
+        Curve(one['arm'], one['repeat'], one['labels'], one['force_rmse'])
+        for one in paths.values()
+        if one['labels']
+    ]
+    return Improvement(
+        node.uuid,
+        tuple(curves),
+        summary['arms'],
+        summary['chance'],
+        {path: one['ended'] for path, one in paths.items()},
+        tuple(_bought(node)),
+    )
+
+
+def _bought(node: orm.ProcessNode) -> list[Bought]:
+    """Return what was bought by path and round; nothing where nothing was."""
+    if 'prequential' not in node.outputs:
+        return []
+    found = []
+    for path, rounds in sorted(node.outputs.prequential.items()):
+        for name, audit in sorted(rounds.items()):
+            domains = audit.domains.values()
+            n = sum(one['n_configurations'] for one in domains)
+            selection = node.outputs.selections[path][name].get_dict()
+            rmse, spread = (_rms(domains, f'force_{key}') for key in ('rmse', 'spread_rms'))
+            number = int(name.removeprefix('round_'))
+            found.append(Bought(path, number, n, rmse, spread, len(selection['refused'])))
+    return found
+
+
+def _rms(domains: Any, name: str) -> float | None:
+    """Return the root mean square over components of a scalar of domains, None if undefined."""
+    known = [(one['n_force_components'], one.get(name)) for one in domains]
+    squares = [(n, value**2) for n, value in known if n and value is not None]
+    total = sum(n for n, _ in squares)
+    return (sum(n * square for n, square in squares) / total) ** 0.5 if total else None
