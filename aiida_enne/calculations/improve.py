@@ -23,7 +23,6 @@ from aiida_enne.science.selection import Candidates, make_selector
 from aiida_enne.science.selection.comparison import Curve, compare, pooled_rmse
 from aiida_enne.science.selection.refusals import kept, refuse
 from aiida_enne.science.uncertainty.estimators import Asked
-from aiida_enne.science.uncertainty.features import mean_by
 
 #: How an extended split came about, to query by.
 METHOD = 'improvement'
@@ -231,9 +230,9 @@ def _candidates(
 
 def _means(predictions: Mapping[str, PredictionData], node: ConfigurationsData) -> Floats:
     """Return the features of one member, means over the atoms of each configuration, (n, f)."""
-    indices, arrays = stack_predictions(predictions, node, ['features'])
+    indices, arrays = stack_predictions(predictions, node, ['summed_features'])
     counts = node.get_configurations().select(indices).n_atoms
-    means: Floats = mean_by(arrays['features'], counts)[0]
+    means: Floats = arrays['summed_features'][0].astype(np.float64) / counts[:, None]
     return means
 
 

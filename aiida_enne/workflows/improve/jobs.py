@@ -10,6 +10,7 @@ from aiida.engine import Process, WorkChain
 
 from aiida_enne.calculations.trained import trained_domains
 from aiida_enne.data.trainings import TrainedOn
+from aiida_enne.families.nequip import prediction
 from aiida_enne.science.plans.improving import Improving, seeds_of
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.improve.ports import plan_exploration
@@ -54,7 +55,8 @@ def build(chain: WorkChain, kind: str, path: Mapping[str, Any]) -> Job:
         inputs |= {'datasets': {role: dataset}, 'audit': orm.Dict(options)}
         return AuditWorkChain, inputs
     inputs['datasets'] = {CANDIDATES: path['candidates']}
-    features = orm.Bool(kind == 'know' or 'features' in path['needs'])
+    wanted = kind == 'know' or 'features' in path['needs']
+    features = orm.Str(prediction.SUMMED if wanted else prediction.NO_FEATURES)
     if kind == 'know' or 'members' not in path['needs']:
         first = min(path['models'])
         inputs['models'] = {first: path['models'][first]}
