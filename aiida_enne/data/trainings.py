@@ -24,20 +24,22 @@ def find_trainings(weights: Iterable[str]) -> dict[str, tuple[str, str]]:
 
     Members are found by content: one whose training is not in the profile is left out.
     """
-    query = orm.QueryBuilder()
-    query.append(
-        ModelData,
-        filters={'attributes.weights_sha256': {'in': sorted(set(weights))}},
-        tag='model',
-        project='attributes.weights_sha256',
-    )
+    return _trainings('attributes.weights_sha256', weights)
+
+
+def _trainings(name: str, values: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the UUIDs of dataset and split by one attribute of models that has such a value."""
+    query, wanted = orm.QueryBuilder(), sorted(set(values))
+    if not wanted:
+        return {}
+    query.append(ModelData, filters={name: {'in': wanted}}, tag='model', project=name)
     query.append(orm.CalcJobNode, with_outgoing='model', tag='job')
     query.append(DatasetData, with_outgoing='job', project='uuid')
     query.append(SplitData, with_outgoing='job', project='uuid')
     # cached copies of a job have equal inputs: the first by UUID stands for all
     found: dict[str, tuple[str, str]] = {}
-    for digest, dataset, split in sorted(query.iterall()):
-        found.setdefault(digest, (dataset, split))
+    for value, dataset, split in sorted(query.iterall()):
+        found.setdefault(value, (dataset, split))
     return found
 
 
@@ -76,8 +78,17 @@ class TrainedOn:
 
     @classmethod
     def of(cls, models: Mapping[str, ModelData]) -> TrainedOn:
-        """Find the trainings of models by their weights; the models may come from an archive."""
-        found = find_trainings(model.weights_sha256 for model in models.values())
+        """Find the training of each model, by its weights where its node comes without one.
+
+        Two trainings may end in equal weights, if they differ only in what they validated with.
+        """
+        own = _trainings('uuid', (model.uuid for model in models.values()))
+        known = find_trainings(one.weights_sha256 for one in models.values() if one.uuid not in own)
+        found = {
+            label: own.get(model.uuid) or known[model.weights_sha256]
+            for label, model in models.items()
+            if model.uuid in own or model.weights_sha256 in known
+        }
         sets: dict[tuple[str, str], tuple[DatasetData, SplitData]] = {}
         for uuids in sorted(set(found.values())):
             dataset, split = (orm.load_node(uuid) for uuid in uuids)
@@ -86,7 +97,7 @@ class TrainedOn:
         unknown = [
             label
             for label, model in sorted(models.items())
-            if model.weights_sha256 not in found or _began_from_another(model)
+            if label not in found or _began_from_another(model)
         ]
         return cls(tuple(sets.values()), tuple(unknown))
 

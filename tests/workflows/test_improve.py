@@ -1,23 +1,31 @@
 """Tests for `ImproveWorkChain`: real training of tiny members, real labels by EMT."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.common.exceptions import NotExistent
 from aiida.engine import run_get_node
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
+from click.testing import CliRunner
 
 from aiida_enne.calculations.improve import extend_training, find_unlabelled, take_labels
+from aiida_enne.cli.main import main
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
+from aiida_enne.provenance.ensembles import find_ensemble
 from aiida_enne.science.data.copies import find_copies
 from aiida_enne.science.data.splits import Split
 from aiida_enne.science.selection.comparison import pooled_rmse
 from aiida_enne.workflows.improve.improve import ImproveWorkChain
 
 LEVEL = 'EMT'
+EPOCH = {'ensemble': {'training': {'train': {'parameters': {'trainer': {'max_epochs': 1}}}}}}
 
 
 def copper(seeds, rattle=0.1, domain='warm'):
@@ -67,8 +75,7 @@ def builder_of(python_code, data, **overrides):
 @pytest.fixture(scope='module')
 def improved(python_code, data):
     """Return an improvement of three arms in two rounds."""
-    given = {'ensemble': {'training': {'train': {'parameters': {'trainer': {'max_epochs': 1}}}}}}
-    node = run_get_node(builder_of(python_code, data, **given)).node
+    node = run_get_node(builder_of(python_code, data, **EPOCH)).node
     assert node.is_finished_ok, node.exit_message
     return node
 
@@ -146,6 +153,28 @@ class TestRounds:
         assert all(one['verdict'] == 'undecided' for one in arms.values())
         assert all('an interval needs 3' in one['reason'] for one in arms.values())
 
+    def test_the_command_says_what_it_found(self, improved, tmp_path):
+        picture = tmp_path / 'improvement.svg'
+        words = ['improvement', str(improved.pk)]
+        result = CliRunner().invoke(main, [*words, '--figure', str(picture)])
+        assert result.exit_code == 0, result.output
+        assert '`ensemble` against `random`: undecided; 1 repeat: an interval' in result.output
+        assert 'random_1 ended: all rounds are done' in result.output
+        assert 'labels bought' in picture.read_text()
+        found = json.loads(CliRunner().invoke(main, [*words, '--json']).output)
+        assert [one['labels'] for one in found['curves']] == 3 * [[0, 2, 4]]
+        assert len(found['bought']) == 6
+
+    def test_an_ensemble_of_a_path_is_named_by_its_training(self, improved):
+        with pytest.raises(NotExistent, match='name one of its trainings') as caught:
+            find_ensemble(improved.pk)
+        found = re.findall(r'(\d+) \((\w+)\)', str(caught.value))
+        assert [path for _, path in found] == self.paths(improved)
+        for pk, path in found:
+            members = find_ensemble(int(pk)).members
+            uuids = {node.uuid for node in dict(improved.outputs.models[path]).values()}
+            assert {one.uuid for one in members} == uuids
+
     @staticmethod
     def paths(improved):
         return sorted(dict(improved.outputs.statistics))
@@ -157,6 +186,33 @@ class TestRounds:
         ).all_nodes()
         forces = np.mean([one.get_arrays(['forces'])['forces'] for one in nodes], axis=0)
         return np.sqrt(np.mean((forces - held.forces) ** 2))
+
+
+@pytest.mark.nequip
+@pytest.mark.slow
+def test_dynamics_of_the_ensemble_give_candidates_until_the_budget_is_spent(python_code, data):
+    explored = {
+        'temperatures': [300],
+        'start': {'count': 2},
+        'stage': {'thermostat': 'langevin', 'steps': 4, 'timestep': 1.0, 'record_every': 2},
+        'sigma': {'every': 2},
+    }
+    builder = builder_of(
+        python_code,
+        {name: node for name, node in data.items() if name != 'pool'} | {'starts': data['dataset']},
+        arms={'ensemble': {'kind': 'uncertainty'}, 'random': None, 'farthest': None},
+        improving={'batch': 2, 'budget': 1, 'rounds': 3},
+        exploration=explored,
+        **EPOCH,
+    )
+    node = run_get_node(builder).node
+    assert node.is_finished_ok, node.exit_message
+    (path,) = node.outputs.summary['paths'].values()
+    assert path['labels'] == [0, 1]
+    assert path['ended'] == '1 labels are bought, as many as the budget allows'
+    bought = node.outputs.labels.round_0
+    assert list(bought.domains) == ['explored warm, 300 K']
+    assert bought.level_of_theory == LEVEL
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from aiida_enne.aiida_private import inputs_of
 from aiida_enne.calculations.functions import leave_out_trained
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
+from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows import protocols
@@ -154,6 +155,20 @@ def test_members_of_different_splits_have_none_by_default(build, trained, datase
     assert '`mine`: members were trained with 2 splits of it' in said
     assert 'knows 10 of the 10 configurations' in why
     assert builder.audit['training_domains'] == ['cold', 'hot']
+
+
+def test_a_model_is_of_its_own_training_even_if_another_has_its_weights(
+    trained, dataset, aiida_localhost
+):
+    # trainings that differ in what they validate with may end in equal weights
+    other = SplitData.from_split(Split(range(6), [8], [9]), dataset, method='other').store()
+    twins = studied.train(dataset, other, (1, 2), aiida_localhost)
+    assert twins['seed_1'].weights_sha256 == trained['seed_1'].weights_sha256
+    for models, expected in ((trained, [6, 7]), (twins, [8])):
+        ((_, split),) = TrainedOn.of(models).sets
+        assert split.get_split().validation.tolist() == expected
+    stranger = model(1).store()
+    assert not TrainedOn.of({'seed_1': stranger}).unknown
 
 
 def test_what_the_graph_does_not_know_is_said(build, dataset):
