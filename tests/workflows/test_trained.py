@@ -161,10 +161,11 @@ def test_a_model_is_of_its_own_training_even_if_another_has_its_weights(
     trained, dataset, aiida_localhost
 ):
     # trainings that differ in what they validate with may end in equal weights
-    other = SplitData.from_split(Split(range(6), [8], [9]), dataset, method='other').store()
+    given = Split(range(6), [8, 9], [])
+    other = SplitData.from_split(given, dataset, method='other').store()
     twins = studied.train(dataset, other, (1, 2), aiida_localhost)
     assert twins['seed_1'].weights_sha256 == trained['seed_1'].weights_sha256
-    for models, expected in ((trained, [6, 7]), (twins, [8])):
+    for models, expected in ((trained, [6, 7]), (twins, [8, 9])):
         ((_, split),) = TrainedOn.of(models).sets
         assert split.get_split().validation.tolist() == expected
     stranger = model(1).store()

@@ -5,8 +5,8 @@ import pytest
 
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.plugins import registered
-from aiida_enne.science.selection import GROUP, Candidates, make_selector
-from aiida_enne.science.selection.contract import check_selector, make_candidates
+from aiida_enne.science.selection import GROUP, Candidates, Chosen, make_selector
+from aiida_enne.science.selection.contract import ContractError, check_selector, make_candidates
 from aiida_enne.science.selection.farthest import farthest_points
 from aiida_enne.science.selection.refusals import kept, refuse
 from aiida_enne.science.uncertainty.estimators import make_estimator
@@ -122,6 +122,24 @@ def test_an_estimator_that_learns_takes_what_was_labelled():
     np.testing.assert_allclose(after.values, expected, rtol=1e-12)
     np.testing.assert_allclose(after.values / before.values, expected[0] / before.values[0])
     assert not after.note
+
+
+class First:
+    """Another package's way to choose: the first candidates there are."""
+
+    name = 'first'
+    needs = ()
+
+    def choose(self, candidates, count, rng):
+        return Chosen(np.arange(min(count, len(candidates))))
+
+
+def test_a_selector_of_another_package_is_found_by_its_name(install):
+    install({GROUP: {'first': f'{__name__}:First'}})
+    assert isinstance(check_selector({'kind': 'first'}), First)
+    install({GROUP: {'second': f'{__name__}:First'}}, 'third')
+    with pytest.raises(ContractError, match='calls itself'):
+        check_selector({'kind': 'second'})
 
 
 @pytest.mark.parametrize(
