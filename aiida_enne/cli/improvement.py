@@ -66,11 +66,10 @@ def sentence(arm: str, one: Any, chance: str) -> str:
     text = f'`{arm}` against `{chance}`: {one["verdict"]}; {one["reason"]}.'
     if (saved := one.get('labels_saved')) is None:
         return text
-    word = 'at least ' if one['labels_saved_is_lower_bound'] else ''
-    text += f' Labels saved: {word}{saved:.1f}'
+    text += f' Labels saved on the way to the same error: {saved:.1f}'
     if 'labels_saved_low' in one:
         text += f' ({one["labels_saved_low"]:.1f} to {one["labels_saved_high"]:.1f})'
-    return f'{text}, of {one["n_repeats"]} repeat{"" if one["n_repeats"] == 1 else "s"}.'
+    return f'{text}, mean of {one["n_repeats"]}.'
 
 
 def _numbers(one: Any) -> tuple[str, str, str]:

@@ -47,8 +47,8 @@ def compare(curves: Sequence[Curve], chance: str) -> dict[str, dict[str, Any]]:
     Returns:
         By arm: `verdict` ('better than chance', 'worse than chance', 'undecided'), `reason`,
         `ratio` with `ratio_low` and `ratio_high` (error over that by chance), `labels_saved` with
-        its interval (labels that chance needs more to come as far; a repeat in which it never came
-        as far counts with what it bought in all, so that it is a lower bound), `n_repeats`.
+        its interval (labels that chance needs more for the smallest error that both reach, linear
+        in ln(error) between rounds), `n_repeats`.
     """
     by_repeat: dict[str, dict[int, Curve]] = {}
     for curve in curves:
@@ -66,15 +66,14 @@ def compare(curves: Sequence[Curve], chance: str) -> dict[str, dict[str, Any]]:
 def _judge(pairs: Sequence[tuple[Curve, Curve]], chance: str) -> dict[str, Any]:
     known = [pair for pair in pairs if min(len(one.labels) for one in pair) > 1]
     ratios = np.array([_log_ratio(*pair) for pair in known])
-    saved = [_saved(*pair) for pair in known]
+    saved = np.array([_saved(*pair) for pair in known])
     found: dict[str, Any] = {'n_repeats': len(known)}
     if not known:
         reason = f'no repeat has rounds of both this arm and `{chance}`'
         return found | {'verdict': 'undecided', 'reason': reason}
     mean, low, high = _interval(ratios)
     found['ratio'] = float(np.exp(mean))
-    found['labels_saved'], *limits = _interval(np.array([number for number, _ in saved]))
-    found['labels_saved_is_lower_bound'] = not all(reached for _, reached in saved)
+    found['labels_saved'], *limits = _interval(saved)
     if low is None or high is None:
         plural = 'repeat' if len(known) == 1 else 'repeats'
         reason = (
@@ -107,18 +106,21 @@ def _log_errors(curve: Curve, at: Floats) -> Floats:
     return found
 
 
-def _saved(own: Curve, other: Curve) -> tuple[float, bool]:
-    """Return how many labels more the other needs for the last error, and whether it got there."""
-    target, errors = np.log(own.errors[-1]), np.log(other.errors)
-    there = np.flatnonzero(errors <= target)
-    if not len(there):
-        return float(other.labels[-1] - own.labels[-1]), False
-    last = int(there[0])
+def _saved(own: Curve, other: Curve) -> float:
+    """Return how many labels more the other needs for the smallest error that both reach."""
+    target = max(np.log(own.errors[-1]), np.log(other.errors[-1]))
+    return _labels_for(other, target) - _labels_for(own, target)
+
+
+def _labels_for(curve: Curve, target: float) -> float:
+    """Return after how many labels ln(error) is at its target for the first time."""
+    errors = np.log(curve.errors)
+    last = int(np.flatnonzero(errors <= target)[0])
     if last == 0:
-        return float(other.labels[0] - own.labels[-1]), True
+        return float(curve.labels[0])
     share = (errors[last - 1] - target) / (errors[last - 1] - errors[last])
-    step = other.labels[last] - other.labels[last - 1]
-    return float(other.labels[last - 1] + share * step - own.labels[-1]), True
+    step = curve.labels[last] - curve.labels[last - 1]
+    return float(curve.labels[last - 1] + share * step)
 
 
 def _interval(values: Floats) -> tuple[float, float | None, float | None]:
