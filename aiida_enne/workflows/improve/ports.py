@@ -17,7 +17,7 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.science.plans.improving import Improving, read_arms
 from aiida_enne.workflows import exploration, protocols
-from aiida_enne.workflows.audit import validate_parameters
+from aiida_enne.workflows.audit_inputs import validate_parameters
 from aiida_enne.workflows.base import validate_count
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.protocols import machine
