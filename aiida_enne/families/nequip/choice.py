@@ -11,7 +11,7 @@ ONCE = 10.0
 #: CPU seconds to build one more member, together and alone.
 BUILD, BUILD_ALONE = 0.15, 0.6
 #: A step together: seconds of its own, and how many times less a member takes of it than alone.
-STEP, GAIN = 0.002, 15.0
+STEP, GAIN = 0.002, 18.0
 #: What is trained together: builders of models, losses, optimisers, modules.
 MODELS = ('nequip.model.NequIPGNNModel',)
 LOSSES = ('nequip.train.EnergyForceLoss', 'nequip.train.MetricsManager')
