@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common import CalcInfo, CodeInfo
+from aiida.common import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from ase.data import chemical_symbols
 
-from aiida_enne.calculations.following import FollowingCalcJob
+from aiida_enne.calculations.following import FollowingCalcJob, write_files
+from aiida_enne.calculations.ports import port, validator_of
 from aiida_enne.codes import aims
 from aiida_enne.codes.aims.control import render_control
 from aiida_enne.codes.aims.geometry import render_geometry
@@ -23,15 +24,6 @@ from aiida_enne.data.species import SpeciesData
 
 #: Share of the job's time after which FHI-aims is asked to stop by itself, to write its files.
 WALLTIME_SHARE = 0.95
-
-
-def validate_parameters(node: orm.Dict, _: Any) -> str | None:
-    """Check every setting by name."""
-    try:
-        ControlSettings.from_dict(node.get_dict())
-    except ValueError as exception:
-        return str(exception)
-    return None
 
 
 def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
@@ -71,42 +63,25 @@ class AimsCalculation(FollowingCalcJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        as_node = {'serializer': orm.to_aiida_type}
         spec.input('configurations', valid_type=ConfigurationsData, help='One of them is used.')
-        spec.input(
-            'index',
-            valid_type=orm.Int,
-            default=lambda: orm.Int(0),
-            help='Which configuration.',
-            **as_node,
-        )
+        spec.input('index', **port(orm.Int, default=0), help='Which configuration.')
         spec.input(
             'parameters',
-            valid_type=orm.Dict,
-            validator=validate_parameters,
+            **port(orm.Dict, validator_of(ControlSettings.from_dict)),
             help='Keys of `codes.aims.settings.ControlSettings`.',
-            **as_node,
         )
         spec.input_namespace(
             'species', valid_type=SpeciesData, dynamic=True, help='Species default by element.'
         )
-        spec.input(
-            'fixed',
-            valid_type=orm.List,
-            required=False,
-            help='Indices of atoms that stay.',
-            **as_node,
-        )
+        spec.input('fixed', **port(orm.List, required=False), help='Indices of atoms that stay.')
         spec.input(
             'velocities',
-            valid_type=orm.ArrayData,
-            required=False,
+            **port(orm.ArrayData, required=False),
             help='Array `velocities` in Å/ps, shape (N, 3), to start with.',
         )
         spec.input(
             'parent_folder',
-            valid_type=orm.RemoteData,
-            required=False,
+            **port(orm.RemoteData, required=False),
             help='Work directory with the restart file of a trajectory.',
         )
         spec.inputs.validator = validate_inputs
@@ -157,9 +132,9 @@ class AimsCalculation(FollowingCalcJob):
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write control.in and geometry.in."""
-        inputs, options = self.inputs, self.inputs.metadata.options
+        inputs = self.inputs
         one = inputs.configurations.get_configurations().select([inputs.index.value])
-        seconds = options.get('max_wallclock_seconds')
+        seconds = inputs.metadata.options.get('max_wallclock_seconds')
         settings = with_walltime(ControlSettings.from_dict(inputs.parameters.get_dict()), seconds)
         texts = {element: inputs.species[element].text for element in one.elements}
         velocities = inputs.velocities.get_array('velocities') if 'velocities' in inputs else None
@@ -176,23 +151,10 @@ class AimsCalculation(FollowingCalcJob):
                 else None,
             ),
         }
-        for name, text in files.items():
-            with folder.open(name, 'w') as handle:
-                handle.write(text)
-        code = CodeInfo()
-        code.code_uuid = inputs.code.uuid
-        code.stdout_name = options.output_filename
-        code.stderr_name = aims.ERRORS
-
-        job = CalcInfo()
-        job.codes_info = [code]
-        job.retrieve_list = [options.output_filename, aims.ERRORS]
-        if settings.md is not None:
-            job.retrieve_list.append(aims.MD_RESTART)
-        if 'parent_folder' in inputs:
-            parent = inputs.parent_folder
-            restart = f'{parent.get_remote_path()}/{aims.MD_RESTART}'
-            job.remote_copy_list = [(parent.computer.uuid, restart, aims.MD_RESTART)]
+        write_files(folder, files)
+        restart = [] if settings.md is None else [aims.MD_RESTART]
+        job = self.run_code(retrieve=restart, errors=aims.ERRORS)
+        self.copy_from_parent(job, {aims.MD_RESTART: aims.MD_RESTART})
         return job
 
 

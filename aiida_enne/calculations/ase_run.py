@@ -5,44 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.common import CalcInfo, CodeInfo
+from aiida.common import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
-from aiida_enne.calculations.following import FollowingCalcJob
+from aiida_enne.calculations.following import FollowingCalcJob, write_files
+from aiida_enne.calculations.ports import at_least, port, validator_of
 from aiida_enne.codes import ase
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import CHECKPOINT, ModelData
 from aiida_enne.science.plans.tasks import read_task
-
-
-def validate_calculator(node: orm.Dict, _: Any) -> str | None:
-    """Check the preset or the import path."""
-    try:
-        ase.complete_calculator(node.get_dict())
-    except ValueError as exception:
-        return str(exception)
-    return None
-
-
-def validate_task(node: orm.Dict, _: Any) -> str | None:
-    """Check every option of the task by name."""
-    try:
-        read_task(node.get_dict())
-    except ValueError as exception:
-        return str(exception)
-    return None
-
-
-def validate_execution(processes: int, _: Any) -> str | None:
-    """Check that there is at least one process."""
-    return None if processes >= 1 else f'`processes` must be at least 1, got {processes}'
-
-
-def validate_checkpoint(seconds: float, _: Any) -> str | None:
-    """Check that the time between checkpoints is not negative."""
-    return None if seconds >= 0 else f'`checkpoint_seconds` must not be negative, got {seconds}'
 
 
 def validate_members(inputs: dict[str, Any], ports: Any) -> str | None:
@@ -87,21 +60,16 @@ class AseRunCalculation(FollowingCalcJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        as_node = {'serializer': orm.to_aiida_type}
         spec.input('configurations', valid_type=ConfigurationsData, help='What to work on.')
         spec.input(
             'calculator',
-            valid_type=orm.Dict,
-            validator=validate_calculator,
+            **port(orm.Dict, validator_of(ase.complete_calculator)),
             help='`preset`; or `import_path`, `keywords` and `level_of_theory`.',
-            **as_node,
         )
         spec.input(
             'task',
-            valid_type=orm.Dict,
-            validator=validate_task,
+            **port(orm.Dict, validator_of(read_task)),
             help='`kind` (label, md, relax) and its options, see `science.plans.tasks`.',
-            **as_node,
         )
         spec.input_namespace(
             'models',
@@ -112,31 +80,22 @@ class AseRunCalculation(FollowingCalcJob):
         )
         spec.input(
             'seed',
-            valid_type=orm.Int,
-            required=False,
+            **port(orm.Int, required=False),
             help='Seed of dynamics; every trajectory has a random stream of its own.',
-            **as_node,
         )
         spec.input(
             'parent_folder',
-            valid_type=orm.RemoteData,
-            required=False,
+            **port(orm.RemoteData, required=False),
             help='Work directory of a job with the same inputs, to continue.',
         )
         spec.input(
             'processes',
-            valid_type=int,
-            default=1,
-            is_metadata=True,
-            validator=validate_execution,
+            **port(int, at_least(1), default=1),
             help='Configurations worked on at a time; the result does not depend on it.',
         )
         spec.input(
             'checkpoint_seconds',
-            valid_type=(int, float),
-            default=10,
-            is_metadata=True,
-            validator=validate_checkpoint,
+            **port((int, float), at_least(0), default=10),
             help='Seconds between two checkpoints; the result does not depend on it.',
         )
         spec.inputs.validator = validate_inputs
@@ -176,21 +135,11 @@ class AseRunCalculation(FollowingCalcJob):
             read_task(inputs.task.get_dict()),
             inputs.seed.value if 'seed' in inputs else None,
         )
-        for name, text in files.items():
-            with folder.open(name, 'w') as handle:
-                handle.write(text)
-        options = inputs.metadata.options
-        code = CodeInfo()
-        code.code_uuid = inputs.code.uuid
-        code.cmdline_params = ase.arguments(
-            inputs.processes, inputs.checkpoint_seconds, options.get('max_wallclock_seconds')
-        )
-        code.stdout_name = options.output_filename
-        code.join_files = True
-
+        write_files(folder, files)
+        seconds = inputs.metadata.options.get('max_wallclock_seconds')
+        words = ase.arguments(inputs.processes, inputs.checkpoint_seconds, seconds)
+        job = self.run_code(words, [ase.RESULTS])
         configurations = inputs.configurations
-        job = CalcInfo()
-        job.codes_info = [code]
         job.local_copy_list = [(configurations.uuid, configurations.FILENAME, ase.CONFIGURATIONS)]
         if models := inputs.get('models', {}):
             folder.get_subfolder(ase.MEMBERS, create=True)
@@ -198,10 +147,6 @@ class AseRunCalculation(FollowingCalcJob):
                 (model.uuid, CHECKPOINT, f'{ase.MEMBERS}/{label}.ckpt')
                 for label, model in models.items()
             ]
-        job.retrieve_list = [options.output_filename, ase.RESULTS]
         job.retrieve_temporary_list = [ase.UNITS]
-        if 'parent_folder' in inputs:
-            parent = inputs.parent_folder
-            units = f'{parent.get_remote_path()}/{ase.UNITS}'
-            job.remote_copy_list = [(parent.computer.uuid, units, ase.UNITS)]
+        self.copy_from_parent(job, {ase.UNITS: ase.UNITS})
         return job

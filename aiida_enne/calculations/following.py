@@ -1,9 +1,11 @@
 """Jobs that outlive the process which submitted them: another process takes them over."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiida import orm
-from aiida.common import CalcJobState
+from aiida.common import CalcInfo, CalcJobState, CodeInfo
+from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
 from aiida_enne.aiida_private import waiting
@@ -58,6 +60,37 @@ class FollowingCalcJob(CalcJob):
         for name, value in options.items():
             ports['metadata']['options'][name].default = value
 
+    def run_code(
+        self,
+        arguments: Sequence[str] = (),
+        retrieve: Iterable[str | tuple[str, str, int]] = (),
+        errors: str | None = None,
+    ) -> CalcInfo:
+        """Return a job that runs the code, with its output in a file that is retrieved.
+
+        Args:
+            arguments: Of the code.
+            retrieve: What is retrieved as well, as AiiDA has it.
+            errors: Another file, retrieved too, for what the code says on standard error.
+        """
+        code, job = CodeInfo(), CalcInfo()
+        code.code_uuid = self.inputs.code.uuid
+        code.cmdline_params = list(arguments)
+        code.stdout_name = self.inputs.metadata.options.output_filename
+        code.stderr_name, code.join_files = errors, errors is None
+        job.codes_info = [code]
+        job.retrieve_list = [code.stdout_name, *([] if errors is None else [errors]), *retrieve]
+        return job
+
+    def copy_from_parent(self, job: CalcInfo, places: Mapping[str, str]) -> None:
+        """Copy files and folders of the job before, where there is one, to places in this job."""
+        if 'parent_folder' in self.inputs:
+            folder = self.inputs.parent_folder
+            job.remote_copy_list = [
+                (folder.computer.uuid, f'{folder.get_remote_path()}/{source}', place)
+                for source, place in places.items()
+            ]
+
     async def run(self) -> Any:
         """Take the other job over, or run as any job does, from the cache included."""
         pk = self.inputs.get('follow')
@@ -81,3 +114,10 @@ class FollowingCalcJob(CalcJob):
         if link is not None:
             return link.node
         return orm.RemoteData(computer=lost.computer, remote_path=lost.get_remote_workdir())
+
+
+def write_files(folder: Folder, files: Mapping[str, str]) -> None:
+    """Write texts into the folder of a job, by the name of the file."""
+    for name, text in files.items():
+        with folder.open(name, 'w') as handle:
+            handle.write(text)

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common import CalcInfo, CodeInfo
+from aiida.common import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_enne import families
-from aiida_enne.calculations.following import FollowingCalcJob
+from aiida_enne.calculations.following import FollowingCalcJob, write_files
+from aiida_enne.calculations.ports import at_least, one_of, port
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import CHECKPOINT, ModelData
 from aiida_enne.data.prediction import PredictionData
@@ -20,30 +21,6 @@ from aiida_enne.families.nequip.training import ARTEFACTS
 from aiida_enne.science.data.splits import PARTS
 from aiida_enne.science.data.trainable import untrained_elements
 from aiida_enne.science.fields import Integers
-
-
-def validate_mode(mode: str, _: Any) -> str | None:
-    """Require a known mode."""
-    return None if mode in codec.MODES else f'`mode` must be one of {codec.MODES}, got {mode!r}'
-
-
-def validate_features(features: orm.Str, _: Any) -> str | None:
-    """Require a known choice of features."""
-    if features.value not in codec.FEATURES:
-        return f'`features` must be one of {codec.FEATURES}, got {features.value!r}'
-    return None
-
-
-def validate_part(part: orm.Str | None, _: Any) -> str | None:
-    """Require a part that a split has."""
-    if part is not None and part.value not in PARTS:
-        return f'`part` must be one of {PARTS}, got {part.value!r}'
-    return None
-
-
-def validate_count(number: int | None, _: Any) -> str | None:
-    """Require at least one, where a number is given at all."""
-    return None if number is None or number >= 1 else f'expected at least 1, got {number}'
 
 
 def validate_models(models: dict[str, ModelData], _: Any) -> str | None:
@@ -140,10 +117,7 @@ class NequipPredictCalculation(FollowingCalcJob):
         spec.input('split', valid_type=SplitData, required=False, help='Predict a part only.')
         spec.input(
             'part',
-            valid_type=orm.Str,
-            required=False,
-            serializer=orm.to_aiida_type,
-            validator=validate_part,
+            **port(orm.Str, one_of('part', PARTS), required=False),
             help=f'Part of the split, `{codec.DEFAULT_PART}` by default.',
         )
         spec.input_namespace(
@@ -156,10 +130,7 @@ class NequipPredictCalculation(FollowingCalcJob):
         )
         spec.input(
             'features',
-            valid_type=orm.Str,
-            default=lambda: orm.Str(codec.NO_FEATURES),
-            serializer=orm.to_aiida_type,
-            validator=validate_features,
+            **port(orm.Str, one_of('features', codec.FEATURES), default=codec.NO_FEATURES),
             help='Also the scalar features of the last layer: `per_atom` (and the energies of the '
             'atoms) or `summed` over each configuration.',
         )
@@ -186,10 +157,10 @@ class NequipPredictCalculation(FollowingCalcJob):
     def define_settings(cls, spec: CalcJobProcessSpec) -> None:
         """Define settings that change results by rounding only: not nodes, not in the hash."""
         settings = (
-            ('mode', str, 'auto', validate_mode, f'One of {codec.MODES}.'),
+            ('mode', str, 'auto', one_of('mode', codec.MODES), f'One of {codec.MODES}.'),
             ('device', str, 'cpu', None, 'Where torch computes, e.g. `cuda`.'),
-            ('threads', int, None, validate_count, 'Threads; by default one.'),
-            ('batch_atoms', int, None, validate_count, 'Atoms in a batch; by default by model.'),
+            ('threads', int, None, at_least(1), 'Threads; by default one.'),
+            ('batch_atoms', int, None, at_least(1), 'Atoms in a batch; by default by model.'),
             ('artefacts', str, ARTEFACTS, None, 'Folder of compiled artefacts.'),
         )
         for name, kind, default, validator, text in settings:
@@ -205,41 +176,27 @@ class NequipPredictCalculation(FollowingCalcJob):
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write scripts, settings and configurations; the checkpoints come from their nodes."""
-        inputs, options = self.inputs, self.inputs.metadata.options
+        inputs = self.inputs
         used = [families.load(name) for name in sorted({m.family for m in inputs.models.values()})]
-        scripts = {name: one.script for one in used for name in one.prediction_scripts}
-        for name, script in scripts.items():
-            with folder.open(name, 'w') as handle:
-                handle.write(script(name))
-        settings = {
-            name: inputs.get(name)
-            for name in ('mode', 'device', 'threads', 'batch_atoms', 'artefacts')
-        }
-        with folder.open(codec.SETTINGS, 'w') as handle:
-            handle.write(
-                codec.render_settings(
-                    list(inputs.models), features=inputs.features.value, **settings
-                )
-            )
+        files = {name: one.script(name) for one in used for name in one.prediction_scripts}
+        names = ('mode', 'device', 'threads', 'batch_atoms', 'artefacts')
+        files[codec.SETTINGS] = codec.render_settings(
+            list(inputs.models),
+            features=inputs.features.value,
+            **{name: inputs.get(name) for name in names},
+        )
+        write_files(folder, files)
         indices = chosen_indices(inputs.dataset, inputs.get('split'), inputs.get('part'))
         with folder.open(codec.CONFIGURATIONS, 'wb') as handle:
             handle.write(codec.render_configurations(inputs.dataset.get_configurations(), indices))
         folder.get_subfolder(codec.MEMBERS, create=True)
 
-        code = CodeInfo()
-        code.code_uuid = inputs.code.uuid
-        code.cmdline_params = [used[0].prediction_scripts[0]]
-        code.stdout_name = options.output_filename
-        code.join_files = True
-
-        job = CalcInfo()
-        job.codes_info = [code]
+        job = self.run_code([used[0].prediction_scripts[0]], [codec.RESULT])
         job.local_copy_list = [
             (model.uuid, CHECKPOINT, f'{codec.MEMBERS}/{label}.ckpt')
             for label, model in inputs.models.items()
         ]
         job.provenance_exclude_list = [codec.CONFIGURATIONS]
-        job.retrieve_list = [options.output_filename, codec.RESULT]
         # kept by the prediction nodes, so not a second time
         job.retrieve_temporary_list = [
             (f'{codec.PREDICTIONS}/{label}.npz', '.', 2) for label in inputs.models

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import yaml
 from aiida import orm
-from aiida.common import CalcInfo, CodeInfo
+from aiida.common import CalcInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
 from aiida_enne import families
-from aiida_enne.calculations.following import FollowingCalcJob
+from aiida_enne.calculations.following import FollowingCalcJob, write_files
+from aiida_enne.calculations.ports import at_least, port
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
@@ -40,16 +41,6 @@ def validate_seeds(seeds: dict[str, orm.Int], _: Any) -> str | None:
     if any(not 0 <= value < 2**32 for value in values) or len(set(values)) < len(values):
         return f'`seeds` must be distinct integers from 0 to 2^32 - 1, got {values}'
     return None
-
-
-def validate_positive(number: int, _: Any) -> str | None:
-    """Require at least one."""
-    return None if number >= 1 else f'expected at least 1, got {number}'
-
-
-def validate_natural(number: int, _: Any) -> str | None:
-    """Require zero or more."""
-    return None if number >= 0 else f'expected at least 0, got {number}'
 
 
 def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
@@ -92,9 +83,7 @@ class NequipTrainCalculation(FollowingCalcJob):
         spec.input('split', valid_type=SplitData, help='Indices: training and validation.')
         spec.input(
             'parameters',
-            valid_type=orm.Dict,
-            validator=validate_parameters,
-            serializer=orm.to_aiida_type,
+            **port(orm.Dict, validate_parameters),
             help='NequIP configuration, less what the job owns.',
         )
         spec.input_namespace(
@@ -107,41 +96,30 @@ class NequipTrainCalculation(FollowingCalcJob):
         )
         spec.input(
             'parent_folder',
-            valid_type=orm.RemoteData,
-            required=False,
+            **port(orm.RemoteData, required=False),
             help='Work directory with the checkpoints of members to continue.',
         )
         spec.input(
             'kernel',
-            valid_type=orm.Str,
-            required=False,
-            serializer=orm.to_aiida_type,
+            **port(orm.Str, required=False),
             help='What trains members together, by name and version: it changes the last digits.',
         )
         # how else members share the job changes no model: neither a node nor in the job's hash
         spec.input(
             'strategy',
-            valid_type=str,
-            is_metadata=True,
-            default='sequential',
+            **port(str, default='sequential'),
             help='`sequential`; `parallel`: processes forked after one import; `vectorised`: the '
             'members of a process together, with the `kernel` of the family; others of the family; '
             '`auto`: an ensemble chooses what costs least.',
         )
         spec.input(
             'processes',
-            valid_type=int,
-            is_metadata=True,
-            default=2,
-            validator=validate_positive,
+            **port(int, at_least(1), default=2),
             help='Processes, unless `strategy` is `sequential`.',
         )
         spec.input(
             'gpus',
-            valid_type=int,
-            is_metadata=True,
-            default=0,
-            validator=validate_natural,
+            **port(int, at_least(0), default=0),
             help='GPUs of the job that the processes are dealt out to; 0 leaves them alone.',
         )
         spec.inputs.validator = validate_inputs
@@ -183,57 +161,35 @@ class NequipTrainCalculation(FollowingCalcJob):
 
         script = self._write_scripts(folder, parameters)
 
-        code = CodeInfo()
-        code.code_uuid = inputs.code.uuid
         shared = inputs.strategy != 'sequential'
-        code.cmdline_params = [
-            script,
-            '--processes',
-            str(inputs.processes * shared or 1),
-        ]
+        words = [script, '--processes', str(inputs.processes * shared or 1)]
         if inputs.strategy == 'vectorised':
-            code.cmdline_params += ['--together', '--artefacts', training.ARTEFACTS]
+            words += ['--together', '--artefacts', training.ARTEFACTS]
         if inputs.gpus:
-            code.cmdline_params += ['--gpus', str(inputs.gpus)]
+            words += ['--gpus', str(inputs.gpus)]
         if 'max_wallclock_seconds' in options:
-            code.cmdline_params += ['--seconds', str(int(0.95 * options.max_wallclock_seconds))]
-        code.stdout_name = options.output_filename
-        code.join_files = True
-
-        job = CalcInfo()
-        job.codes_info = [code]
-        job.provenance_exclude_list = [training.TRAIN, training.VALIDATION]
-        job.retrieve_list = [options.output_filename]
-        for label in inputs.seeds:
-            place = f'{training.MEMBERS}/{label}'
+            words += ['--seconds', str(int(0.95 * options.max_wallclock_seconds))]
+        kept = {f'{training.MEMBERS}/{k}/{training.CHECKPOINTS}': k for k in inputs.seeds}
+        left = []
+        for checkpoints, label in kept.items():
             names = ('log', training.HISTORY, training.PROGRESS, training.RESULT)
-            job.retrieve_list += [(f'{place}/{name}', '.', 3) for name in names]
-            job.retrieve_list.append((f'{place}/{training.CHECKPOINTS}/{training.BEST}', '.', 4))
-        if 'parent_folder' in inputs:
-            parent = inputs.parent_folder
-            job.remote_copy_list = [
-                (
-                    parent.computer.uuid,
-                    f'{parent.get_remote_path()}/{training.MEMBERS}/{label}/{training.CHECKPOINTS}',
-                    f'{training.MEMBERS}/{label}',
-                )
-                for label in inputs.seeds
-            ]
+            left += [(f'{training.MEMBERS}/{label}/{name}', '.', 3) for name in names]
+            left.append((f'{checkpoints}/{training.BEST}', '.', 4))
+        job = self.run_code(words, left)
+        job.provenance_exclude_list = [training.TRAIN, training.VALIDATION]
+        self.copy_from_parent(job, {k: f'{training.MEMBERS}/{label}' for k, label in kept.items()})
         return job
 
     def _write_scripts(self, folder: Folder, parameters: dict[str, Any]) -> str:
         """Write the scripts, and why members share the job so; return the script that is run."""
         inputs, family = self.inputs, families.family_of(parameters)
         scripts = families.scripts_of(family, inputs.strategy)
-        for name, text in scripts.items():
-            with folder.open(name, 'w') as handle:
-                handle.write(text)
         chosen, why = family.choose(
             parameters, members=len(inputs.seeds), frames=len(inputs.split.get_split().train)
         )
         reason = 'as asked for' if inputs.gpus or chosen != inputs.strategy else why
-        with folder.open(training.STRATEGY, 'w') as handle:
-            handle.write(f'strategy {inputs.strategy}: {reason}\n')
+        note = {training.STRATEGY: f'strategy {inputs.strategy}: {reason}\n'}
+        write_files(folder, scripts | note)
         return next(iter(scripts))
 
     def _write_data(self, folder: Folder, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -257,6 +213,5 @@ class NequipTrainCalculation(FollowingCalcJob):
             parameters = leave_out(parameters, missing)
         for name, part in ((training.TRAIN, split.train), (training.VALIDATION, split.validation)):
             chosen = dataclasses.replace(configurations.select(part), info={})
-            with folder.open(name, 'w') as handle:
-                handle.write(frames.to_extxyz(chosen))
+            write_files(folder, {name: frames.to_extxyz(chosen)})
         return parameters

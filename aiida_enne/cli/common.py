@@ -6,6 +6,8 @@ import importlib
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import click
@@ -116,6 +118,23 @@ def with_profile(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     return wrapper
+
+
+archive_option = click.option(
+    '--archive',
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help='Read this archive file; nothing is imported.',
+)
+
+
+def reading(ctx: click.Context, archive: Path | None) -> AbstractContextManager[None]:
+    """Read from an archive or, without one, from the profile, which is loaded."""
+    if archive is None:
+        load_profile(ctx)
+        return nullcontext()
+    from aiida_enne.provenance.archives import open_archive
+
+    return open_archive(archive)
 
 
 class NodeParam(click.ParamType):

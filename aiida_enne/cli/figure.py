@@ -1,22 +1,17 @@
 """`aiida-enne figure`: one figure, from a profile or straight from an archive."""
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_enne.cli.common import load_profile, table
+from aiida_enne.cli.common import archive_option, reading, table
 
 
 @click.command()
 @click.argument('name', required=False)
 @click.option('--ensemble', help='Study, training, audit or demo; default: the most recent audit.')
-@click.option(
-    '--archive',
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help='Read this archive file; nothing is imported.',
-)
+@archive_option
 @click.option(
     '-o',
     '--output',
@@ -47,16 +42,13 @@ def figure(
     if name is None:
         raise click.UsageError('which figure? `aiida-enne figure --list` shows all')
     from aiida_enne import provenance
-    from aiida_enne.provenance.archives import open_archive
     from aiida_enne.report.figures import find_figure
     from aiida_enne.science.figures import new_axes, save
 
     found = find_figure(name)
     chosen = found.choose(parse_options(options))
     path = Path(f'{found.name}.png') if output is None else output
-    if archive is None:
-        load_profile(ctx)
-    with nullcontext() if archive is None else open_archive(archive):
+    with reading(ctx, archive):
         material = provenance.Material.of(ensemble or provenance.latest_audited())
         try:
             result = found.build(material, **chosen)

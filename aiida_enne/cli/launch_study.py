@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -41,10 +40,10 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
     """
     from aiida_enne import families
     from aiida_enne.aiida_private import inputs_of
+    from aiida_enne.calculations.ports import plain
     from aiida_enne.cli.plan import cost_table, describe_costs
     from aiida_enne.science.plans.costs import Assumptions
     from aiida_enne.science.plans.study_costs import estimate
-    from aiida_enne.workflows.base import plain
     from aiida_enne.workflows.reference.engine import load_engine
     from aiida_enne.workflows.study.study import StudyWorkChain
 
@@ -70,7 +69,7 @@ def eos(engine: str, **options: Any) -> None:
     """Relax crystal phases over their volumes."""
     from aiida_enne.workflows.study.eos import EquationOfStateWorkChain
 
-    launch_relaxation(EquationOfStateWorkChain.get_builder_from_protocol, (engine,), options)
+    launch_relaxation(EquationOfStateWorkChain, options, engine)
 
 
 @click.command()
@@ -81,8 +80,7 @@ def defect(engine: str, lattice_constant: float, **options: Any) -> None:
     """Relax point defects at a lattice constant."""
     from aiida_enne.workflows.study.defect import DefectWorkChain
 
-    positions = (lattice_constant, engine)
-    launch_relaxation(DefectWorkChain.get_builder_from_protocol, positions, options)
+    launch_relaxation(DefectWorkChain, options, lattice_constant, engine)
 
 
 @click.command()
@@ -93,16 +91,15 @@ def surface(engine: str, lattice_constant: float, **options: Any) -> None:
     """Relax (100) slabs at a lattice constant."""
     from aiida_enne.workflows.study.surface import SurfaceWorkChain
 
-    positions = (lattice_constant, engine)
-    launch_relaxation(SurfaceWorkChain.get_builder_from_protocol, positions, options)
+    launch_relaxation(SurfaceWorkChain, options, lattice_constant, engine)
 
 
-def launch_relaxation(
-    build: Callable[..., Any], positions: tuple[Any, ...], options: dict[str, Any]
-) -> None:
+def launch_relaxation(process: Any, options: dict[str, Any], *positions: Any) -> None:
     """Build the inputs of a relaxation and run or submit it, or say what would be."""
-    overrides = read_overrides(options['overrides'])
-    builder = build(options['code'], *positions, protocol=options['protocol'], overrides=overrides)
+    overrides, protocol = read_overrides(options['overrides']), options['protocol']
+    builder = process.get_builder_from_protocol(
+        options['code'], *positions, protocol=protocol, overrides=overrides
+    )
     start(builder, options)
 
 

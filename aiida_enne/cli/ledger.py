@@ -166,7 +166,7 @@ def epochs_of(builder: Any) -> int:
     A training of which no limit is known has 0, too.
     """
     from aiida_enne.aiida_private import inputs_of
-    from aiida_enne.workflows.base import plain
+    from aiida_enne.calculations.ports import plain
     from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
     if builder.process_class is not EnsembleWorkChain:
@@ -180,9 +180,9 @@ def plan_of(builder: Any) -> Ledger | None:
     """Return the ledger of a study; None for what has no plan, or one that cannot be made."""
     from aiida_enne import families
     from aiida_enne.aiida_private import inputs_of
+    from aiida_enne.calculations.ports import plain
     from aiida_enne.science.plans.costs import Assumptions
     from aiida_enne.science.plans.study_costs import estimate
-    from aiida_enne.workflows.base import plain
     from aiida_enne.workflows.reference.engine import load_engine
     from aiida_enne.workflows.study.study import StudyWorkChain
 

@@ -1,6 +1,7 @@
 """Computers and codes of a setup file: created in the profile, or compared with it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -15,11 +16,16 @@ def apply(machine: Machine, *, update: bool, dry_run: bool) -> list[str]:
         click.ClickException: If something is there and differs, and may not be changed: then
             nothing has been changed.
     """
-    computer = find_computer(machine.label)
-    differing = {} if computer is None else differences(wanted(machine), actual(computer))
-    codes = {program.label: find_code(program.label, machine.label) for program in machine.programs}
+    from aiida import orm
+
+    computer = known(partial(orm.load_computer, label=machine.label))
+    differing = {} if computer is None else differences(machine, actual(computer))
+    codes = {
+        program.label: known(partial(orm.load_code, f'{program.label}@{machine.label}'))
+        for program in machine.programs
+    }
     changed = {
-        program.label: differences(wanted_code(program), actual_code(codes[program.label]))
+        program.label: differences(program, actual_code(codes[program.label]))
         for program in machine.programs
         if codes[program.label] is not None
     }
@@ -30,10 +36,10 @@ def apply(machine: Machine, *, update: bool, dry_run: bool) -> list[str]:
     if not dry_run and (computer is None or differing):
         computer = bring_up(machine, computer)
     for program in machine.programs:
-        known = codes[program.label] is not None
-        state = 'the same' if known else f'{would}new'
+        is_there = codes[program.label] is not None
+        state = 'the same' if is_there else f'{would}new'
         lines.append(f'code {program.label}@{machine.label}: {state}')
-        if not known and not dry_run:
+        if not is_there and not dry_run:
             make_code(program, computer)
     return lines
 
@@ -62,42 +68,23 @@ def refuse(
         raise click.ClickException('what is there differs from the file\n' + '\n'.join(lines))
 
 
-def differences(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> dict[str, str]:
-    """Return by name, in words, what is not as wanted."""
+def differences(wanted: Machine | Program, actual: Mapping[str, Any]) -> dict[str, str]:
+    """Return by name, in words, what is not as the file says."""
     return {
-        name: f'`{name}` is {actual[name]!r}, the file says {value!r}'
-        for name, value in wanted.items()
-        if actual[name] != value
+        name: f'`{name}` is {value!r}, the file says {getattr(wanted, name)!r}'
+        for name, value in actual.items()
+        if getattr(wanted, name) != value
     }
 
 
-def find_computer(label: str) -> Any:
-    """Return the computer of this label, or None."""
-    from aiida import orm
+def known(load: Callable[[], Any]) -> Any:
+    """Return the computer or code that is loaded, or None."""
     from aiida.common.exceptions import NotExistent
 
     try:
-        return orm.load_computer(label=label)
+        return load()
     except NotExistent:
         return None
-
-
-def find_code(label: str, computer: str) -> Any:
-    """Return the code of this label on this computer, or None."""
-    from aiida import orm
-    from aiida.common.exceptions import NotExistent
-
-    try:
-        return orm.load_code(f'{label}@{computer}')
-    except NotExistent:
-        return None
-
-
-def wanted(machine: Machine) -> dict[str, Any]:
-    """Return what the file says of the computer, by name."""
-    names = ['host', 'transport', 'scheduler', 'scratch', 'mpirun', 'cores', 'prepend']
-    names += ['poll_interval', 'safe_interval', 'login_shell', 'defaults']
-    return {name: getattr(machine, name) for name in names}
 
 
 def actual(computer: Any) -> dict[str, Any]:
@@ -151,12 +138,6 @@ def bring_up(machine: Machine, computer: Any) -> Any:
         settings |= {'host': machine.host, 'backend': 'asyncssh'}
     computer.configure(**settings)
     return computer
-
-
-def wanted_code(program: Program) -> dict[str, Any]:
-    """Return what the file says of a code, by name."""
-    names = ('executable', 'plugin', 'prepend', 'mpi', 'container')
-    return {name: getattr(program, name) for name in names}
 
 
 def actual_code(code: Any) -> dict[str, Any]:

@@ -1,20 +1,15 @@
 """`aiida-enne report`: figures and one page, from a profile or straight from an archive."""
 
-from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
-from aiida_enne.cli.common import load_profile
+from aiida_enne.cli.common import archive_option, reading
 
 
 @click.command()
 @click.argument('process', required=False)
-@click.option(
-    '--archive',
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help='Read this archive file; nothing is imported.',
-)
+@archive_option
 @click.option(
     '-o',
     '--output',
@@ -43,12 +38,9 @@ def report(
     It holds every figure for which there are data, beside the paper's own number.
     """
     from aiida_enne import provenance
-    from aiida_enne.provenance.archives import open_archive
     from aiida_enne.report.write import report_on
 
-    if archive is None:
-        load_profile(ctx)
-    with nullcontext() if archive is None else open_archive(archive):
+    with reading(ctx, archive):
         names: list[str] = []
         with click.progressbar(length=0, label='Drawing') as bar:
             path, found = report_on(

@@ -1,13 +1,12 @@
 """`aiida-enne verdict`: may σ be believed, domain by domain, as a table or as JSON."""
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_enne.cli.common import load_profile, table
+from aiida_enne.cli.common import archive_option, reading, table
 
 #: Exit status: every verdict is "believe"; some cannot be said; some are "do not believe".
 ALL_BELIEVED, OPEN, WRONG = 0, 3, 4
@@ -15,11 +14,7 @@ ALL_BELIEVED, OPEN, WRONG = 0, 3, 4
 
 @click.command()
 @click.argument('process', required=False)
-@click.option(
-    '--archive',
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help='Read this archive file; nothing is imported.',
-)
+@archive_option
 @click.option(
     '--energy-tolerance',
     type=click.FloatRange(min=0, min_open=True),
@@ -60,13 +55,10 @@ def verdict(
     where one cannot be said or has no labels.
     """
     from aiida_enne import provenance
-    from aiida_enne.provenance.archives import open_archive
     from aiida_enne.science.uncertainty.options import AuditOptions
 
     options = AuditOptions(energy_tolerance=energy_tolerance, force_tolerance=force_tolerance)
-    if archive is None:
-        load_profile(ctx)
-    with nullcontext() if archive is None else open_archive(archive):
+    with reading(ctx, archive):
         material = provenance.Material.of(process or provenance.latest_audited())
         try:
             found = provenance.joint_audit(material, options)

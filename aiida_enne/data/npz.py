@@ -1,4 +1,4 @@
-"""What all array nodes share: one `.npz` file, hashed by content, attributes to query by."""
+"""What nodes of one file share: hashed by content, attributes to query by; arrays as `.npz`."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -9,10 +9,26 @@ from aiida.common.exceptions import ValidationError
 from aiida_enne.science import npz
 
 
-class NpzData(orm.Data):
-    """Named arrays in one standard `.npz` file; equal content, equal hash."""
+class FileData(orm.Data):
+    """One file, known by the digest of its content."""
 
     FILENAME: ClassVar[str]
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the content: its identity."""
+        return str(self.base.attributes.get('sha256'))
+
+    def _validate(self) -> bool:
+        super()._validate()
+        if self.FILENAME not in self.base.repository.list_object_names():
+            raise ValidationError(f'{type(self).__name__} holds no `{self.FILENAME}`')
+        return True
+
+
+class NpzData(FileData):
+    """Named arrays in one standard `.npz` file; equal content, equal hash."""
+
     #: Attributes that say where the content came from and are not part of its identity.
     _hash_ignored_attributes = ('source',)
 
@@ -29,14 +45,3 @@ class NpzData(orm.Data):
         """
         with self.base.repository.as_path(self.FILENAME) as path, path.open('rb') as handle:
             return npz.loads(handle, names)
-
-    @property
-    def sha256(self) -> str:
-        """Digest of the arrays: the identity of the content."""
-        return str(self.base.attributes.get('sha256'))
-
-    def _validate(self) -> bool:
-        super()._validate()
-        if self.FILENAME not in self.base.repository.list_object_names():
-            raise ValidationError(f'{type(self).__name__} holds no `{self.FILENAME}`')
-        return True

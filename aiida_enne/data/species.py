@@ -11,9 +11,10 @@ from aiida import orm
 from aiida.common.exceptions import ValidationError
 
 from aiida_enne.codes.aims.species import SpeciesDefault, list_species, read_species
+from aiida_enne.data.npz import FileData
 
 
-class SpeciesData(orm.Data):
+class SpeciesData(FileData):
     """Basis and grids of one element: equal text, equal hash."""
 
     FILENAME = 'species.in'
@@ -60,15 +61,8 @@ class SpeciesData(orm.Data):
         """Such as `defaults_2020`; empty if unknown."""
         return str(self.base.attributes.get('family'))
 
-    @property
-    def sha256(self) -> str:
-        """Digest of the text."""
-        return str(self.base.attributes.get('sha256'))
-
     def _validate(self) -> bool:
         super()._validate()
-        if self.FILENAME not in self.base.repository.list_object_names():
-            raise ValidationError(f'{type(self).__name__} holds no `{self.FILENAME}`')
         if read_species(self.text).sha256 != self.sha256:
             raise ValidationError('the text is not the one that the attributes describe')
         return True

@@ -11,6 +11,7 @@ from aiida_enne.provenance.joint import ZERO
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
+from aiida_enne.science.checks import one_of
 from aiida_enne.science.properties.curves import Curve, curves, shift_at_minimum, volume_scans
 from aiida_enne.science.properties.eos import FORMS, CurveFits, fit_curve
 from aiida_enne.science.properties.paths import volume_path
@@ -18,7 +19,7 @@ from aiida_enne.science.properties.transition import find_transition
 
 MEV = 1000.0
 #: Whether all have one zero of energy, or each its own.
-COMMON_ZERO, OWN_ZERO = 'common', 'own'
+ZEROS = COMMON_ZERO, OWN_ZERO = 'common', 'own'
 
 
 def phase_rows(material: Material) -> Rows:
@@ -47,29 +48,17 @@ def phase_fits(material: Material, form: str) -> dict[str, CurveFits]:
     Raises:
         ValueError: If the form is unknown.
     """
-    check_form(form)
+    one_of('form', form, FORMS)
     found = phase_curves(material)
     return material.once(
         ('fits', form), lambda: {name: fit_curve(curve, form) for name, curve in found.items()}
     )
 
 
-def check_form(form: str) -> None:
-    """Require a known equation of state."""
-    if form not in FORMS:
-        raise ValueError(f'`form` must be one of {list(FORMS)}, got {form!r}')
-
-
-def check_zero(zero: str) -> None:
-    """Require one of the two zeros of energy."""
-    if zero not in (COMMON_ZERO, OWN_ZERO):
-        raise ValueError(f'`zero` must be {COMMON_ZERO!r} or {OWN_ZERO!r}, got {zero!r}')
-
-
 def build_equations(material: Material, *, ddof: int, zero: str, form: str) -> Result:
     """Return E(V) of all phases and their fits."""
-    check_zero(zero)
-    check_form(form)
+    one_of('zero', zero, ZEROS)
+    one_of('form', form, FORMS)
     found = phase_curves(material)
     measured = ''
     if ZERO in found:
@@ -88,7 +77,7 @@ def build_equations(material: Material, *, ddof: int, zero: str, form: str) -> R
 
 def build_path(material: Material, *, ddof: int, phase: str, zero: str) -> Result:
     """Return σ and ε of one phase over its volume."""
-    check_zero(zero)
+    one_of('zero', zero, ZEROS)
     found = phase_curves(material)
     if phase not in found:
         raise missing(f'E(V) of {phase}', 'enne.eos')

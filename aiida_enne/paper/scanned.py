@@ -21,6 +21,7 @@ from aiida_enne.provenance.material import Material, force_errors, missing
 from aiida_enne.provenance.rows import thin
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
+from aiida_enne.science.checks import one_of
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.guard import Missing
 from aiida_enne.science.properties.scatter import Scatter, agreement, of_energies
@@ -96,8 +97,7 @@ def build_sizes(material: Material, *, ddof: int) -> Result:
 
 def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
     """Return the correlations of members' errors, within ensembles and across them."""
-    if of not in ('force', 'energy'):
-        raise ValueError(f"`of` must be 'force' or 'energy', got {of!r}")
+    one_of('of', of, ('force', 'energy'))
     try:
         scan = find_scan(material, 'subsets')
         errors, groups = _subset_errors(material, scan, n_frames, of)

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from aiida_enne.paper.crystals import COMMON_ZERO, OWN_ZERO, check_zero
+from aiida_enne.paper.crystals import COMMON_ZERO, OWN_ZERO, ZEROS
 from aiida_enne.paper.formations import study_formations
 from aiida_enne.provenance.joint import ZERO, zero_domain
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
+from aiida_enne.science.checks import one_of
 from aiida_enne.science.properties.scatter import (
     Scatter,
     flags,
@@ -39,7 +40,7 @@ def find_offsets(material: Material, zero: str) -> Offsets | None:
     Raises:
         Missing: If it is and there is no such domain.
     """
-    check_zero(zero)
+    one_of('zero', zero, ZEROS)
     if zero == COMMON_ZERO:
         return None
     domain = zero_domain(material)
@@ -68,7 +69,7 @@ def build_every(
         scatter, rows = study_scatter(material, ddof, zero), material.rows
         sources, title = material.sources(rows), _zero(material, zero)
     else:
-        check_zero(zero)
+        one_of('zero', zero, ZEROS)
         audit = material.audit(dataset)
         scatter = of_audit(audit, aligned=zero == OWN_ZERO)
         sources = {'statistics': material.record.statistics[dataset].uuid}
@@ -121,8 +122,7 @@ def build_cone(
 
 
 def _content(material: Material, scatter: Scatter, scale: str) -> dict[str, Any]:
-    if scale not in SCALES:
-        raise ValueError(f'`scale` must be one of {list(SCALES)}, got {scale!r}')
+    one_of('scale', scale, SCALES)
     return {'scatter': scatter, 'log': scale == 'log', 'palette': material.palette}
 
 
@@ -191,9 +191,7 @@ def force_growth(material: Material, ddof: int) -> Growth:
 
 def build_growth(material: Material, *, ddof: int, of: str) -> Result:
     """Return σ(M) of every system."""
-    if of not in ('energy', 'force'):
-        raise ValueError(f"`of` must be 'energy' or 'force', got {of!r}")
-    is_force = of == 'force'
+    is_force = one_of('of', of, ('energy', 'force')) == 'force'
     found, domains = (
         (force_growth(material, ddof), {}) if is_force else study_growth(material, ddof)
     )

@@ -6,13 +6,13 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
 from aiida_enne.codes.aims import ERRORS, labels
 from aiida_enne.codes.aims.output import AimsOutput, Verdict, read_output
 from aiida_enne.codes.aims.settings import ControlSettings
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.parsers.base import TextParser
 
 VERDICTS = {
     Verdict.NOT_STARTED: 'ERROR_NOT_STARTED',
@@ -30,7 +30,7 @@ VERDICTS = {
 SCHEDULER = {110: Verdict.OUT_OF_MEMORY, 120: Verdict.OUT_OF_WALLTIME}
 
 
-class AimsParser(Parser):
+class AimsParser(TextParser):
     """Attach whatever the run left, then give the verdict."""
 
     def parse(self, **_: Any) -> ExitCode:
@@ -39,10 +39,12 @@ class AimsParser(Parser):
         settings = ControlSettings.from_dict(inputs.parameters.get_dict())
         start = inputs.configurations.get_configurations().select([inputs.index.value])
         others = (ERRORS, *map(self.node.get_option, ('scheduler_stderr', 'scheduler_stdout')))
-        output = read_output(
-            self._text(self.node.get_option('output_filename')),
-            '\n'.join(self._text(name) for name in others),
+        names = self.retrieved.base.repository.list_object_names()
+        main, *rest = (
+            self.text(name) if name in names else ''
+            for name in (self.node.get_option('output_filename'), *others)
         )
+        output = read_output(main, '\n'.join(rest))
         verdict, reason = output.verdict, output.reason
         if verdict is not Verdict.FINISHED and self.node.exit_status in SCHEDULER:
             verdict, reason = SCHEDULER[self.node.exit_status], 'the scheduler says so'
@@ -68,12 +70,6 @@ class AimsParser(Parser):
         self.out('last_configuration', ConfigurationsData.from_configurations(last))
         if geometry.velocities is not None:
             self.out('last_velocities', orm.ArrayData({'velocities': geometry.velocities}))
-
-    def _text(self, name: str | None) -> str:
-        if name is None or name not in self.retrieved.base.repository.list_object_names():
-            return ''
-        content = self.retrieved.base.repository.get_object_content(name, mode='rb')
-        return bytes(content).decode(errors='replace')
 
 
 def moved(output: AimsOutput) -> bool:

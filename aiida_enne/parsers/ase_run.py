@@ -7,11 +7,11 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
 from aiida_enne.codes import ase
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ensemble_sha256
+from aiida_enne.parsers.base import TextParser
 from aiida_enne.science.plans.tasks import read_task
 
 #: Verdict by how the job ended, and then by how some of its configurations did.
@@ -28,7 +28,7 @@ _PARTLY = {
 }
 
 
-class AseRunParser(Parser):
+class AseRunParser(TextParser):
     """Attach whatever the job left, then give the verdict."""
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
@@ -36,7 +36,7 @@ class AseRunParser(Parser):
         folder = Path(kwargs['retrieved_temporary_folder']) / ase.UNITS
         units = {path.stem: _read(path) for path in sorted(folder.glob('*.json'))}
         names = self.retrieved.base.repository.list_object_names()
-        summary = self._text(ase.RESULTS) if ase.RESULTS in names else None
+        summary = self.text(ase.RESULTS) if ase.RESULTS in names else None
         inputs = self.node.inputs
         outcome = ase.read_outcome(
             summary,
@@ -75,15 +75,11 @@ class AseRunParser(Parser):
                 return codes[label].format(n=n, total=total)
         return None
 
-    def _text(self, name: str) -> str:
-        content = self.retrieved.base.repository.get_object_content(name, mode='rb')
-        return bytes(content).decode(errors='replace')
-
     def _not_started(self) -> ExitCode:
         """Tell from the last line that was printed why the script never began."""
         names = self.retrieved.base.repository.list_object_names()
         texts = [
-            self._text(name)
+            self.text(name)
             for option in ('output_filename', 'scheduler_stderr')
             if (name := self.node.get_option(option)) in names
         ]

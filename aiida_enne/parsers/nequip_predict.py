@@ -5,11 +5,11 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.families.nequip import prediction as codec
 from aiida_enne.families.nequip.training import OutputError
+from aiida_enne.parsers.base import TextParser
 from aiida_enne.science.data.configurations import Configurations
 
 #: What the scheduler's verdict means, once all there is has been attached.
@@ -22,7 +22,7 @@ VERDICTS = {
 }
 
 
-class NequipPredictParser(Parser):
+class NequipPredictParser(TextParser):
     """Attach the predictions of every member that made them, then give the verdict."""
 
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
@@ -87,21 +87,3 @@ class NequipPredictParser(Parser):
             if any(member['status'] == status for member in failures.values()):
                 return self.exit_codes[verdict].format(reason=reason)
         return None
-
-    def tail(self) -> str:
-        """Return the last lines of the output, which say why nothing was left."""
-        name = str(self.node.get_option('output_filename'))
-        try:
-            lines = self.text(name).splitlines()
-        except FileNotFoundError:
-            return 'there is none'
-        return ' / '.join(lines[-3:])
-
-    def text(self, name: str) -> str:
-        """Return a file as text, whatever is in it.
-
-        Raises:
-            FileNotFoundError: If it is not there.
-        """
-        content = self.retrieved.base.repository.get_object_content(name, mode='rb')
-        return bytes(content).decode(errors='replace')

@@ -5,11 +5,11 @@ from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode
-from aiida.parsers import Parser
 
 from aiida_enne import families
 from aiida_enne.data.model import ModelData
 from aiida_enne.families.nequip import training
+from aiida_enne.parsers.base import TextParser
 
 #: What a member ends with, by what its script says.
 VERDICTS = {
@@ -50,7 +50,7 @@ class Member:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-class NequipTrainParser(Parser):
+class NequipTrainParser(TextParser):
     """Attach whatever each member left, then give the verdict."""
 
     def parse(self, **_: Any) -> ExitCode | None:
@@ -160,15 +160,6 @@ class NequipTrainParser(Parser):
             'exit_label': member.verdict,
             'exit_message': member.message,
         }
-
-    def tail(self) -> str:
-        """Return the last lines of the output, which say why nothing began."""
-        name = str(self.node.get_option('output_filename'))
-        try:
-            content = self.retrieved.base.repository.get_object_content(name, mode='rb')
-        except FileNotFoundError:
-            return 'there is none'
-        return ' / '.join(bytes(content).decode(errors='replace').splitlines()[-3:])
 
 
 def has_model(member: Member) -> bool:

@@ -1,88 +1,40 @@
 """From the provenance graph to plain tables and arrays: every read is a query, no job is run."""
 
-from aiida_enne.data.trainings import find_trainings
-from aiida_enne.provenance.again import audit_again
-from aiida_enne.provenance.applicability import Described, describe_errors
-from aiida_enne.provenance.comparisons import Compared, compare
-from aiida_enne.provenance.ensembles import (
-    Ensemble,
-    Member,
-    find_ensemble,
-    find_histories,
-    load_histories,
-)
-from aiida_enne.provenance.features import stored_features
-from aiida_enne.provenance.joint import (
-    find_gates,
-    joint_audit,
-    joint_quantities,
-    joint_samples,
-    zero_domain,
-)
-from aiida_enne.provenance.material import Material
-from aiida_enne.provenance.predictions import find_predictions, prediction_scalars
-from aiida_enne.provenance.rows import (
-    Rows,
-    frame_keys,
-    gather_forces,
-    gather_rows,
-    gather_trained,
-    join_rows,
-    trained_keys,
-)
-from aiida_enne.provenance.statistics import (
-    Statistics,
-    created,
-    find_statistics,
-    latest_audited,
-)
-from aiida_enne.provenance.studies import (
-    SCANS,
-    Dataset,
-    Scan,
-    StudyRecord,
-    find_study,
-    predicted_datasets,
-)
-from aiida_enne.science.guard import Missing
-
-__all__ = [
-    'SCANS',
-    'Compared',
-    'Dataset',
-    'Described',
-    'Ensemble',
-    'Material',
-    'Member',
-    'Missing',
-    'Rows',
-    'Scan',
-    'Statistics',
-    'StudyRecord',
-    'audit_again',
-    'compare',
-    'created',
-    'describe_errors',
-    'find_ensemble',
-    'find_gates',
-    'find_histories',
-    'find_predictions',
-    'find_statistics',
-    'find_study',
-    'find_trainings',
-    'frame_keys',
-    'gather_forces',
-    'gather_rows',
-    'gather_trained',
-    'join_rows',
-    'joint_audit',
-    'joint_quantities',
-    'joint_samples',
-    'latest_audited',
-    'load_histories',
-    'predicted_datasets',
-    'prediction_scalars',
-    'stored_features',
-    'trained_keys',
-    'zero_domain',
-]
+from aiida_enne.data.trainings import find_trainings as find_trainings
+from aiida_enne.provenance.again import audit_again as audit_again
+from aiida_enne.provenance.applicability import Described as Described
+from aiida_enne.provenance.applicability import describe_errors as describe_errors
+from aiida_enne.provenance.comparisons import Compared as Compared
+from aiida_enne.provenance.comparisons import compare as compare
+from aiida_enne.provenance.ensembles import Ensemble as Ensemble
+from aiida_enne.provenance.ensembles import Member as Member
+from aiida_enne.provenance.ensembles import find_ensemble as find_ensemble
+from aiida_enne.provenance.ensembles import find_histories as find_histories
+from aiida_enne.provenance.ensembles import load_histories as load_histories
+from aiida_enne.provenance.features import stored_features as stored_features
+from aiida_enne.provenance.joint import find_gates as find_gates
+from aiida_enne.provenance.joint import joint_audit as joint_audit
+from aiida_enne.provenance.joint import joint_quantities as joint_quantities
+from aiida_enne.provenance.joint import joint_samples as joint_samples
+from aiida_enne.provenance.joint import zero_domain as zero_domain
+from aiida_enne.provenance.material import Material as Material
+from aiida_enne.provenance.predictions import find_predictions as find_predictions
+from aiida_enne.provenance.predictions import prediction_scalars as prediction_scalars
+from aiida_enne.provenance.rows import Rows as Rows
+from aiida_enne.provenance.rows import frame_keys as frame_keys
+from aiida_enne.provenance.rows import gather_forces as gather_forces
+from aiida_enne.provenance.rows import gather_rows as gather_rows
+from aiida_enne.provenance.rows import gather_trained as gather_trained
+from aiida_enne.provenance.rows import join_rows as join_rows
+from aiida_enne.provenance.rows import trained_keys as trained_keys
+from aiida_enne.provenance.statistics import Statistics as Statistics
+from aiida_enne.provenance.statistics import created as created
+from aiida_enne.provenance.statistics import find_statistics as find_statistics
+from aiida_enne.provenance.statistics import latest_audited as latest_audited
+from aiida_enne.provenance.studies import SCANS as SCANS
+from aiida_enne.provenance.studies import Dataset as Dataset
+from aiida_enne.provenance.studies import Scan as Scan
+from aiida_enne.provenance.studies import StudyRecord as StudyRecord
+from aiida_enne.provenance.studies import find_study as find_study
+from aiida_enne.provenance.studies import predicted_datasets as predicted_datasets
+from aiida_enne.science.guard import Missing as Missing

@@ -202,7 +202,8 @@ class Material:
             if not any(kind.family == 'liquid' for kind in dataset.kinds.values()):
                 continue
             frames = orm.load_node(dataset.uuid).get_configurations()
-            frames = frames.select(np.flatnonzero(mask(frames, _is_liquid)))
+            is_liquid = mask(frames, lambda one: one.family == 'liquid' and not one.own)
+            frames = frames.select(np.flatnonzero(is_liquid))
             new = fresh(frames, seen)
             if len(new):
                 parts.append(frames.select(new))
@@ -211,16 +212,15 @@ class Material:
             raise missing('liquids', 'enne.liquid')
         return concatenate(parts), uuids
 
-    def sources(self, rows: Rows, ensemble: Ensemble | None = None) -> dict[str, str]:
+    def sources(self, rows: Rows) -> dict[str, str]:
         """Return the UUIDs of the datasets and predictions behind rows, by name."""
-        ensemble = ensemble or self.record.ensemble
         roles = {dataset.uuid: role for role, dataset in self.record.datasets.items()}
         found: dict[str, str] = {}
         for uuid in np.unique(rows.datasets).tolist():
             role = roles.get(uuid, uuid[:8])
             found[f'dataset.{role}'] = uuid
             digest = orm.load_node(uuid).sha256
-            for label, one in find_predictions(ensemble, digest).items():
+            for label, one in find_predictions(self.record.ensemble, digest).items():
                 found[f'prediction.{role}.{label}'] = one
         return found
 
@@ -230,7 +230,8 @@ class Material:
         for role, dataset in self.record.datasets.items():
             if dataset.predicted:
                 rows = self.dataset_rows(role)
-                rows = rows.select(np.flatnonzero(mask(rows.configurations, _is_reference)))
+                own = mask(rows.configurations, lambda one: one.own)
+                rows = rows.select(np.flatnonzero(~own))
                 parts.append(rows.select(fresh(rows.configurations, refused)))
         parts = [part for part in parts if len(part)]
         if not parts:
@@ -276,11 +277,3 @@ def named(label: str, uuids: Iterable[str]) -> dict[str, str]:
     """Return UUIDs by numbered names."""
     listed: Sequence[str] = list(uuids)
     return {label if len(listed) == 1 else f'{label}.{i}': u for i, u in enumerate(listed, 1)}
-
-
-def _is_liquid(domain: Domain) -> bool:
-    return domain.family == 'liquid' and not domain.own
-
-
-def _is_reference(domain: Domain) -> bool:
-    return not domain.own

@@ -8,6 +8,7 @@ from aiida_enne import provenance
 from aiida_enne.provenance import Material, Missing
 from aiida_enne.report.figures import Figure, Result
 from aiida_enne.science import figures
+from aiida_enne.science.checks import one_of
 
 #: Quantities of an audit.
 KINDS = ('energy', 'aligned', 'force')
@@ -17,8 +18,7 @@ MAX_DETAILED = 4
 
 def build_comparison(material: Material, *, dataset: str | None, of: str) -> Result:
     """Return a stored audit, to compare error and spread of one quantity by domain."""
-    if of not in KINDS:
-        raise ValueError(f'`of` must be one of {list(KINDS)}, got {of!r}')
+    one_of('of', of, KINDS)
     audit = material.audit(dataset)
     if not any(f'{of}_rmse' in scalars for scalars in audit.domains.values()):
         raise Missing('this audit was not aligned: it has no domain to take the zeros from')

@@ -10,6 +10,7 @@ from aiida_enne.provenance import Material, Missing, describe_errors, joint_samp
 from aiida_enne.report.figures import Figure, Result
 from aiida_enne.report.tables import Table
 from aiida_enne.science import figures
+from aiida_enne.science.checks import one_of
 from aiida_enne.science.uncertainty.advice import Width, advise, compare_widths
 from aiida_enne.science.uncertainty.applicability import describe_applicability
 from aiida_enne.science.uncertainty.audit import Audit
@@ -74,8 +75,7 @@ def build_transfer(material: Material, *, of: str, level: float, score: Score) -
     Raises:
         Missing: If there is one domain only, or no domain to take own zeros from.
     """
-    if of not in KINDS:
-        raise ValueError(f'`of` must be one of {list(KINDS)}, got {of!r}')
+    one_of('of', of, KINDS)
     samples = joint_samples(material, of)
     if len(samples) < 2:
         raise Missing('this study has labels of one domain only: nothing is carried over')

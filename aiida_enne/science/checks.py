@@ -30,8 +30,8 @@ def positive(name: str, value: Any) -> float:
     return number
 
 
-def finite(name: str, value: Any) -> float:
-    """Return a finite number; truth values are not numbers here.
+def finite(name: str, value: Any, minimum: float = -math.inf) -> float:
+    """Return a finite number not below the minimum; truth values are not numbers here.
 
     Raises:
         ValueError: If it is anything else.
@@ -39,6 +39,8 @@ def finite(name: str, value: Any) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value):
         raise ValueError(f'`{name}` must be a finite number, got {value!r}')
+    if value < minimum:
+        raise ValueError(f'`{name}` must be at least {minimum:g}, got {value!r}')
     return float(value)
 
 

@@ -18,6 +18,7 @@ from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.calculations import trained
 from aiida_enne.calculations.audits import judges_of
 from aiida_enne.calculations.functions import audit_ensemble, leave_out_trained
+from aiida_enne.calculations.ports import one_of, port
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.features import find_training_sets
 from aiida_enne.data.model import ModelData
@@ -31,7 +32,6 @@ from aiida_enne.workflows.audit_inputs import (
     features_of,
     validate_inputs,
     validate_parameters,
-    validate_trained_frames,
     way_of,
 )
 from aiida_enne.workflows.base import ProtocolMixin
@@ -50,17 +50,12 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         spec.expose_inputs(PredictionWorkChain)
         spec.input(
             'audit',
-            valid_type=orm.Dict,
-            serializer=orm.to_aiida_type,
-            validator=validate_parameters,
+            **port(orm.Dict, validate_parameters),
             help='Options of the audit, e.g. ddof; `alignment` names a domain and how to align.',
         )
         spec.input(
             'trained_frames',
-            valid_type=orm.Str,
-            serializer=orm.to_aiida_type,
-            default=lambda: orm.Str(trained.REFUSE),
-            validator=validate_trained_frames,
+            **port(orm.Str, one_of('trained_frames', trained.WAYS), default=trained.REFUSE),
             help='Configurations that the ensemble was trained on or validated with: `refuse`, '
             '`exclude` (leave them out) or `include` (audit them all the same).',
         )

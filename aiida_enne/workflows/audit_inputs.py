@@ -143,10 +143,3 @@ def why_not_compared(inputs: Mapping[str, Any]) -> str | None:
 def way_of(inputs: Mapping[str, Any]) -> str:
     """Return what becomes of configurations that were trained on."""
     return str(inputs['trained_frames'].value) if 'trained_frames' in inputs else trained.REFUSE
-
-
-def validate_trained_frames(node: orm.Str, _: Any) -> str | None:
-    """Require a known way."""
-    if node.value not in trained.WAYS:
-        return f'`trained_frames` must be one of {trained.WAYS}, got {node.value!r}'
-    return None

@@ -17,11 +17,6 @@ from aiida_enne.workflows import protocols
 SHARE = 'enne_share'
 
 
-def validate_count(value: orm.Int | int | None, _: Any) -> str | None:
-    """Require at least one, where a number is given at all."""
-    return None if value is None or int(value) >= 1 else f'expected at least 1, got {int(value)}'
-
-
 def why_failed(node: orm.ProcessNode) -> str:
     """Return which process failed and why, in one line."""
     state = node.process_state
@@ -29,20 +24,14 @@ def why_failed(node: orm.ProcessNode) -> str:
     return f'{node.process_label}<{node.uuid}>: {" ".join(why.split())}'
 
 
+def listed(reasons: Mapping[str, str]) -> str:
+    """Return what failed, each with its reason, in one line."""
+    return '; '.join(f'{name} ({why})' for name, why in reasons.items())
+
+
 def process_of(pk: int) -> orm.ProcessNode:
     """Return the node of a process."""
     return cast('orm.ProcessNode', orm.load_node(pk))
-
-
-def plain(inputs: Any) -> Any:
-    """Return inputs as plain values; nodes that hold none are left as they are."""
-    if isinstance(inputs, orm.Dict | orm.List):
-        return inputs.get_dict() if isinstance(inputs, orm.Dict) else inputs.get_list()
-    if isinstance(inputs, orm.BaseType):
-        return inputs.value
-    if isinstance(inputs, Mapping):
-        return {name: plain(value) for name, value in inputs.items()}
-    return inputs
 
 
 def share_of(node: orm.ProcessNode) -> int | None:

@@ -21,15 +21,16 @@ from aiida_enne.calculations.nequip_predict import (
 from aiida_enne.calculations.nequip_predict import (
     unsuitable,
     validate_models,
-    validate_part,
 )
+from aiida_enne.calculations.ports import at_least, one_of, port
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
+from aiida_enne.science.data.splits import PARTS
 from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count, why_failed
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, listed, why_failed
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.restarts import MAX_LOST, job_of, lost_report
 
@@ -104,26 +105,17 @@ class PredictionWorkChain(ProtocolMixin, PoolWorkChain):
         )
         spec.input(
             'part',
-            valid_type=orm.Str,
-            required=False,
-            serializer=orm.to_aiida_type,
-            validator=validate_part,
+            **port(orm.Str, one_of('part', PARTS), required=False),
             help='Part of the splits, `test` by default.',
         )
         spec.input(
             'members_per_job',
-            valid_type=int,
-            is_metadata=True,
-            default=30,
-            validator=validate_count,
+            **port(int, at_least(1), default=30),
             help='Members that share a job, and with it the neighbour lists.',
         )
         spec.input(
             'max_concurrent',
-            valid_type=int,
-            is_metadata=True,
-            required=False,
-            validator=validate_count,
+            **port(int, at_least(1), required=False),
             help='Jobs at a time, all by default.',
         )
         spec.inputs.validator = validate_inputs
@@ -282,6 +274,7 @@ class PredictionWorkChain(ProtocolMixin, PoolWorkChain):
         """Hand out every prediction there is, and name those there are not."""
         self.out('predictions', self.ctx.predictions)
         if self.ctx.failures:
-            failures = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
-            return self.exit_codes.ERROR_PREDICTIONS_MISSING.format(failures=failures)
+            return self.exit_codes.ERROR_PREDICTIONS_MISSING.format(
+                failures=listed(self.ctx.failures)
+            )
         return None

@@ -1,9 +1,10 @@
 """Restarts of jobs that survive the loss of a process."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from aiida import orm
-from aiida.engine import BaseRestartWorkChain, ExitCode
+from aiida.common import AttributeDict
+from aiida.engine import BaseRestartWorkChain, ExitCode, ProcessSpec, while_
 
 from aiida_enne.workflows.base import why_failed
 
@@ -21,11 +22,32 @@ class SurvivingRestartWorkChain(BaseRestartWorkChain):
     follows that job; where none was noted, it begins once more.
     """
 
+    #: Namespace of the inputs of the job.
+    NAMESPACE: ClassVar[str]
     #: Exit statuses of jobs that left nothing to go on from.
     TRACELESS: ClassVar[frozenset[int]] = frozenset()
 
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the outline: attempts, and what all of them gave."""
+        super().define(spec)
+        spec.outline(
+            cls.setup,
+            while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
+            cls.results,
+        )
+
+    def setup(self) -> None:
+        """Begin with the inputs as given."""
+        super().setup()
+        job: Any = self._process_class
+        self.ctx.inputs = AttributeDict(self.exposed_inputs(job, self.NAMESPACE))
+
     def inspect_process(self) -> ExitCode | None:
-        """Follow a job that lost its process, as no attempt of its own; else let AiiDA decide."""
+        """Follow a job that lost its process, as no attempt of its own; else let AiiDA decide.
+
+        Whatever the handlers give up leaves what there is.
+        """
         node = self.ctx.children[self.ctx.iteration - 1]
         followed = self.ctx.inputs.pop('follow', None)
         if node.base.extras.get(ENDED, False) and node.exit_status in self.TRACELESS:
@@ -37,7 +59,10 @@ class SurvivingRestartWorkChain(BaseRestartWorkChain):
         if not node.is_excepted or lost == MAX_LOST:
             self.ctx.lost = 0
             self.take_over(node)
-            return self.with_reason(super().inspect_process(), node)
+            exit_code = self.with_reason(super().inspect_process(), node)
+            if exit_code is not None and exit_code.status:
+                self.attach()
+            return exit_code
         self.ctx.lost = lost + 1
         self.ctx.iteration -= 1
         self.ctx.children.pop()
@@ -57,6 +82,9 @@ class SurvivingRestartWorkChain(BaseRestartWorkChain):
 
     def take_over(self, node: orm.CalcJobNode) -> None:
         """Keep what an attempt gave, before the handlers decide."""
+
+    def attach(self) -> None:
+        """Hand out what there is when no attempt is left."""
 
 
 def job_of(node: orm.CalcJobNode, followed: int | None) -> int | None:

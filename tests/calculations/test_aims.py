@@ -81,7 +81,7 @@ def test_a_restart_file_is_copied_from_the_parent(prepare, inputs, aiida_localho
     [
         ({'index': 2}, 'one of 2 configurations, got 2'),
         ({'parameters': {'xc': 'pw91-gga'}}, '`xc` must be one of'),
-        ({'parameters': SETTINGS | {'unknown': 1}}, 'unknown key `unknown`'),
+        ({'parameters': SETTINGS | {'unknown': 1}}, 'settings of control.in: unknown unknown'),
         ({'index': 1, 'species': {}}, 'it lacks As, Ga'),
         ({'fixed': [8]}, 'indices of 8 atoms, got 8'),
         ({'velocities': as_array, 'index': 1}, r'must have the shape \(2, 3\)'),

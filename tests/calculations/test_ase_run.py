@@ -89,7 +89,7 @@ def test_a_job_goes_on_from_the_units_of_another(prepare, inputs, aiida_localhos
         ({'seed': None}, 'needs a `seed`'),
         ({'seed': -1}, 'must not be negative, got -1'),
         ({'processes': 0}, 'at least 1, got 0'),
-        ({'checkpoint_seconds': -1}, 'not be negative, got -1'),
+        ({'checkpoint_seconds': -1}, 'at least 0, got -1'),
         ({'task': {'kind': 'relax', 'fixed': [[0]]}}, 'for 10 configurations, got 1'),
         (
             {'task': {'kind': 'relax', 'fixed': [[]] * 9 + [[4]]}},

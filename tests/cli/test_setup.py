@@ -7,8 +7,6 @@ import pytest
 import yaml
 from aiida import orm
 
-from aiida_enne.cli import machines
-
 
 @pytest.fixture
 def content(tmp_path):
@@ -115,7 +113,7 @@ def test_dry_run_makes_nothing(setup, content):
     assert result.exit_code == 0
     assert 'computer here: would be new' in result.output
     assert 'module load cuda' in result.output
-    assert machines.find_computer('here') is None
+    assert orm.QueryBuilder().append(orm.Computer, filters={'label': 'here'}).count() == 0
 
 
 def test_what_differs_is_not_changed_in_silence(setup, content, quick):
@@ -192,4 +190,4 @@ def test_a_plugin_that_is_not_here_is_named(setup, content):
     result = setup(content)
     assert result.exit_code == 1
     assert "`codes.vasp.plugin` is 'vasp.vasp'" in result.output
-    assert machines.find_computer('here') is None
+    assert orm.QueryBuilder().append(orm.Computer, filters={'label': 'here'}).count() == 0

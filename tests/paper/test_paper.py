@@ -179,10 +179,10 @@ def test_phases_that_never_change_into_each_other_are_refused(material):
 def test_a_choice_that_cannot_be_is_refused(material):
     for name, options, message in (
         ('F4', {'form': 'cubic'}, '`form` must be one of'),
-        ('F5', {'zero': 'mine'}, "`zero` must be 'common' or 'own'"),
+        ('F5', {'zero': 'mine'}, '`zero` must be one of common, own'),
         ('F2', {'n_frames': 0}, '`n_frames` must be at least 1'),
-        ('S10', {'of': 'mass'}, "`of` must be 'force' or 'energy'"),
-        ('S3', {'of': 'mass'}, "`of` must be 'energy' or 'force'"),
+        ('S10', {'of': 'mass'}, '`of` must be one of force, energy'),
+        ('S3', {'of': 'mass'}, '`of` must be one of energy, force'),
         ('F7', {'scale': 'square'}, '`scale` must be one of'),
         ('error_and_spread', {'of': 'mass'}, '`of` must be one of'),
     ):

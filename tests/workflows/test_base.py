@@ -12,7 +12,7 @@ from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from plumpy import Bundle, ClosedError
 
-from aiida_enne.workflows.base import PoolWorkChain, process_of, validate_count, why_failed
+from aiida_enne.workflows.base import PoolWorkChain, process_of, why_failed
 
 
 class Waits(WorkChain):
@@ -179,12 +179,6 @@ def test_what_a_lost_step_has_begun_is_not_submitted_twice():
     assert loaded.node.is_finished_ok
     assert sorted(loaded.node.outputs.order.get_list()) == ['0', '1', '2', '3']
     assert len(loaded.node.called) == 4
-
-
-@pytest.mark.parametrize(('value', 'why'), [(1, None), (None, None), (0, 'at least 1, got 0')])
-def test_counts_are_positive(value, why):
-    found = validate_count(value, None)
-    assert found is None if why is None else why in found
 
 
 def test_an_unknown_process_is_an_error():

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 from aiida_enne.codes.aims import keywords as words
-from aiida_enne.science import checks
+from aiida_enne.science.checks import count, flag, one_of, positive
+from aiida_enne.science.options import Check, Options, option
 
 
-class Settings:
-    """Settings that can be read from a plain dictionary, in which unknown keys are errors."""
+def kept(check: Check) -> Check:
+    """Return a check that keeps a value as it is given: control.in has its very digits."""
 
-    title: ClassVar[str]
+    def same(name: str, value: Any) -> Any:
+        check(name, value)
+        return value
 
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        """Read the settings from a plain dictionary.
+    return same
 
-        Raises:
-            ValueError: If a key is unknown, a value is missing or not what it must be.
-        """
-        if not isinstance(given, Mapping):
-            raise ValueError(f'the {cls.title} must be a dictionary, got {given!r}')
-        settings: Any = cls
-        known = [item.name for item in fields(settings)]
-        unknown = sorted(str(key) for key in given if key not in known)
-        if unknown:
-            raise ValueError(
-                f'unknown key `{unknown[0]}` in the {cls.title}; expected some of '
-                f'{", ".join(known)}'
-            )
-        try:
-            return cls(**given)
-        except TypeError as exception:
-            missing = str(exception).rpartition(': ')[2]
-            raise ValueError(f'the {cls.title} lack {missing}') from exception
+
+POSITIVE = kept(positive)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Relaxation(Settings):
+class Relaxation(Options):
     """A search for the nearest minimum.
 
     Attributes:
@@ -54,21 +39,14 @@ class Relaxation(Settings):
     """
 
     title: ClassVar[str] = 'settings of the relaxation'
-    max_force: float
-    method: str = 'trm'
-    cell: str = 'none'
-    max_steps: int | None = None
-
-    def __post_init__(self) -> None:
-        checks.one_of('method', self.method, words.OPTIMIZERS)
-        checks.positive('max_force', self.max_force)
-        checks.one_of('cell', self.cell, words.CELL_RELAXATIONS)
-        if self.max_steps is not None:
-            checks.count('max_steps', self.max_steps)
+    max_force: float = option(POSITIVE)
+    method: str = option(partial(one_of, choices=words.OPTIMIZERS), 'trm')
+    cell: str = option(partial(one_of, choices=words.CELL_RELAXATIONS), 'none')
+    max_steps: int | None = option(count, None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MolecularDynamics(Settings):
+class MolecularDynamics(Options):
     """A trajectory at constant volume; the program has no barostat of its own.
 
     Attributes:
@@ -88,30 +66,24 @@ class MolecularDynamics(Settings):
     """
 
     title: ClassVar[str] = 'settings of the molecular dynamics'
-    ensemble: str
-    time: float
-    time_step: float
-    temperature: float | None = None
-    parameter: float | None = None
-    initial_temperature: float | None = None
-    seed: int | None = None
-    restart: bool = False
-    thermostat_units: str | None = None
+    ensemble: str = option(partial(one_of, choices=words.ENSEMBLES))
+    time: float = option(POSITIVE)
+    time_step: float = option(POSITIVE)
+    temperature: float | None = option(POSITIVE, None)
+    parameter: float | None = option(POSITIVE, None)
+    initial_temperature: float | None = option(POSITIVE, None)
+    seed: int | None = option(count, None)
+    restart: bool = option(flag, False)
+    thermostat_units: str | None = option(partial(one_of, choices=words.THERMOSTAT_UNITS), None)
 
     def __post_init__(self) -> None:
-        checks.one_of('ensemble', self.ensemble, words.ENSEMBLES)
-        checks.positive('time', self.time)
-        checks.positive('time_step', self.time_step)
+        super().__post_init__()
         if self.time < self.time_step:
             raise ValueError(
                 f'`time` must be at least one `time_step` of {self.time_step} ps, got {self.time}'
             )
         self._check_thermostat()
-        if self.initial_temperature is not None:
-            checks.positive('initial_temperature', self.initial_temperature)
-        if self.seed is not None:
-            checks.count('seed', self.seed)
-        if checks.flag('restart', self.restart) and self.initial_temperature is not None:
+        if self.restart and self.initial_temperature is not None:
             raise ValueError(
                 '`initial_temperature` has no place in a restart: the velocities are in its file'
             )
@@ -125,9 +97,5 @@ class MolecularDynamics(Settings):
             if meaning is not None and value is None:
                 what = 'temperature in K' if name == 'temperature' else meaning
                 raise ValueError(f'{self.ensemble} needs `{name}`: its {what}')
-            if value is not None:
-                checks.positive(name, value)
-        if self.thermostat_units is not None:
-            if self.ensemble != 'NVT_nose-hoover':
-                raise ValueError(f'`thermostat_units` has no place in {self.ensemble}')
-            checks.one_of('thermostat_units', self.thermostat_units, words.THERMOSTAT_UNITS)
+        if self.thermostat_units is not None and self.ensemble != 'NVT_nose-hoover':
+            raise ValueError(f'`thermostat_units` has no place in {self.ensemble}')

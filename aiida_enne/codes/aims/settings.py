@@ -4,22 +4,76 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
 
 from aiida_enne.codes.aims import keywords as words
 from aiida_enne.codes.aims import values
-from aiida_enne.codes.aims.motion import MolecularDynamics, Relaxation, Settings
-from aiida_enne.science import checks
-
-#: Parts of the settings that are settings themselves.
-PARTS: dict[str, type[Settings]] = {'relaxation': Relaxation, 'md': MolecularDynamics}
+from aiida_enne.codes.aims.motion import POSITIVE, MolecularDynamics, Relaxation, kept
+from aiida_enne.science.checks import count, finite, flag, one_of, positive
+from aiida_enne.science.options import Options, option
 
 KEYWORD = re.compile(r'[A-Za-z][A-Za-z0-9_\-]*')
 
 
+def _functional(_: str, xc: Any) -> str:
+    name, _, number = str(xc).partition(' ')
+    one_of('xc', name, words.FUNCTIONALS)
+    if name in words.SCREENED:
+        value = values.number(number) if number.isprintable() else None
+        if value is None or value <= 0:
+            raise ValueError(
+                f'`xc` {name} must be followed by its positive screening parameter, got {xc!r}'
+            )
+    elif number:
+        raise ValueError(f'`xc` {name} takes no number, got {xc!r}')
+    return str(xc)
+
+
+def _smearing(name: str, value: Any) -> tuple[str, float]:
+    match value:
+        case (kind, width):
+            return one_of(name, kind, words.SMEARINGS), POSITIVE(name, width)
+    raise ValueError(f'`{name}` must be a name and a width, got {value!r}')
+
+
+def _grid(name: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, tuple | list) or len(value) != 3:
+        raise ValueError(f'`{name}` must be three whole numbers, got {value!r}')
+    return tuple(count(name, number) for number in value)
+
+
+def _share(name: str, value: Any) -> Any:
+    if positive(name, value) > 1:
+        raise ValueError(f'`{name}` must be at most 1, got {value}')
+    return value
+
+
+def _part(name: str, value: Any, kind: type[Relaxation | MolecularDynamics]) -> Any:
+    if isinstance(value, Mapping):
+        return kind.from_dict(value, kind.title)
+    if not isinstance(value, kind):
+        raise ValueError(f'`{name}` must be {kind.__name__}, got {value!r}')
+    return value
+
+
+def _extra(_: str, extra: Any) -> dict[str, Any]:
+    if not isinstance(extra, Mapping) and extra:
+        raise ValueError(f'`extra` must map keywords to their text, got {extra!r}')
+    for keyword, value in dict(extra).items():
+        if not isinstance(keyword, str) or not KEYWORD.fullmatch(keyword):
+            raise ValueError(f'`extra` must have keywords of one word, got {keyword!r}')
+        if keyword.lower() in words.OWNED:
+            raise ValueError(f'`{keyword}` must not be in `extra`: a setting of its own writes it')
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if not isinstance(text, str) or not text.isprintable():
+                raise ValueError(f'`extra` must give `{keyword}` as text of one line, got {text!r}')
+    return dict(extra)
+
+
 @dataclass(frozen=True, kw_only=True)
-class ControlSettings(Settings):
+class ControlSettings(Options):
     """Settings of one run of FHI-aims, named as in control.in.
 
     Attributes:
@@ -51,120 +105,37 @@ class ControlSettings(Settings):
         ValueError: If a value is not what it must be; the message names both.
     """
 
-    title: ClassVar[str] = 'settings of control.in'
-    xc: str
-    spin: str = 'none'
-    default_initial_moment: float | None = None
-    charge: float = 0.0
-    relativistic: str = 'atomic_zora scalar'
-    occupation_type: tuple[str, float] = ('gaussian', 0.01)
-    k_grid: tuple[int, int, int] | None = None
-    sc_accuracy_rho: float | None = None
-    sc_accuracy_eev: float | None = None
-    sc_accuracy_etot: float | None = None
-    sc_accuracy_forces: float | None = None
-    sc_iter_limit: int | None = None
-    mixer: str | None = None
-    charge_mix_param: float | None = None
-    n_max_pulay: int | None = None
-    compute_forces: bool = True
-    compute_analytical_stress: bool = False
-    relaxation: Relaxation | None = None
-    md: MolecularDynamics | None = None
-    output_level: str | None = None
-    walltime: int | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    xc: str = option(_functional)
+    spin: str = option(partial(one_of, choices=words.SPINS), 'none')
+    default_initial_moment: float | None = option(kept(finite), None)
+    charge: float = option(kept(finite), 0.0)
+    relativistic: str = option(partial(one_of, choices=words.RELATIVITY), 'atomic_zora scalar')
+    occupation_type: tuple[str, float] = option(_smearing, ('gaussian', 0.01))
+    k_grid: tuple[int, int, int] | None = option(_grid, None)
+    sc_accuracy_rho: float | None = option(POSITIVE, None)
+    sc_accuracy_eev: float | None = option(POSITIVE, None)
+    sc_accuracy_etot: float | None = option(POSITIVE, None)
+    sc_accuracy_forces: float | None = option(POSITIVE, None)
+    sc_iter_limit: int | None = option(count, None)
+    mixer: str | None = option(partial(one_of, choices=words.MIXERS), None)
+    charge_mix_param: float | None = option(_share, None)
+    n_max_pulay: int | None = option(count, None)
+    compute_forces: bool = option(flag, True)
+    compute_analytical_stress: bool = option(flag, False)
+    relaxation: Relaxation | None = option(partial(_part, kind=Relaxation), None)
+    md: MolecularDynamics | None = option(partial(_part, kind=MolecularDynamics), None)
+    output_level: str | None = option(partial(one_of, choices=words.OUTPUT_LEVELS), None)
+    walltime: int | None = option(count, None)
+    extra: Mapping[str, Any] = option(_extra, ())
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        """Read the settings from plain dictionaries and lists, such as JSON holds.
-
-        Raises:
-            ValueError: If a key is unknown, a value is missing or not what it must be.
-        """
-        arguments = given
-        if isinstance(given, Mapping):
-            arguments = {
-                name: PARTS[name].from_dict(value)
-                if name in PARTS and isinstance(value, Mapping)
-                else (tuple(value) if isinstance(value, list) else value)
-                for name, value in given.items()
-            }
-        return super().from_dict(arguments)
+    def from_dict(cls, given: Any, what: str = 'settings of control.in') -> Self:
+        """Read the settings from plain values, see `Options.from_dict`."""
+        return super().from_dict(given, what)
 
     def __post_init__(self) -> None:
-        _check_functional(self.xc)
-        checks.one_of('spin', self.spin, words.SPINS)
-        checks.finite('charge', self.charge)
-        checks.one_of('relativistic', self.relativistic, words.RELATIVITY)
-        self._check_electrons()
-        for name in ('sc_iter_limit', 'n_max_pulay', 'walltime'):
-            if getattr(self, name) is not None:
-                checks.count(name, getattr(self, name))
-        checks.flag('compute_forces', self.compute_forces)
-        checks.flag('compute_analytical_stress', self.compute_analytical_stress)
-        if self.output_level is not None:
-            checks.one_of('output_level', self.output_level, words.OUTPUT_LEVELS)
-        self._check_motion()
-        _check_extra(self.extra)
-
-    def _check_electrons(self) -> None:
-        if self.default_initial_moment is not None:
-            checks.finite('default_initial_moment', self.default_initial_moment)
-            if self.spin == 'none':
-                raise ValueError('`default_initial_moment` needs `spin` to be collinear')
-        match self.occupation_type:
-            case (name, width):
-                checks.one_of('occupation_type', name, words.SMEARINGS)
-                checks.positive('occupation_type', width)
-            case other:
-                raise ValueError(f'`occupation_type` must be a name and a width, got {other!r}')
-        if self.k_grid is not None:
-            if not isinstance(self.k_grid, tuple) or len(self.k_grid) != 3:
-                raise ValueError(f'`k_grid` must be three whole numbers, got {self.k_grid!r}')
-            for number in self.k_grid:
-                checks.count('k_grid', number)
-        for name in ('rho', 'eev', 'etot', 'forces'):
-            value = getattr(self, f'sc_accuracy_{name}')
-            if value is not None:
-                checks.positive(f'sc_accuracy_{name}', value)
-        if self.mixer is not None:
-            checks.one_of('mixer', self.mixer, words.MIXERS)
-        if self.charge_mix_param is not None:
-            share = checks.positive('charge_mix_param', self.charge_mix_param)
-            if share > 1:
-                raise ValueError(f'`charge_mix_param` must be at most 1, got {share}')
-
-    def _check_motion(self) -> None:
+        super().__post_init__()
+        if self.default_initial_moment is not None and self.spin == 'none':
+            raise ValueError('`default_initial_moment` needs `spin` to be collinear')
         if self.relaxation is not None and self.md is not None:
             raise ValueError('a run cannot both relax and run molecular dynamics')
-        for name, kind in PARTS.items():
-            part = getattr(self, name)
-            if part is not None and not isinstance(part, kind):
-                raise ValueError(f'`{name}` must be {kind.__name__}, got {part!r}')
-
-
-def _check_functional(xc: Any) -> None:
-    name, _, number = str(xc).partition(' ')
-    checks.one_of('xc', name, words.FUNCTIONALS)
-    if name in words.SCREENED:
-        value = values.number(number) if number.isprintable() else None
-        if value is None or value <= 0:
-            raise ValueError(
-                f'`xc` {name} must be followed by its positive screening parameter, got {xc!r}'
-            )
-    elif number:
-        raise ValueError(f'`xc` {name} takes no number, got {xc!r}')
-
-
-def _check_extra(extra: Any) -> None:
-    if not isinstance(extra, Mapping):
-        raise ValueError(f'`extra` must map keywords to their text, got {extra!r}')
-    for keyword, value in extra.items():
-        if not isinstance(keyword, str) or not KEYWORD.fullmatch(keyword):
-            raise ValueError(f'`extra` must have keywords of one word, got {keyword!r}')
-        if keyword.lower() in words.OWNED:
-            raise ValueError(f'`{keyword}` must not be in `extra`: a setting of its own writes it')
-        for text in value if isinstance(value, list | tuple) else [value]:
-            if not isinstance(text, str) or not text.isprintable():
-                raise ValueError(f'`extra` must give `{keyword}` as text of one line, got {text!r}')

@@ -8,20 +8,35 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiida_enne.codes.qe.dynamics import FORCE, LOWEST_TEMPERATURE, TIME, VELOCITY
+from aiida_enne.science.checks import count, positive
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.options import Options, option
 from aiida_enne.science.plans.tasks import Relaxation, Stage, Task
 
 #: What pw.x 6.7 has to control the temperature.
 THERMOSTATS = 'svr, andersen, berendsen, rescaling, rescale-v, rescale-T, reduce-T'
 #: Those that sample the canonical ensemble at every step, which a task may be mapped to.
 MAPPED_TO = ('svr', 'andersen')
-OPTIONS: Mapping[str, Any] = {
-    'thermostats': {},
-    'steps_per_job': 500,
-    'ramp_steps': 100,
-    'extra_bands': 0.25,
-    'conv_thr_per_atom': 1e-9,
-}
+
+
+def _mapped(name: str, value: Any) -> dict[str, Any]:
+    for thermostat, target in dict(value).items():
+        known = thermostat in ('langevin', 'nose_hoover_chain')
+        if not known or target not in (None, *MAPPED_TO):
+            raise ValueError(
+                f'`{name}` maps langevin or nose_hoover_chain to one of '
+                f'{", ".join(MAPPED_TO)}; got {thermostat}: {target!r}'
+            )
+    return dict(value)
+
+
+@dataclass(frozen=True)
+class _Options(Options):
+    thermostats: dict[str, Any] = option(_mapped, ())
+    steps_per_job: int = option(count, 500)
+    ramp_steps: int = option(count, 100)
+    extra_bands: float = option(positive, 0.25)
+    conv_thr_per_atom: float = option(positive, 1e-9)
 
 
 @dataclass
@@ -59,23 +74,7 @@ def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: If an option is unknown or out of its range.
     """
-    if unknown := sorted(set(options) - set(OPTIONS)):
-        raise ValueError(f'unknown options {unknown}; expected {", ".join(OPTIONS)}')
-    done = {**OPTIONS, **options}
-    for name in ('steps_per_job', 'ramp_steps'):
-        if not isinstance(done[name], int) or done[name] < 1:
-            raise ValueError(f'`{name}` must be a whole number from 1, got {done[name]!r}')
-    for name in ('extra_bands', 'conv_thr_per_atom'):
-        value = done[name]
-        if not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
-            raise ValueError(f'`{name}` must be a number above zero, got {value!r}')
-    for name, target in done['thermostats'].items():
-        if name not in ('langevin', 'nose_hoover_chain') or target not in (None, *MAPPED_TO):
-            raise ValueError(
-                f'`thermostats` maps langevin or nose_hoover_chain to one of '
-                f'{", ".join(MAPPED_TO)}; got {name}: {target!r}'
-            )
-    return done
+    return _Options.from_dict(options, 'options').to_dict()
 
 
 def check_task(task: Task, options: Mapping[str, Any]) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from aiida_enne.paper.claims import properties, spread, training, volumes
-from aiida_enne.paper.claims.evidence import Evidence, Outcome, Verdict
+from aiida_enne.paper.claims.evidence import Evidence, Found, Outcome, Verdict
 from aiida_enne.paper.claims.paper import CLAIMS, Claim
 from aiida_enne.science.guard import guarded
 from aiida_enne.science.uncertainty.gates import failed
 
 #: Which analysis each claim is judged by, as `Evidence.absent` names it.
-NEEDS = {
+NEEDS = dict.fromkeys(CLAIMS, 'energies') | {
     'accuracy': 'audit',
     'temperature': 'audit',
     **dict.fromkeys(('shift', 'order', 'path', 'interval', 'transition'), 'phases'),
     **dict.fromkeys(('defects', 'surface', 'cells'), 'formations'),
-    **dict.fromkeys(spread.JUDGES, 'energies'),
     'sizes': 'sizes',
     'densities': 'densities',
     'degree': 'grid',
@@ -27,7 +27,13 @@ NEEDS = {
     'within': 'correlations',
     'across': 'correlations',
 }
-JUDGES = properties.JUDGES | volumes.JUDGES | spread.JUDGES | training.JUDGES
+#: `judge_<name of the claim>` of these modules.
+JUDGES: dict[str, Callable[[Evidence], Found | None]] = {
+    name.removeprefix('judge_'): function
+    for module in (properties, volumes, spread, training)
+    for name, function in vars(module).items()
+    if name.startswith('judge_')
+}
 
 
 def judge(evidence: Evidence) -> list[Verdict]:

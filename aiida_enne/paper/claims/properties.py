@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from aiida_enne.paper.claims.evidence import Evidence, Found
@@ -262,15 +260,3 @@ def _size(errors: Floats) -> tuple[float, float]:
     """Return the interval of the size of the mean over members."""
     low, high = mean_over_members(errors)
     return (low, high) if errors.mean() >= 0 else (-high, -low)
-
-
-JUDGES: dict[str, Callable[[Evidence], Found | None]] = {
-    'accuracy': judge_accuracy,
-    'temperature': judge_temperature,
-    'shift': judge_shift,
-    'order': judge_order,
-    'defects': judge_defects,
-    'surface': judge_surface,
-    'cells': judge_cells,
-    'transition': judge_transition,
-}

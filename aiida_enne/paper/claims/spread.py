@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 
 import numpy as np
 
@@ -46,6 +47,26 @@ _RANK_RULE = (
 SOLIDS = ('phase', 'bulk', 'defect', 'surface')
 
 
+def _beside(
+    find: Callable[[Evidence, Scatter], Found | None],
+) -> Callable[[Evidence], Found | None]:
+    """Judge raw energies and own zeros: where both are there, they must agree."""
+
+    @wraps(find)
+    def judge(evidence: Evidence) -> Found | None:
+        found = None if evidence.scatter is None else find(evidence, evidence.scatter)
+        own = None if evidence.aligned is None else find(evidence, evidence.aligned)
+        if found is None or own is None:
+            return found
+        sentence = f'{found.sentence} With own zeros: {own.sentence}'
+        if {found.holds, own.holds} == {True, False}:
+            sentence += ' The two disagree: say which zero of energy your use needs.'
+        holds, rule = found.holds if found.holds == own.holds else None, found.threshold
+        return replace(found, holds=holds, sentence=sentence, threshold=f'{rule}, raw and own')
+
+    return judge
+
+
 def judge_liquid(evidence: Evidence) -> Found | None:
     """F7: σ of the energies trained on, by the quantile that does not grow with their number."""
     points = _trained(evidence)
@@ -61,12 +82,9 @@ def judge_liquid(evidence: Evidence) -> Found | None:
     return Found(decision.holds, text, rule, quantile)
 
 
-def judge_ratio(evidence: Evidence) -> Found | None:
+@_beside
+def judge_ratio(evidence: Evidence, scatter: Scatter) -> Found | None:
     """F7: largest |ε|/σ of crystal phases against that of honest ensembles."""
-    return _beside(evidence, _ratio)
-
-
-def _ratio(evidence: Evidence, scatter: Scatter) -> Found | None:
     points = scatter.of(['phase'])
     points = points.select(points.spread > 0)
     if not len(points):
@@ -81,12 +99,9 @@ def _ratio(evidence: Evidence, scatter: Scatter) -> Found | None:
     return Found(decision.holds, text, rule, float(ratios.max()))
 
 
-def judge_overconfident(evidence: Evidence) -> Found | None:
+@_beside
+def judge_overconfident(evidence: Evidence, scatter: Scatter) -> Found | None:
     """Whether RMSE exceeds σ's estimate, in the median of the domains that were not trained on."""
-    return _beside(evidence, _overconfident)
-
-
-def _overconfident(evidence: Evidence, scatter: Scatter) -> Found | None:
     test, domains = over_domains(
         _new(evidence, scatter), rmse_over_spread, lambda found: float(np.median(found))
     )
@@ -99,12 +114,9 @@ def _overconfident(evidence: Evidence, scatter: Scatter) -> Found | None:
     return Found(decision.holds, text, rule, test.truth)
 
 
-def judge_related(evidence: Evidence) -> Found | None:
+@_beside
+def judge_related(evidence: Evidence, scatter: Scatter) -> Found | None:
     """Whether σ ranks |ε| as that of an honest ensemble would, over all domains together."""
-    return _beside(evidence, _related)
-
-
-def _related(evidence: Evidence, scatter: Scatter) -> Found | None:
     test, domains = ranking(_new(evidence, scatter))
     if test is None:
         return None
@@ -216,23 +228,6 @@ def judge_accurate(evidence: Evidence) -> Found | None:
     return Found(holds, text, rule, accurate / len(flagged))
 
 
-def _beside(evidence: Evidence, find: Callable[[Evidence, Scatter], Found | None]) -> Found | None:
-    """Judge raw energies and own zeros: where both are there, they must agree."""
-    found = None if evidence.scatter is None else find(evidence, evidence.scatter)
-    if found is None or evidence.aligned is None:
-        return found
-    own = find(evidence, evidence.aligned)
-    if own is None:
-        return found
-    holds = found.holds if found.holds == own.holds else None
-    sentence = f'{found.sentence} With own zeros: {own.sentence}'
-    if {found.holds, own.holds} == {True, False}:
-        sentence += ' The two disagree: say which zero of energy your use needs.'
-    return replace(
-        found, holds=holds, sentence=sentence, threshold=f'{found.threshold}, raw and own'
-    )
-
-
 def _new(evidence: Evidence, scatter: Scatter) -> Scatter:
     """Return the points of the domains that were not trained on, with σ > 0."""
     known = np.isin(scatter.domain, evidence.training_domains)
@@ -260,15 +255,3 @@ def _solids(evidence: Evidence) -> tuple[Scatter, Scatter] | None:
 
 def _largest(error: Floats, spread: Floats) -> float:
     return float((np.abs(error) / spread).max()) if (spread > 0).all() else float('nan')
-
-
-JUDGES: dict[str, Callable[[Evidence], Found | None]] = {
-    'liquid': judge_liquid,
-    'ratio': judge_ratio,
-    'overconfident': judge_overconfident,
-    'related': judge_related,
-    'scale': judge_scale,
-    'sizes': judge_sizes,
-    'flags': judge_flags,
-    'accurate': judge_accurate,
-}

@@ -137,9 +137,7 @@ def judge_within(evidence: Evidence) -> Found | None:
         return None
     ratio = rmse_over_spread_from_correlation(found.value, min(cross.n_members.values()))
     alone = f' What they share alone makes RMSE/σ {number(ratio)}.' if np.isfinite(ratio) else ''
-    return Found(
-        found.holds, found.sentence + alone, found.threshold, found.value, found.uncertainty
-    )
+    return replace(found, sentence=found.sentence + alone)
 
 
 def judge_across(evidence: Evidence) -> Found | None:
@@ -265,15 +263,3 @@ def _compare(rows: Sequence[Row], names: Sequence[str]) -> list[Comparison] | No
 def _held(one: Comparison) -> str:
     held = ', '.join(f'{_SHORT.get(name, name)} = {value}' for name, value in one.held.items())
     return f' ({held})' if held else ''
-
-
-JUDGES: dict[str, Callable[[Evidence], Found | None]] = {
-    'densities': judge_densities,
-    'degree': judge_degree,
-    'flat': judge_flat,
-    'growth': judge_growth,
-    'features': judge_features,
-    'cutoff': judge_cutoff,
-    'within': judge_within,
-    'across': judge_across,
-}

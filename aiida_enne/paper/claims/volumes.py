@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from aiida_enne.paper.claims.evidence import Evidence, Found
@@ -52,9 +50,3 @@ def judge_interval(evidence: Evidence) -> Found | None:
     decision = by_exchange(exchange(curve.members, curve.reference, share_of), 'low')
     rule = f'the share is smaller than an honest one {AT}'
     return Found(decision.holds, f'{text}; {decision.why}.', rule, share)
-
-
-JUDGES: dict[str, Callable[[Evidence], Found | None]] = {
-    'path': judge_path,
-    'interval': judge_interval,
-}

@@ -27,6 +27,7 @@ from nequip_private import (
     nequip_make_fx,
     prepare_model_for_compile,
 )
+from nequip_product import cpu_flags
 
 TARGET = COMPILE_TARGET_DICT[AOTI_ASE_TARGET]
 INPUTS, OUTPUTS = TARGET['input'], [*TARGET['output'], AtomicDataDict.NODE_FEATURES_KEY]
@@ -159,10 +160,3 @@ def scalars(module: torch.nn.Module) -> dict[str, Any]:
 def named_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Return parameters and buffers by name."""
     return {n: t.detach() for n, t in (*model.named_parameters(), *model.named_buffers())}
-
-
-def cpu_flags() -> str:
-    """Return what the processor can do: the compiler makes use of all of it."""
-    path = Path('/proc/cpuinfo')
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((line for line in lines if line.startswith(('flags', 'Features'))), '')

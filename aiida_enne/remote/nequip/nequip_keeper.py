@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import Checkpoint
+from nequip_private import begin_whole_epoch
 
 BEST, LAST, PREVIOUS = 'best.ckpt', 'last.ckpt', 'previous.ckpt'
 #: A disk, a quota or a limit on the size of files that is exhausted.
@@ -90,8 +91,7 @@ class Keeper(Checkpoint):
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin a whole epoch: with `max_steps`, Lightning would look for the rest of the last."""
-        trainer.fit_loop._restarting = False
-        trainer.fit_loop.epoch_loop.restarting = False
+        begin_whole_epoch(trainer.fit_loop)
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Keep the epoch that has just been finished; stop if there is no time for another."""

@@ -1,4 +1,4 @@
-"""All that the scripts use of NequIP without a promise of NequIP's own, and the version it fits.
+"""All that the scripts use of NequIP, Lightning and torch without a promise of theirs.
 
 Each name is imported when it is asked for: a job pays for what it uses only.
 """
@@ -26,6 +26,17 @@ NAMES = {
     'prepare_model_for_compile': 'nequip.utils.compile',
     'set_global_state': 'nequip.utils.global_state',
 }
+
+
+def begin_whole_epoch(loop: Any) -> None:
+    """Let a loop of Lightning begin an epoch, whatever it believes to have begun before."""
+    loop._restarting = False
+    loop.epoch_loop.restarting = False
+
+
+def step_elsewhere(optimizer: Any) -> None:
+    """Let schedules of torch believe that an optimiser has made its step."""
+    optimizer._opt_called = True
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ import nequip_train_member
 import torch
 from hydra.utils import instantiate
 from nequip_keeper import Attempt, Keeper
-from nequip_private import get_current_code_versions, get_latest_global_state
+from nequip_private import get_current_code_versions, get_latest_global_state, step_elsewhere
 from nequip_product import UnfitError
 from nequip_stack import Loss
 from omegaconf import OmegaConf
@@ -61,7 +61,7 @@ class Member:
         if isinstance(configured, dict):
             self._schedule, configured = configured['lr_scheduler'], configured['optimizer']
         self.optimizer = configured
-        self.optimizer._opt_called = True  # its steps are made elsewhere; schedulers look at this
+        step_elsewhere(self.optimizer)
         if self._schedule and (
             self._schedule.get('interval', 'epoch') != 'epoch'
             or self._schedule.get('frequency', 1) != 1

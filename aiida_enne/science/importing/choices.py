@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 from ase.data import atomic_numbers
 from ase.io.formats import ioformats
@@ -101,14 +100,15 @@ class ImportChoices:
     allow_incomplete: bool = False
 
     def __post_init__(self) -> None:
-        _check_name('energy unit', self.energy_unit, ENERGY_UNITS)
-        _check_name('length unit', self.length_unit, LENGTH_UNITS)
-        if self.force_unit is not None:
-            _check_name('force unit', self.force_unit, FORCE_UNITS)
-        if self.stress_unit is not None:
-            _check_name('stress unit', self.stress_unit, STRESS_UNITS)
-        if self.format is not None:
-            _check_name('format', self.format, readable_formats())
+        for what, value, known in (
+            ('energy unit', self.energy_unit, ENERGY_UNITS),
+            ('length unit', self.length_unit, LENGTH_UNITS),
+            ('force unit', self.force_unit, FORCE_UNITS),
+            ('stress unit', self.stress_unit, STRESS_UNITS),
+            ('format', self.format, readable_formats()),
+        ):
+            if value is not None and value not in known:
+                raise ValueError(f'unknown {what} `{value}`; there are: {", ".join(known)}')
         if unknown := [name for name in self.elements if atomic_numbers.get(name, 0) == 0]:
             raise ValueError(f'there are no elements {unknown}')
         if self.domain is not None and not (self.domain.strip() and self.domain.isprintable()):
@@ -180,8 +180,3 @@ class ImportChoices:
 def readable_formats() -> list[str]:
     """Return the names of the file formats that ASE reads."""
     return sorted(name for name, f in ioformats.items() if f.can_read and name not in NOT_FILES)
-
-
-def _check_name(what: str, value: str, known: Any) -> None:
-    if value not in known:
-        raise ValueError(f'unknown {what} `{value}`; there are: {", ".join(known)}')

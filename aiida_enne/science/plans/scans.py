@@ -194,18 +194,12 @@ class Features(Scan):
             yield Choice({'features': n}, model={'num_features': n})
 
 
-def _radius(name: str, value: Any) -> float:
-    if finite(name, value) < 0.1:
-        raise ValueError(f'`{name}` must be 0.1 Å or more, got {value!r}')
-    return float(value)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Cutoffs(Scan):
     """Cutoffs in Å."""
 
     kind = 'cutoffs'
-    cutoffs: tuple[float, ...] = option(partial(distinct, check=_radius))
+    cutoffs: tuple[float, ...] = option(partial(distinct, check=partial(finite, minimum=0.1)))
 
     def choices(self, base: Base) -> Iterator[Choice]:
         """Return a model of each cutoff."""

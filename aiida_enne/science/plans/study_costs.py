@@ -195,7 +195,7 @@ def _scans(
     model, epochs, seeds, per_job = _ensemble(study['ensemble'])
     gpu, together = _on_gpu(study['ensemble']), _together(study['ensemble'])
     seed = Draw(**study.get('draw', {}) | {'size': size}).seed
-    base = Base(size, tuple(seeds), _training_domains(study), epochs, seed)
+    base = Base(size, tuple(seeds), training_domains(study), epochs, seed)
     known = {_identity(None, model, epochs, one) for one in seeds}
     parts = []
     for name, given in study.get('scans', {}).items():
@@ -226,7 +226,8 @@ def _scans(
     return parts
 
 
-def _training_domains(study: Inputs) -> dict[str, Domain]:
+def training_domains(study: Inputs) -> dict[str, Domain]:
+    """Return what a study trains on, each domain with what it is."""
     if 'liquid' in study:
         return Series.of(study['liquid']).training_domains
     samples = [Sample.of(label, one) for label, one in study['sample']['samples'].items()]

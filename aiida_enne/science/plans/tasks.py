@@ -102,12 +102,6 @@ class Stage(Options):
         return self.domain.replace(OWN, own)
 
 
-def _threshold(name: str, value: Any) -> float:
-    if finite(name, value) < 0:
-        raise ValueError(f'`{name}` must be above zero, or 0 for no threshold; got {value!r}')
-    return float(value)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Sigma(Options):
     """How σ of an ensemble is looked at along a trajectory; recorded frames hold both.
@@ -124,8 +118,8 @@ class Sigma(Options):
     """
 
     every: int = option(count, 1)
-    energy: float = option(_threshold, 0.0)
-    force: float = option(_threshold, 0.0)
+    energy: float = option(partial(finite, minimum=0), 0.0)
+    force: float = option(partial(finite, minimum=0), 0.0)
     then: str = option(partial(one_of, choices=('keep', 'stop')), 'keep')
 
     def __post_init__(self) -> None:

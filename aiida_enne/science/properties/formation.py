@@ -13,14 +13,14 @@ from aiida_enne.science.properties.curves import check_energies
 from aiida_enne.science.structures.defects import EXTRA_ATOMS
 from aiida_enne.science.structures.domains import OWN, Domain, in_order
 from aiida_enne.science.uncertainty import ensemble
-from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF, OfMembers
 
 #: 1 eV/Å² in J/m² (CODATA 2018, exact).
 JOULE_PER_SQUARE_METRE = 16.02176634
 
 
 @dataclass(frozen=True, slots=True)
-class Formation:
+class Formation(OfMembers):
     """E_f of a defect, or γ of a surface, along a path of relaxation.
 
     Attributes:
@@ -50,30 +50,9 @@ class Formation:
     joule_per_square_metre: float | None
     ddof: int
 
-    @property
-    def mean(self) -> Floats:
-        """Mean over members, shape (s,)."""
-        return ensemble.mean(self.members)
-
-    @property
-    def spread(self) -> Floats:
-        """σ over members, shape (s,)."""
-        return ensemble.spread(self.members, ddof=self.ddof)
-
-    @property
-    def errors(self) -> Floats:
-        """Errors of the members, shape (M, s)."""
-        errors: Floats = self.members - self.reference
-        return errors
-
-    @property
-    def error(self) -> Floats:
-        """Actual error ε of the mean, shape (s,)."""
-        return ensemble.error(self.members, self.reference)
-
 
 @dataclass(frozen=True, slots=True)
-class SizeSeries:
+class SizeSeries(OfMembers):
     """E_f or γ at the end of the path over the size of the cell.
 
     Attributes:
@@ -95,21 +74,6 @@ class SizeSeries:
     reference: Floats
     members: Floats
     ddof: int
-
-    @property
-    def mean(self) -> Floats:
-        """Mean over members, shape (k,)."""
-        return ensemble.mean(self.members)
-
-    @property
-    def spread(self) -> Floats:
-        """σ over members, shape (k,)."""
-        return ensemble.spread(self.members, ddof=self.ddof)
-
-    @property
-    def error(self) -> Floats:
-        """Actual error ε of the mean, shape (k,)."""
-        return ensemble.error(self.members, self.reference)
 
 
 def formation(

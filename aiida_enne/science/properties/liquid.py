@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.random import SeedSequence
 
+from aiida_enne.science.checks import finite
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.options import Options, option
 
 #: Where the first peak of g(r) is sought, in units of the mean distance (V/N)^(1/3): it lies at
 #: 0.87 in diamond, 1.09 in bcc, 1.12 in fcc, and below the second one everywhere.
@@ -21,10 +24,11 @@ GAP = 1.4
 N_FRAMES = 200
 #: Lags at which the displacement is given.
 N_LAGS = 100
+NOT_NEGATIVE = partial(finite, minimum=0)
 
 
-@dataclass(frozen=True, slots=True)
-class MeltCriteria:
+@dataclass(frozen=True)
+class MeltCriteria(Options):
     """What a trajectory must fulfil to be one of a liquid.
 
     Attributes:
@@ -40,17 +44,13 @@ class MeltCriteria:
         ValueError: If a value is not a number or negative, or there are fewer than 10 bins.
     """
 
-    min_displacement: float = 0.08
-    min_gap: float = 0.2
-    r_max: float = 8.0
-    bin_width: float = 0.1
+    min_displacement: float = option(NOT_NEGATIVE, 0.08)
+    min_gap: float = option(NOT_NEGATIVE, 0.2)
+    r_max: float = option(NOT_NEGATIVE, 8.0)
+    bin_width: float = option(NOT_NEGATIVE, 0.1)
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not 0 <= value < np.inf:
-                raise ValueError(f'`{item.name}` must be a number from 0, got {value!r}')
+        super().__post_init__()
         if self.bin_width == 0 or self.r_max / self.bin_width < 10:
             raise ValueError(
                 f'`r_max` must be at least 10 times `bin_width`, got {self.r_max}, {self.bin_width}'

@@ -59,6 +59,36 @@ def error(predictions: Floats, reference: Floats) -> Floats:
     return difference
 
 
+class OfMembers:
+    """What follows from values of members beside those of a reference, both of n samples."""
+
+    __slots__ = ()
+    reference: Floats
+    members: Floats
+    ddof: int
+
+    @property
+    def mean(self) -> Floats:
+        """Mean over members, shape (n,)."""
+        return mean(self.members)
+
+    @property
+    def spread(self) -> Floats:
+        """σ over members, shape (n,)."""
+        return spread(self.members, ddof=self.ddof)
+
+    @property
+    def errors(self) -> Floats:
+        """Errors of the members, shape (M, n)."""
+        errors: Floats = self.members - self.reference
+        return errors
+
+    @property
+    def error(self) -> Floats:
+        """Actual error ε of the mean, shape (n,)."""
+        return error(self.members, self.reference)
+
+
 @dataclass(frozen=True, slots=True)
 class SizeCurve:
     """Mean spread of ensembles of each size.

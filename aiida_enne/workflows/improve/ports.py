@@ -11,6 +11,7 @@ from aiida.engine import ProcessSpec
 
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.calculations import trained
+from aiida_enne.calculations.ports import at_least
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
@@ -18,7 +19,6 @@ from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.science.plans.improving import Improving, read_arms
 from aiida_enne.workflows import exploration, protocols
 from aiida_enne.workflows.audit_inputs import validate_parameters
-from aiida_enne.workflows.base import validate_count
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
@@ -84,7 +84,7 @@ def define(spec: ProcessSpec) -> None:
         valid_type=int,
         is_metadata=True,
         required=False,
-        validator=validate_count,
+        validator=at_least(1),
         help='Work chains at a time, all by default.',
     )
     spec.inputs.validator = validate

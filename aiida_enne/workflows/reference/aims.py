@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne.calculations.aims import AimsCalculation as Aims
+from aiida_enne.calculations.ports import at_least, port
 from aiida_enne.calculations.references import collect_reference
 from aiida_enne.codes.aims import tasks
 from aiida_enne.codes.aims.control import k_grid
@@ -17,7 +18,7 @@ from aiida_enne.data.species import find_species
 from aiida_enne.science import checks
 from aiida_enne.science.plans.tasks import read_task
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, validate_count
+from aiida_enne.workflows.base import PoolWorkChain
 from aiida_enne.workflows.reference.aims_base import AimsBaseWorkChain as Base
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, validate_inputs
 
@@ -79,38 +80,26 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        as_node = {'serializer': orm.to_aiida_type}
         spec.expose_inputs(Base, namespace='base', exclude=OWNED)
         spec.input(
             'k_density',
-            valid_type=orm.Float,
-            required=False,
-            validator=validate_density,
+            **port(orm.Float, validate_density, required=False),
             help='k-points per Å⁻¹ of reciprocal length, 2π included; or `k_grid` for all.',
-            **as_node,
         )
         spec.input(
             'thermostats',
-            valid_type=orm.Dict,
-            required=False,
+            **port(orm.Dict, required=False),
             help='Ensemble of MD_run in place of `langevin` or `nose_hoover_chain`.',
-            **as_node,
         )
         spec.input(
             'ramp_segments',
-            valid_type=orm.Int,
-            default=lambda: orm.Int(10),
-            validator=validate_count,
+            **port(orm.Int, at_least(1), default=10),
             help='Runs of one temperature each that a ramp takes.',
-            **as_node,
         )
         spec.input(
             'max_concurrent',
-            valid_type=orm.Int,
-            required=False,
-            validator=validate_count,
+            **port(orm.Int, at_least(1), required=False),
             help='Jobs at a time, all by default.',
-            **as_node,
         )
         spec.inputs.validator = validate_all
         spec.outline(cls.setup, while_(cls.has_work)(cls.work), cls.collect, cls.conclude)
@@ -244,19 +233,9 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
 
     def conclude(self) -> ExitCode | None:
         """Say which configurations failed."""
-        bad = [
-            f'{index} ({item["message"]})'
-            for index, item in enumerate(self.ctx.statuses)
-            if item['status'] != 'finished'
-        ]
-        if not bad:
-            return None
-        total = len(self.ctx.statuses)
-        more = [] if len(bad) <= NAMED else [f'and {len(bad) - NAMED} more']
-        failures = '; '.join(bad[:NAMED] + more)
-        if len(bad) == total:
-            return self.exit_codes.ERROR_ALL_FAILED.format(total=total, failures=failures)
-        return self.exit_codes.ERROR_SOME_FAILED.format(n=len(bad), total=total, failures=failures)
+        statuses = enumerate(self.ctx.statuses)
+        bad = {index: item['message'] for index, item in statuses if item['status'] != 'finished'}
+        return self.verdict(bad, len(self.ctx.statuses), NAMED)
 
 
 def label_of(index: int, number: int) -> str:

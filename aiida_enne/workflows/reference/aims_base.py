@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.common import AttributeDict
 from aiida.engine import (
     ExitCode,
     ProcessHandlerReport,
     ProcessSpec,
     process_handler,
-    while_,
 )
 
 from aiida_enne.calculations.aims import AimsCalculation as Aims
@@ -39,6 +37,7 @@ class AimsBaseWorkChain(SurvivingRestartWorkChain):
     """
 
     _process_class = Aims
+    NAMESPACE = 'aims'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -46,11 +45,6 @@ class AimsBaseWorkChain(SurvivingRestartWorkChain):
         super().define(spec)
         spec.expose_inputs(Aims, namespace='aims', exclude=('follow',))
         spec.expose_outputs(Aims)
-        spec.outline(
-            cls.setup,
-            while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
-            cls.results,
-        )
         spec.exit_code(
             420, 'ERROR_NO_PROGRESS', message='Two attempts in a row gave no step that was new'
         )
@@ -58,7 +52,6 @@ class AimsBaseWorkChain(SurvivingRestartWorkChain):
     def setup(self) -> None:
         """Start from the inputs as given."""
         super().setup()
-        self.ctx.inputs = AttributeDict(self.exposed_inputs(Aims, 'aims'))
         self.ctx.parameters = self.ctx.inputs.parameters.get_dict()
         self.ctx.datasets, self.ctx.idle, self.ctx.mixings = {}, 0, 0
         self.ctx.known_steps = []
@@ -73,12 +66,9 @@ class AimsBaseWorkChain(SurvivingRestartWorkChain):
         return 'relax' if parameters.get('relaxation') else 'label'
 
     def inspect_process(self) -> ExitCode | None:
-        """Let the handlers decide; whatever they give up leaves what there is."""
+        """Let the handlers decide anew."""
         self.ctx.mixed_now = False
-        exit_code = super().inspect_process()
-        if exit_code is not None and exit_code.status:
-            self.attach()
-        return exit_code
+        return super().inspect_process()
 
     def take_over(self, node: orm.CalcJobNode) -> None:
         """Keep the steps that an attempt gave."""
@@ -167,13 +157,9 @@ class AimsBaseWorkChain(SurvivingRestartWorkChain):
         self.attach()
         return ProcessHandlerReport(True, node.exit_code or ExitCode())
 
-    def may_mix(self) -> bool:
-        """Return whether there is another mixing to try."""
-        return self.ctx.mixings < MAX_MIXINGS
-
     def mix(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:
         """Set another mixing for the next attempt; lower handlers say where it begins."""
-        if not self.may_mix():
+        if self.ctx.mixings == MAX_MIXINGS:
             return None
         self.ctx.mixings, self.ctx.mixed_now = self.ctx.mixings + 1, True
         given = self.ctx.parameters

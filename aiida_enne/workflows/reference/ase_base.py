@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from aiida import orm
-from aiida.common import AttributeDict
 from aiida.engine import (
     ExitCode,
     ProcessHandlerReport,
     ProcessSpec,
     process_handler,
-    while_,
 )
 
 from aiida_enne.calculations.ase_run import AseRunCalculation as AseRun
@@ -22,6 +20,7 @@ class AseBaseWorkChain(SurvivingRestartWorkChain):
     """Run `AseRunCalculation` until it is finished, continuing from checkpoints."""
 
     _process_class = AseRun
+    NAMESPACE = 'ase'
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -29,16 +28,6 @@ class AseBaseWorkChain(SurvivingRestartWorkChain):
         super().define(spec)
         spec.expose_inputs(AseRun, namespace='ase', exclude=('parent_folder', 'follow'))
         spec.expose_outputs(AseRun)
-        spec.outline(
-            cls.setup,
-            while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
-            cls.results,
-        )
-
-    def setup(self) -> None:
-        """Start from the inputs as given."""
-        super().setup()
-        self.ctx.inputs = AttributeDict(self.exposed_inputs(AseRun, 'ase'))
 
     @process_handler(exit_codes=[_CODES.ERROR_OUT_OF_WALLTIME, _CODES.ERROR_INTERRUPTED])
     def continue_from_checkpoint(self, node: orm.CalcJobNode) -> ProcessHandlerReport:

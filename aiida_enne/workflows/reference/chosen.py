@@ -6,47 +6,73 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.common.exceptions import EntryPointError
 from aiida.engine import ProcessBuilder, ProcessSpec
 
 from aiida_enne.aiida_private import fill_builder, inputs_of
+from aiida_enne.calculations.ports import at_least, port, validator_of
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import validate_count
-from aiida_enne.workflows.reference.engine import load_engine
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
 
 #: Inputs of an engine that the workflow above it sets.
 OWNED = ('configurations', 'task', 'seed', 'metadata')
 
 
-def define_engine(spec: ProcessSpec) -> None:
-    """Add the ports of a workflow that works with any engine."""
-    spec.input(
-        'engine',
-        valid_type=orm.Str,
-        serializer=orm.to_aiida_type,
-        validator=validate_engine,
-        help='Name of an entry point in `aiida_enne.engines`.',
-    )
-    spec.input_namespace(
-        'inputs', dynamic=True, help=f'Inputs of the engine; not {", ".join(OWNED)}.'
-    )
-    spec.input(
-        'max_concurrent',
-        valid_type=int,
-        is_metadata=True,
-        default=5,
-        validator=validate_count,
-        help='Engine work chains at a time.',
-    )
+class EngineWorkChain(ProtocolMixin, PoolWorkChain):
+    """Hand work to an engine that is chosen by name, so much at a time."""
 
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the process specification."""
+        super().define(spec)
+        spec.input(
+            'engine',
+            **port(orm.Str, validator_of(load_engine)),
+            help='Name of an entry point in `aiida_enne.engines`.',
+        )
+        spec.input_namespace(
+            'inputs', dynamic=True, help=f'Inputs of the engine; not {", ".join(OWNED)}.'
+        )
+        spec.input(
+            'max_concurrent',
+            **port(int, at_least(1), default=5),
+            help='Engine work chains at a time.',
+        )
 
-def validate_engine(node: orm.Str, _: Any) -> str | None:
-    """Check that there is such an engine."""
-    try:
-        load_engine(node.value)
-    except EntryPointError as exception:
-        return str(exception)
-    return None
+    @classmethod
+    def fill(
+        cls,
+        code: orm.AbstractCode,
+        engine: str,
+        protocol: str | None,
+        chosen: dict[str, Any],
+        **work: Any,
+    ) -> ProcessBuilder:
+        """Return a builder of the inputs, those of the engine for such work.
+
+        Args:
+            code: Code of the engine.
+            engine: Name of the engine.
+            protocol: Protocol of the engine.
+            chosen: All inputs; of the engine in `inputs`, the overrides.
+            **work: An example of what the engine will do: `configurations`, `task`, `seed`.
+
+        Raises:
+            ValueError: If a value cannot be used.
+            EntryPointError: If there is no such engine.
+        """
+        builder = load_engine(engine).get_builder_from_protocol(
+            code, protocol=protocol, overrides=chosen.pop('inputs'), **work
+        )
+        inputs = {key: value for key, value in inputs_of(builder).items() if key not in OWNED}
+        return protocols.fill(cls, chosen | {'engine': engine, 'inputs': inputs}, code)
+
+    def work_of(self, label: str, **work: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
+        """Return the engine and its inputs for some work: `configurations`, `task`, `seed`."""
+        inputs = thaw(self.inputs.get('inputs', {})) | work
+        return load_engine(self.inputs.engine.value), inputs | {
+            'metadata': {'call_link_label': label}
+        }
 
 
 def refusal(engine: str, inputs: Mapping[str, Any], **owned: Any) -> str | None:
@@ -67,11 +93,6 @@ def refusal(engine: str, inputs: Mapping[str, Any], **owned: Any) -> str | None:
         return f'the engine `{engine}` refuses `inputs`: {exception}'
     why = protocols.complaint(builder)
     return None if why is None else f'the engine `{engine}` refuses its inputs: {why}'
-
-
-def engine_inputs(builder: ProcessBuilder) -> dict[str, Any]:
-    """Return what goes into the namespace `inputs`: all of a builder that no workflow sets."""
-    return {key: value for key, value in inputs_of(builder).items() if key not in OWNED}
 
 
 def thaw(inputs: Any) -> Any:

@@ -8,25 +8,19 @@ from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.common.exceptions import EntryPointError
-from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain
 
+from aiida_enne.calculations.ports import port, validator_of
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.tasks import Task, read_task
 from aiida_enne.science.plugins import registered
-from aiida_enne.workflows.base import ProtocolMixin
+from aiida_enne.workflows.base import ProtocolMixin, listed
 
 #: Entry points of all engines, ours and those of other packages.
 GROUP = 'aiida_enne.engines'
-
-
-def validate_task(node: orm.Dict, _: Any) -> str | None:
-    """Check every option of the task by name."""
-    try:
-        read_task(node.get_dict())
-    except ValueError as exception:
-        return str(exception)
-    return None
+#: Checks every option of the task by name.
+validate_task = validator_of(read_task)
 
 
 def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
@@ -54,16 +48,13 @@ class ReferenceWorkChain(ProtocolMixin, WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the ports that all engines share."""
         super().define(spec)
-        as_node = {'serializer': orm.to_aiida_type}
         spec.input('configurations', valid_type=ConfigurationsData, help='What to work on.')
         spec.input(
             'task',
-            valid_type=orm.Dict,
-            validator=validate_task,
+            **port(orm.Dict, validate_task),
             help='`kind` (label, md, relax) and its options, see `science.plans.tasks`.',
-            **as_node,
         )
-        spec.input('seed', valid_type=orm.Int, required=False, help='Seed of dynamics.', **as_node)
+        spec.input('seed', **port(orm.Int, required=False), help='Seed of dynamics.')
         spec.inputs.validator = validate_inputs
         spec.output(
             'dataset',
@@ -85,6 +76,17 @@ class ReferenceWorkChain(ProtocolMixin, WorkChain):
     def task(self) -> Task:
         """What is asked for."""
         return read_task(self.inputs.task.get_dict())
+
+    def verdict(
+        self, failures: Mapping[Any, str], total: int, most: int | None = None
+    ) -> ExitCode | None:
+        """Return the exit code that names the configurations that failed, at most so many."""
+        if not failures:
+            return None
+        named = listed(dict(list(failures.items())[:most]))
+        named += f'; and {len(failures) - most} more' if most and len(failures) > most else ''
+        label = 'ERROR_ALL_FAILED' if len(failures) == total else 'ERROR_SOME_FAILED'
+        return self.exit_codes[label].format(n=len(failures), total=total, failures=named)
 
     @classmethod
     @abstractmethod

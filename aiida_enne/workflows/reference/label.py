@@ -13,19 +13,13 @@ from aiida.engine import (
     while_,
 )
 
-from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.labelling import cut_configurations, join_labels
+from aiida_enne.calculations.ports import at_least, port
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, validate_count, why_failed
-from aiida_enne.workflows.reference.chosen import (
-    define_engine,
-    engine_inputs,
-    load_protocol,
-    refusal,
-    thaw,
-)
-from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
+from aiida_enne.workflows.base import why_failed
+from aiida_enne.workflows.reference.chosen import EngineWorkChain, load_protocol, refusal
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 
 TASK = {'kind': 'label'}
 
@@ -45,7 +39,7 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     )
 
 
-class LabelWorkChain(ProtocolMixin, PoolWorkChain):
+class LabelWorkChain(EngineWorkChain):
     """Label n configurations; what fails is listed with its reason, and the rest is kept."""
 
     PROTOCOLS = 'label'
@@ -54,15 +48,10 @@ class LabelWorkChain(ProtocolMixin, PoolWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        count = {
-            'valid_type': orm.Int,
-            'serializer': orm.to_aiida_type,
-            'validator': validate_count,
-        }
         spec.input('configurations', valid_type=ConfigurationsData, help='What is labelled.')
-        define_engine(spec)
+        count = port(orm.Int, at_least(1))
         spec.input('per_job', **count, help='Configurations per work chain of the engine.')
-        spec.input('min_labelled', **count, required=False, help='Labels that suffice; all.')
+        spec.input('min_labelled', **count | {'required': False}, help='Labels that suffice; all.')
         spec.inputs.validator = validate_inputs
         spec.outline(cls.cut, while_(cls.has_work)(cls.work), cls.conclude)
         spec.output(
@@ -105,13 +94,8 @@ class LabelWorkChain(ProtocolMixin, PoolWorkChain):
             EntryPointError: If there is no such engine.
         """
         chosen = load_protocol('label', engine, protocol, overrides)
-        inner = load_engine(engine).get_builder_from_protocol(
-            code, configurations, TASK, protocol=protocol, overrides=chosen.pop('inputs')
-        )
-        builder = cls.get_builder()
-        nodes = {'configurations': configurations, 'engine': engine}
-        fill_builder(builder, {**chosen, **nodes, 'inputs': engine_inputs(inner)})
-        return builder
+        work = {'configurations': configurations}
+        return cls.fill(code, engine, protocol, chosen | work, task=TASK, **work)
 
     def cut(self) -> None:
         """Cut the configurations into pieces."""
@@ -122,10 +106,7 @@ class LabelWorkChain(ProtocolMixin, PoolWorkChain):
 
     def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
         """Return the labelling of a piece."""
-        inputs = thaw(self.inputs.get('inputs', {}))
-        inputs |= {'configurations': self.ctx.pieces[label], 'task': orm.Dict(TASK)}
-        inputs['metadata'] = {'call_link_label': label}
-        return load_engine(self.inputs.engine.value), inputs
+        return self.work_of(label, configurations=self.ctx.pieces[label], task=orm.Dict(TASK))
 
     def take(self, label: Any, node: orm.ProcessNode) -> None:
         """Take over what there is."""

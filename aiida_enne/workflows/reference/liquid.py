@@ -15,27 +15,15 @@ from aiida.engine import (
 
 from aiida_enne.calculations.functions import build_configurations, merge_datasets
 from aiida_enne.calculations.liquid import analyse_liquid, take_last_frame
+from aiida_enne.calculations.ports import at_least, plain, port
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.melts import Series, Trajectory
 from aiida_enne.science.properties.liquid import MeltCriteria
 from aiida_enne.science.structures.recipes import build
-from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import (
-    PoolWorkChain,
-    ProtocolMixin,
-    plain,
-    validate_count,
-    why_failed,
-)
-from aiida_enne.workflows.reference.chosen import (
-    define_engine,
-    engine_inputs,
-    load_protocol,
-    refusal,
-    thaw,
-)
-from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
+from aiida_enne.workflows.base import listed, why_failed
+from aiida_enne.workflows.reference.chosen import EngineWorkChain, load_protocol, refusal
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 
 
 def series(inputs: Mapping[str, Any]) -> Series:
@@ -73,7 +61,7 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     return None
 
 
-class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
+class LiquidWorkChain(EngineWorkChain):
     """Melt crystals of many densities, record each liquid, then other temperatures of one of them.
 
     What did not melt is refused, after everything has been handed out.
@@ -85,39 +73,33 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        node = {'serializer': orm.to_aiida_type}
-        count = {'valid_type': orm.Int, 'validator': validate_count} | node
-        define_engine(spec)
-        spec.input('symbol', valid_type=orm.Str, default=lambda: orm.Str('Si'), **node)
-        spec.input('repeats', **count, help='8-atom cells along each edge; 2 are 64 atoms.')
-        spec.input('densities', valid_type=orm.List, help='In g/cm³.', **node)
+        spec.input('symbol', **port(orm.Str, default='Si'))
+        spec.input(
+            'repeats',
+            **port(orm.Int, at_least(1)),
+            help='8-atom cells along each edge; 2 are 64 atoms.',
+        )
+        spec.input('densities', **port(orm.List), help='In g/cm³.')
         spec.input(
             'stages',
-            valid_type=orm.Dict,
+            **port(orm.Dict),
             help='`melt`, `equilibrate` (may be absent), `production`: stages of a task md.',
-            **node,
         )
         spec.input(
             'temperatures',
-            valid_type=orm.List,
-            required=False,
+            **port(orm.List, required=False),
             help='Further ones in K, each started from the last melt frame of one density.',
-            **node,
         )
         spec.input(
             'temperature_density',
-            valid_type=orm.Float,
-            required=False,
+            **port(orm.Float, required=False),
             help='Which density that is, in g/cm³; the first one.',
-            **node,
         )
-        spec.input('seed', valid_type=orm.Int, help='Every trajectory has its own by it.', **node)
+        spec.input('seed', **port(orm.Int), help='Every trajectory has its own by it.')
         spec.input(
             'criteria',
-            valid_type=orm.Dict,
-            default=lambda: orm.Dict({}),
+            **port(orm.Dict, default={}),
             help='What a liquid must fulfil, see `science.liquid.MeltCriteria`.',
-            **node,
         )
         spec.inputs.validator = validate_inputs
         spec.outline(
@@ -168,16 +150,8 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
         first = next(iter(series(chosen).trajectories().values()))
         size = {name: orm.to_aiida_type(chosen[name]) for name in ('symbol', 'repeats')}
         start = ConfigurationsData.from_configurations(build(recipe(size, first.density)))
-        inner = load_engine(engine).get_builder_from_protocol(
-            code,
-            start,
-            first.task.given,
-            seed=chosen['seed'],
-            protocol=protocol,
-            overrides=chosen.pop('inputs'),
-        )
-        chosen |= {'engine': engine, 'inputs': engine_inputs(inner)}
-        return protocols.fill(cls, chosen, code)
+        work = {'configurations': start, 'task': first.task.given, 'seed': chosen['seed']}
+        return cls.fill(code, engine, protocol, chosen, **work)
 
     @classmethod
     def width(cls, inputs: Mapping[str, Any]) -> int:
@@ -199,20 +173,12 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
     def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
         """Return the dynamics of a trajectory."""
         one = self.planned[label]
-        inputs = thaw(self.inputs.get('inputs', {}))
-        inputs |= {
-            'configurations': self.start_of(one),
-            'task': orm.Dict(one.task.given),
-            'seed': orm.Int(one.seed),
-            'metadata': {'call_link_label': label},
-        }
-        return load_engine(self.inputs.engine.value), inputs
-
-    def start_of(self, one: Trajectory) -> ConfigurationsData:
-        """Return what a trajectory starts from: a crystal, or the last frame of a melt."""
         if one.start is None:
-            return build_configurations(orm.List(recipe(self.inputs, one.density)))
-        return take_last_frame(self.ctx.datasets[one.start], orm.Str(one.melt))
+            start = build_configurations(orm.List(recipe(self.inputs, one.density)))
+        else:
+            start = take_last_frame(self.ctx.datasets[one.start], orm.Str(one.melt))
+        owned = {'task': orm.Dict(one.task.given), 'seed': orm.Int(one.seed)}
+        return self.work_of(label, configurations=start, **owned)
 
     def take(self, label: Any, node: orm.ProcessNode) -> None:
         """Take over all frames, and see whether they are of a liquid."""
@@ -246,9 +212,9 @@ class LiquidWorkChain(ProtocolMixin, PoolWorkChain):
             self.out('dataset', merge_datasets(**planned))
         self.out('analyses', self.ctx.analyses)
         if solids := self.solids():
-            listed = '; '.join(f'{label} ({why})' for label, why in solids.items())
-            return self.exit_codes.ERROR_NOT_MOLTEN.format(solids=listed)
+            return self.exit_codes.ERROR_NOT_MOLTEN.format(solids=listed(solids))
         if self.ctx.failures:
-            listed = '; '.join(f'{label} ({why})' for label, why in self.ctx.failures.items())
-            return self.exit_codes.ERROR_TRAJECTORIES_FAILED.format(failures=listed)
+            return self.exit_codes.ERROR_TRAJECTORIES_FAILED.format(
+                failures=listed(self.ctx.failures)
+            )
         return None

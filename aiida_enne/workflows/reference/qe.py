@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, while_
 from ase.data import atomic_masses
 
+from aiida_enne.calculations.ports import at_least, port, validator_of
 from aiida_enne.calculations.quantumespresso import (
     collect_pw,
     extract_structures,
@@ -19,13 +20,12 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.plans.tasks import Task
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, validate_count
+from aiida_enne.workflows.base import PoolWorkChain
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 from aiida_enne.workflows.reference.qe_inputs import (
     from_protocol,
     job_inputs,
     pw_base,
-    validate_options,
     validate_qe,
 )
 from aiida_enne.workflows.reference.qe_verdicts import Verdict, inspect
@@ -61,18 +61,12 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         )
         spec.input(
             'options',
-            valid_type=orm.Dict,
-            required=False,
-            serializer=orm.to_aiida_type,
-            validator=validate_options,
+            **port(orm.Dict, validator_of(qe.complete_options), required=False),
             help='How tasks become runs of pw.x, see `codes.qe.complete_options`.',
         )
         spec.input(
             'max_concurrent',
-            valid_type=int,
-            is_metadata=True,
-            default=2,
-            validator=validate_count,
+            **port(int, at_least(1), default=2),
             help='Configurations that are worked on at a time.',
         )
         spec.inputs.validator = validate_qe
@@ -173,12 +167,8 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         )
         self.out_many(outputs)
         failures = outcome['results']['failures']
-        if not failures:
-            return None
-        total = len(self.ctx.verdicts)
-        label = 'ERROR_ALL_FAILED' if len(failures) == total else 'ERROR_SOME_FAILED'
-        listed = '; '.join(f'{one["configuration"]} ({one["message"]})' for one in failures)
-        return self.exit_codes[label].format(n=len(failures), total=total, failures=listed)
+        named = {one['configuration']: one['message'] for one in failures}
+        return self.verdict(named, len(self.ctx.verdicts))
 
     def _keep(self, index: int, job: qe.Job, verdict: Verdict) -> None:
         """Remember the runs of a job, of which frames and the next job are taken."""

@@ -34,15 +34,6 @@ def pw_base() -> type[PwBaseWorkChain]:
     return PwBaseWorkChain
 
 
-def validate_options(node: orm.Dict, _: Any) -> str | None:
-    """Check every option of the engine by name."""
-    try:
-        qe.complete_options(node.get_dict())
-    except ValueError as exception:
-        return str(exception)
-    return None
-
-
 def validate_qe(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that pw.x can do the task on the configurations."""
     if reason := validate_inputs(inputs, ports):

@@ -9,19 +9,13 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne.calculations.functions import build_configurations, merge_datasets, take_starts
+from aiida_enne.calculations.ports import port
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.samples import Sample
-from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, why_failed
-from aiida_enne.workflows.reference.chosen import (
-    define_engine,
-    engine_inputs,
-    load_protocol,
-    refusal,
-    thaw,
-)
-from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
+from aiida_enne.workflows.base import listed, why_failed
+from aiida_enne.workflows.reference.chosen import EngineWorkChain, load_protocol, refusal
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 
 
 def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
@@ -48,7 +42,7 @@ def _calculated(sample: Sample) -> dict[str, orm.Data]:
     return {'task': orm.Dict(sample.task.given), **seed}
 
 
-class SampleWorkChain(ProtocolMixin, PoolWorkChain):
+class SampleWorkChain(EngineWorkChain):
     """Build every sample, let the reference calculate it, and join all labels in one dataset."""
 
     PROTOCOLS = 'sample'
@@ -57,7 +51,6 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        define_engine(spec)
         spec.input_namespace(
             'samples',
             valid_type=orm.Dict,
@@ -67,8 +60,7 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         )
         spec.input(
             'pool',
-            valid_type=ConfigurationsData,
-            required=False,
+            **port(ConfigurationsData, required=False),
             help='What the `start` of a sample chooses from.',
         )
         spec.inputs.validator = validate_inputs
@@ -107,18 +99,11 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         if not samples:
             raise ValueError('no sample is left: give at least one `recipe` with its `task`')
         first = next(iter(samples.values()))
-        inner = load_engine(engine).get_builder_from_protocol(
-            code,
-            ConfigurationsData.from_configurations(first.structures),
-            first.task.given,
-            seed=first.seed,
-            protocol=protocol,
-            overrides=chosen.pop('inputs'),
-        )
+        start = ConfigurationsData.from_configurations(first.structures)
+        work = {'configurations': start, 'task': first.task.given, 'seed': first.seed}
         chosen['samples'] = {label: orm.Dict(one) for label, one in given.items()}
-        chosen |= {'engine': engine, 'inputs': engine_inputs(inner)}
         chosen |= {} if pool is None else {'pool': pool}
-        return protocols.fill(cls, chosen, code)
+        return cls.fill(code, engine, protocol, chosen, **work)
 
     @classmethod
     def width(cls, inputs: Mapping[str, Any]) -> int:
@@ -136,13 +121,11 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         pool = self.inputs.get('pool')
         frames = None if pool is None else pool.get_configurations()
         sample = Sample.of(label, self.inputs.samples[label].get_dict(), frames)
-        inputs = thaw(self.inputs.get('inputs', {})) | _calculated(sample)
         if 'recipe' in sample.origin:
-            inputs['configurations'] = build_configurations(orm.List(sample.origin['recipe']))
+            start = build_configurations(orm.List(sample.origin['recipe']))
         else:
-            inputs['configurations'] = take_starts(pool, orm.Dict(sample.origin['start']))
-        inputs['metadata'] = {'call_link_label': label}
-        return load_engine(self.inputs.engine.value), inputs
+            start = take_starts(pool, orm.Dict(sample.origin['start']))
+        return self.work_of(label, configurations=start, **_calculated(sample))
 
     def take(self, label: Any, node: orm.ProcessNode) -> None:
         """Take over all labels there are, and remember what failed."""
@@ -156,6 +139,5 @@ class SampleWorkChain(ProtocolMixin, PoolWorkChain):
         if self.ctx.datasets:
             self.out('dataset', merge_datasets(**self.ctx.datasets))
         if self.ctx.failures:
-            failures = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
-            return self.exit_codes.ERROR_SAMPLES_FAILED.format(failures=failures)
+            return self.exit_codes.ERROR_SAMPLES_FAILED.format(failures=listed(self.ctx.failures))
         return None

@@ -8,6 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ProcessSpec
 
+from aiida_enne.calculations.ports import port
 from aiida_enne.science.plans import relaxations
 from aiida_enne.science.plans.relaxations import Part
 from aiida_enne.workflows.study.relaxation import AtLatticeConstantWorkChain
@@ -23,17 +24,12 @@ class DefectWorkChain(AtLatticeConstantWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Add what is built."""
         super().define(spec)
-        node = {'serializer': orm.to_aiida_type}
-        spec.input('defects', valid_type=orm.List, help='See `science.structures.defects`.', **node)
-        spec.input(
-            'repeats', valid_type=orm.List, help='Conventional cells along each edge.', **node
-        )
+        spec.input('defects', **port(orm.List), help='See `science.structures.defects`.')
+        spec.input('repeats', **port(orm.List), help='Conventional cells along each edge.')
         spec.input(
             'distortion',
-            valid_type=orm.Dict,
-            default=lambda: orm.Dict({}),
+            **port(orm.Dict, default={}),
             help='Of the atoms next to a defect: `stdev` in Å, `seed`, `nearest`.',
-            **node,
         )
         spec.outputs['datasets'].help = 'By defect and size, e.g. `vacancy_3`: path and bulk.'
 

@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.engine import ProcessBuilder, ProcessSpec
 
 from aiida_enne.calculations.functions import build_configurations
+from aiida_enne.calculations.ports import one_of, port
 from aiida_enne.calculations.relaxations import fit_equilibrium, take_relaxed
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
@@ -17,13 +18,6 @@ from aiida_enne.science.plans.relaxations import Part
 from aiida_enne.science.properties import eos
 from aiida_enne.workflows.reference.chosen import load_protocol
 from aiida_enne.workflows.study.relaxation import RelaxationWorkChain
-
-
-def validate_form(node: orm.Str, _: Any) -> str | None:
-    """Check that there is such an equation of state."""
-    return (
-        None if node.value in eos.FORMS else f'`form` must be one of {eos.FORMS}, got {node.value}'
-    )
 
 
 class EquationOfStateWorkChain(RelaxationWorkChain):
@@ -35,22 +29,16 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Add the scans and the fits."""
         super().define(spec)
-        node = {'serializer': orm.to_aiida_type}
-        spec.input('volumes', valid_type=orm.Dict, help='Å³/atom, a list by phase.', **node)
+        spec.input('volumes', **port(orm.Dict), help='Å³/atom, a list by phase.')
         spec.input(
             'ratios',
-            valid_type=orm.List,
-            default=lambda: orm.List([]),
+            **port(orm.List, default=[]),
             help='Ratios c/a relative to the known, for engines that relax no shape.',
-            **node,
         )
         spec.input(
             'form',
-            valid_type=orm.Str,
-            default=lambda: orm.Str(eos.FORMS[0]),
-            validator=validate_form,
+            **port(orm.Str, one_of('form', eos.FORMS), default=eos.FORMS[0]),
             help=f'Equation of state of the fits: {", ".join(eos.FORMS)}.',
-            **node,
         )
         spec.outputs['datasets'].help = 'Relaxed end points by phase, one frame a volume.'
         spec.output_namespace(

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ProcessSpec
 
 from aiida_enne.aiida_private import inputs_of
+from aiida_enne.calculations.ports import at_least, plain, port, validator_of
 from aiida_enne.codes.ase import ENSEMBLE
 from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT
-from aiida_enne.science.plans.samples import Sample, expected_domains
 from aiida_enne.science.plans.scans import Base, read_scan
-from aiida_enne.science.structures.domains import Domain
+from aiida_enne.science.plans.study_costs import training_domains
+from aiida_enne.science.plans.training_sets import Draw
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain
-from aiida_enne.workflows.base import validate_count
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.reference.chosen import load_protocol
-from aiida_enne.workflows.reference.liquid import LiquidWorkChain, series
+from aiida_enne.workflows.reference.liquid import LiquidWorkChain
 from aiida_enne.workflows.reference.samples import SampleWorkChain
 from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.defect import DefectWorkChain
@@ -43,34 +44,25 @@ ANY_NUMBER = 10**6
 
 def define(spec: ProcessSpec) -> None:
     """Define the inputs."""
-    node = {'serializer': orm.to_aiida_type}
     left_out = {'required': False, 'populate_defaults': False}
     for name, (process, owned) in REFERENCE.items():
         options = dict(left_out)  # plumpy empties what it is given
         spec.expose_inputs(process, namespace=name, exclude=owned, namespace_options=options)
     spec.input(
         'lattice_constant',
-        valid_type=orm.Float,
-        required=False,
+        **port(orm.Float, required=False),
         help='Edge of the conventional cell in Å; from the fit to diamond by default.',
-        **node,
     )
-    spec.input('split', valid_type=orm.Dict, help='See `science.splits.draw`.', **node)
+    spec.input('split', **port(orm.Dict), help='See `science.splits.draw`.')
     spec.input(
         'draw',
-        valid_type=orm.Dict,
-        required=False,
-        validator=validate_draw,
+        **port(orm.Dict, validator_of(partial(Draw.from_dict, what='draw')), required=False),
         help='`size` and `seed` of the training set drawn from that of the split; all by default.',
-        **node,
     )
     spec.input(
         'min_densities',
-        valid_type=orm.Int,
-        required=False,
-        validator=validate_count,
+        **port(orm.Int, at_least(1), required=False),
         help='Densities that must have melted for an ensemble to be trained, all by default.',
-        **node,
     )
     owned = ('dataset', 'split', 'splits')
     spec.expose_inputs(EnsembleWorkChain, namespace='ensemble', exclude=owned)
@@ -79,31 +71,13 @@ def define(spec: ProcessSpec) -> None:
     spec.expose_inputs(
         AseBaseWorkChain, namespace='own', exclude=OWNED_OF_ASE, namespace_options=dict(left_out)
     )
-    spec.input(
-        'scans',
-        valid_type=orm.Dict,
-        default=lambda: orm.Dict({}),
-        help='By name, see `science.plans.scans`.',
-        **node,
-    )
+    spec.input('scans', **port(orm.Dict, default={}), help='By name, see `science.plans.scans`.')
     spec.input(
         'max_concurrent',
-        valid_type=int,
-        is_metadata=True,
-        required=False,
-        validator=validate_count,
+        **port(int, at_least(1), required=False),
         help='Engine work chains or training jobs at a time, shared by what runs side by side.',
     )
     spec.inputs.validator = validate
-
-
-def validate_draw(node: orm.Dict | None, _: Any) -> str | None:
-    """Check every option of the draw by name."""
-    try:
-        scanning.draw_of({} if node is None else {'draw': node})
-    except ValueError as exception:
-        return str(exception)
-    return None
 
 
 def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
@@ -128,7 +102,7 @@ def validate_scans(inputs: Mapping[str, Any]) -> str | None:
     base = Base(
         size=draw.size,
         seeds=tuple(inputs['ensemble']['seeds'].get_list()),
-        domains=_training_domains(inputs),
+        domains=training_domains(plain(inputs)),
         max_epochs=1,
         draw_seed=draw.seed,
     )
@@ -140,14 +114,6 @@ def validate_scans(inputs: Mapping[str, Any]) -> str | None:
         except ValueError as exception:
             return f'scan {name}: {exception}'
     return None
-
-
-def _training_domains(inputs: Mapping[str, Any]) -> dict[str, Domain]:
-    if 'liquid' in inputs:
-        return series(inputs['liquid']).training_domains
-    given = inputs['sample']['samples'].items()
-    samples = [Sample.of(label, node.get_dict()) for label, node in given]
-    return expected_domains(samples, inputs['split'].get_dict())
 
 
 def from_protocol(

@@ -4,39 +4,25 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne.calculations.functions import merge_datasets
+from aiida_enne.calculations.ports import plain, port, validator_of
 from aiida_enne.calculations.relaxations import build_at_lattice_constant, list_failures
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.relaxations import Part
 from aiida_enne.science.structures.checks import positive
-from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, plain, why_failed
-from aiida_enne.workflows.reference.chosen import (
-    define_engine,
-    engine_inputs,
-    load_protocol,
-    refusal,
-    thaw,
-)
-from aiida_enne.workflows.reference.engine import ReferenceWorkChain, load_engine
+from aiida_enne.workflows.base import why_failed
+from aiida_enne.workflows.reference.chosen import EngineWorkChain, load_protocol, refusal
+from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 
 
-def validate_lattice_constant(node: orm.Float, _: Any) -> str | None:
-    """Require a positive finite number."""
-    try:
-        positive('`lattice_constant`', node.value, 'Å')
-    except ValueError as exception:
-        return str(exception)
-    return None
-
-
-class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
+class RelaxationWorkChain(EngineWorkChain):
     """Hand parts to an engine, so many at a time; whatever one left is handed out.
 
     A subclass says which parts there are and what becomes of their frames.
@@ -46,23 +32,13 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define what all relaxations share."""
         super().define(spec)
-        node = {'serializer': orm.to_aiida_type}
-        define_engine(spec)
-        spec.input('symbol', valid_type=orm.Str, default=lambda: orm.Str('Si'), **node)
+        spec.input('symbol', **port(orm.Str, default='Si'))
         spec.input(
             'relax',
-            valid_type=orm.Dict,
-            default=lambda: orm.Dict({}),
+            **port(orm.Dict, default={}),
             help='Options of a task relax, see `science.plans.tasks.Relaxation`.',
-            **node,
         )
-        spec.input(
-            'max_failures',
-            valid_type=orm.Int,
-            default=lambda: orm.Int(0),
-            help='Configurations that may fail.',
-            **node,
-        )
+        spec.input('max_failures', **port(orm.Int, default=0), help='Configurations that may fail.')
         spec.inputs.validator = cls.validate
         spec.outline(cls.list_parts, while_(cls.has_work)(cls.work), cls.conclude)
         spec.output_namespace('datasets', valid_type=DatasetData, dynamic=True)
@@ -121,30 +97,17 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
 
     @classmethod
     def fill(
-        cls, code: orm.AbstractCode, engine: str, protocol: str | None, chosen: dict[str, Any]
+        cls,
+        code: orm.AbstractCode,
+        engine: str,
+        protocol: str | None,
+        chosen: dict[str, Any],
+        **work: Any,
     ) -> ProcessBuilder:
-        """Return a builder of the inputs, those of the engine for work such as the first part's.
-
-        Args:
-            code: Code of the engine.
-            engine: Name of the engine.
-            protocol: One of `get_available_protocols`.
-            chosen: All inputs; of the engine in `inputs`, the overrides.
-
-        Raises:
-            ValueError: If a value cannot be used.
-            EntryPointError: If there is no such engine.
-        """
+        """Return a builder of the inputs, those of the engine for work such as the first part's."""
         first = next(iter(cls.parts_of(plain(chosen)).values()))
-        builder = load_engine(engine).get_builder_from_protocol(
-            code,
-            draft(first),
-            first.task.given,
-            protocol=protocol,
-            overrides=chosen.pop('inputs'),
-        )
-        own = {'engine': engine, 'inputs': engine_inputs(builder)}
-        return protocols.fill(cls, chosen | own, code)
+        work = {'configurations': draft(first), 'task': first.task.given} | work
+        return super().fill(code, engine, protocol, chosen, **work)
 
     def list_parts(self) -> None:
         """List all parts."""
@@ -160,10 +123,8 @@ class RelaxationWorkChain(ProtocolMixin, PoolWorkChain):
     def job(self, label: Any) -> tuple[type[ReferenceWorkChain], dict[str, Any]]:
         """Return the relaxation of a part."""
         part = self.parts[label]
-        inputs = thaw(self.inputs.get('inputs', {}))
-        inputs |= {'configurations': self.build(part), 'task': orm.Dict(part.task.given)}
-        inputs['metadata'] = {'call_link_label': label}
-        return load_engine(self.inputs.engine.value), inputs
+        task = orm.Dict(part.task.given)
+        return self.work_of(label, configurations=self.build(part), task=task)
 
     def take(self, label: Any, node: orm.ProcessNode) -> None:
         """Take over what there is."""
@@ -208,20 +169,15 @@ class AtLatticeConstantWorkChain(RelaxationWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Add the crystal, and who relaxes."""
         super().define(spec)
-        node = {'serializer': orm.to_aiida_type}
         spec.input(
             'lattice_constant',
-            valid_type=orm.Float,
-            validator=validate_lattice_constant,
+            **port(orm.Float, validator_of(partial(positive, '`lattice_constant`', unit='Å'))),
             help='Edge of the conventional cell in Å.',
-            **node,
         )
         spec.input(
             'own',
-            valid_type=orm.Bool,
-            default=lambda: orm.Bool(False),
+            **port(orm.Bool, default=False),
             help='Whether the engine is the ensemble itself, which the domains then tell.',
-            **node,
         )
 
     @classmethod

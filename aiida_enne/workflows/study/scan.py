@@ -11,6 +11,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
 
 from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder, inputs_of
+from aiida_enne.calculations.ports import at_least, one_of, plain, port
 from aiida_enne.calculations.scans import summarise_scan
 from aiida_enne.calculations.study import thin_training
 from aiida_enne.data.configurations import ConfigurationsData
@@ -27,17 +28,11 @@ from aiida_enne.science.plans.scans import KINDS, TRAINING
 from aiida_enne.science.plans.slots import Needs
 from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import ProtocolMixin, plain, validate_count
+from aiida_enne.workflows.base import ProtocolMixin, listed
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.branches import Branch, Branches, Job, returned
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
-
-
-def validate_kind(node: orm.Str, _: Any) -> str | None:
-    """Check that there is such a kind of scan."""
-    known = ', '.join(KINDS)
-    return None if node.value in KINDS else f'`kind` must be one of {known}; got {node.value}'
 
 
 def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
@@ -84,22 +79,19 @@ class ScanWorkChain(ProtocolMixin, Branches):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        node = {'serializer': orm.to_aiida_type}
-        spec.input('kind', valid_type=orm.Str, validator=validate_kind, **node)
+        spec.input('kind', **port(orm.Str, one_of('kind', KINDS)))
         spec.input(
             'points',
-            valid_type=orm.Dict,
+            **port(orm.Dict),
             help='By label: `values` of the choices, `parameters` of NequIP that replace some, '
             '`seeds`, and the `draw` of the training set: null for that of the split, or what '
             '`science.training_sets.thin` takes.',
-            **node,
         )
         spec.input('dataset', valid_type=DatasetData, help='What is trained on.')
         spec.input('split', valid_type=SplitData, help='Of the points that draw nothing.')
         spec.input(
             'pool',
-            valid_type=SplitData,
-            required=False,
+            **port(SplitData, required=False),
             help='From whose training part the others draw; by default it is that of the split.',
         )
         owned = ('dataset', 'split', 'splits', 'seeds')
@@ -117,10 +109,7 @@ class ScanWorkChain(ProtocolMixin, Branches):
         )
         spec.input(
             'max_concurrent',
-            valid_type=int,
-            is_metadata=True,
-            default=1,
-            validator=validate_count,
+            **port(int, at_least(1), default=1),
             help='Points, or roles, that are worked on at a time.',
         )
         spec.inputs.validator = validate_inputs
@@ -290,6 +279,5 @@ class ScanWorkChain(ProtocolMixin, Branches):
             values = {label: point.values for label, point in self.points.items()}
             self.out('summary', summarise_scan(self.inputs.kind, orm.Dict(values), **nodes))
         if self.ctx.failures:
-            failures = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
-            return self.exit_codes.ERROR_POINTS_FAILED.format(failures=failures)
+            return self.exit_codes.ERROR_POINTS_FAILED.format(failures=listed(self.ctx.failures))
         return None

@@ -20,7 +20,7 @@ from aiida_enne.science.plans.scans import TRAINING
 from aiida_enne.science.plans.slots import Needs
 from aiida_enne.science.structures.domains import dataset_role
 from aiida_enne.workflows.audit import AuditWorkChain
-from aiida_enne.workflows.base import ProtocolMixin
+from aiida_enne.workflows.base import ProtocolMixin, listed
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
 from aiida_enne.workflows.study import ports, scanning, training_data
@@ -293,6 +293,5 @@ class StudyWorkChain(ProtocolMixin, Branches):
         self.out('analyses', self.ctx.analyses)
         self.out('predictions', self.ctx.predictions)
         if self.ctx.failures:
-            failures = '; '.join(f'{name} ({why})' for name, why in self.ctx.failures.items())
-            return self.exit_codes.ERROR_PARTS_FAILED.format(failures=failures)
+            return self.exit_codes.ERROR_PARTS_FAILED.format(failures=listed(self.ctx.failures))
         return None

@@ -8,6 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ProcessSpec
 
+from aiida_enne.calculations.ports import port
 from aiida_enne.science.plans import relaxations
 from aiida_enne.science.plans.relaxations import Part
 from aiida_enne.workflows.study.relaxation import AtLatticeConstantWorkChain
@@ -23,14 +24,11 @@ class SurfaceWorkChain(AtLatticeConstantWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Add what is built."""
         super().define(spec)
-        node = {'serializer': orm.to_aiida_type}
-        spec.input('layers', valid_type=orm.List, help='Numbers of atomic layers.', **node)
+        spec.input('layers', **port(orm.List), help='Numbers of atomic layers.')
         spec.input(
             'slab',
-            valid_type=orm.Dict,
-            default=lambda: orm.Dict({}),
+            **port(orm.Dict, default={}),
             help='`surface` (kind) and options of `science.structures.surfaces.slab_100`.',
-            **node,
         )
         spec.outputs['datasets'].help = 'By layers, e.g. `layers_10`: path and bulk.'
 

@@ -3,13 +3,12 @@
 from typing import Any
 
 from aiida import orm
-from aiida.common import AttributeDict, LinkType
+from aiida.common import LinkType
 from aiida.engine import (
     ExitCode,
     ProcessHandlerReport,
     ProcessSpec,
     process_handler,
-    while_,
 )
 
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
@@ -41,6 +40,7 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
     """
 
     _process_class = Train
+    NAMESPACE = 'train'
     TRACELESS = frozenset({Train.exit_codes.ERROR_NOTHING_LEFT.status})
 
     @classmethod
@@ -49,11 +49,6 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
         super().define(spec)
         spec.expose_inputs(Train, namespace='train', exclude=('follow',))
         spec.expose_outputs(Train, include=('models', 'histories', 'results'))
-        spec.outline(
-            cls.setup,
-            while_(cls.should_run_process)(cls.run_process, cls.inspect_process),
-            cls.results,
-        )
         spec.exit_code(410, 'ERROR_MEMBERS_FAILED', message='No complete model of {labels}')
         spec.exit_code(
             420,
@@ -65,7 +60,6 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
     def setup(self) -> None:
         """Begin with the inputs as given."""
         super().setup()
-        self.ctx.inputs = AttributeDict(self.exposed_inputs(Train, 'train'))
         self.ctx.merged = {'models': {}, 'histories': {}, 'results': {}}
         self.ctx.idle = 0
 
@@ -80,13 +74,6 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
         fresh = outputs(node, 'results').values()
         gained = any(result['epochs'] > result['first_epoch'] for result in fresh)
         self.ctx.idle = 0 if gained else self.ctx.idle + 1
-
-    def inspect_process(self) -> ExitCode | None:
-        """Let the handlers decide; whatever they give up leaves what there is."""
-        exit_code = super().inspect_process()
-        if exit_code is not None and exit_code.status:
-            self.attach()
-        return exit_code
 
     @process_handler(priority=300, exit_codes=CONTINUABLE)
     def stop_without_progress(self, node: orm.CalcJobNode) -> ProcessHandlerReport | None:

@@ -22,18 +22,13 @@ from aiida_enne.calculations.ensemble import summarise_ensemble
 from aiida_enne.calculations.functions import split_by_density
 from aiida_enne.calculations.nequip_train import AUTO
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from aiida_enne.calculations.ports import at_least, plain, port
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import (
-    PoolWorkChain,
-    ProtocolMixin,
-    plain,
-    validate_count,
-    why_failed,
-)
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, why_failed
 from aiida_enne.workflows.training import validation
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
 from aiida_enne.workflows.training.base import outputs
@@ -52,12 +47,7 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define the process specification."""
         super().define(spec)
-        count = {
-            'valid_type': orm.Int,
-            'serializer': orm.to_aiida_type,
-            'validator': validate_count,
-            'required': False,
-        }
+        count = port(orm.Int, at_least(1), required=False)
         spec.input('dataset', valid_type=DatasetData, help='Labelled configurations.')
         spec.input('split', valid_type=SplitData, required=False, help='The split of all members.')
         spec.input_namespace(
@@ -65,17 +55,11 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         )
         spec.input(
             'leave_out_densities',
-            valid_type=orm.Bool,
-            serializer=orm.to_aiida_type,
-            required=False,
+            **port(orm.Bool, required=False),
             help='Whether each member is trained without one density of the split, in turns.',
         )
         spec.input(
-            'seeds',
-            valid_type=orm.List,
-            serializer=orm.to_aiida_type,
-            validator=validation.validate_seeds,
-            help='One seed per member.',
+            'seeds', **port(orm.List, validation.validate_seeds), help='One seed per member.'
         )
         spec.input('members_per_job', **count, help='Members one job trains, 1 by default.')
         spec.input('max_concurrent', **count, help='Jobs at a time, all by default.')

@@ -96,7 +96,7 @@ def test_sigma_is_an_option_with_defaults_that_leaves_other_tasks_as_they_were()
     ('sigma', 'message'),
     [
         ({'then': 'stop'}, 'a trajectory that stops needs a threshold'),
-        ({'force': -1}, 'must be above zero, or 0 for no threshold'),
+        ({'force': -1}, '`force` must be at least 0, got -1'),
         ({'every': 0}, 'must be a whole number of at least 1'),
         ({'forces': 1}, 'unknown forces'),
         (3, 'must be a mapping'),
