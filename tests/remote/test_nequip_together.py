@@ -67,6 +67,7 @@ def checkpoint_of(folder, label, name='last.ckpt'):
 
 
 def test_histories_are_those_of_members_trained_alone(alone, together):
+    assert {result['kernel'] for result in together[1].values()} == {FAMILY.kernel}
     for label in SEEDS:
         expected, found = (history_of(folder, label) for folder, _ in (alone, together))
         assert found.keys() == expected.keys()
