@@ -82,9 +82,10 @@ def run(builder: Any) -> tuple[int, int]:
     from aiida import orm
 
     from aiida_enne.aiida_private import foreground_runner, run_until, schedule
+    from aiida_enne.cli.foreground import writing
     from aiida_enne.cli.journal import without_waiting
 
-    with without_waiting(), foreground_runner() as runner:
+    with writing(), without_waiting(), foreground_runner() as runner:
         node, end = schedule(runner, builder)
         run_until(runner, end)
     if not node.is_finished_ok:
