@@ -25,6 +25,8 @@ from tests.audited import LABEL, store_audit
 
 #: What a report must never show: a hole of Python's, formatted.
 HOLE = re.compile(r'\b(None|nan|NaN|inf)\b')
+#: The look of a domain in a table: its colour and its marker, then its name.
+SWATCH = re.compile(r'swatch" style="color: (\S+)" aria-hidden="true">(\S+)</span> (\w+)')
 
 
 def texts(page):
@@ -131,7 +133,7 @@ def test_every_domain_has_one_look_on_every_table(renamed, tmp_path):
     report = collect(renamed(names).uuid)
     page = write_report(replace(report, forms=[]), tmp_path).read_text()
     looks = {}
-    for style, mark, name in re.findall(r'swatch" style="color: (\S+)">(\S+)</span> (\w+)', page):
+    for style, mark, name in SWATCH.findall(page):
         looks.setdefault(name, set()).add((style, mark))
     assert set(looks) == set(names)
     assert {len(one) for one in looks.values()} == {1}
