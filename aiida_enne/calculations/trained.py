@@ -53,12 +53,7 @@ def trained_domains(trained: TrainedOn, datasets: Iterable[Any]) -> list[str]:
 
 
 def find_overlaps(trained: TrainedOn, asked: Asked) -> dict[str, Overlap]:
-    """Return the trained configurations among those asked about, by label; labels without any not.
-
-    Args:
-        trained: What the ensemble was trained on.
-        asked: Dataset and indices of the configurations to be audited, by label.
-    """
+    """Return the trained configurations among those asked about, by label, where there are any."""
     if not trained.sets:
         return {}
     found = {label: trained.find_overlap(*one) for label, one in asked.items()}
@@ -118,14 +113,7 @@ def name_differences(
     splits: Mapping[str, SplitData],
     given: Sequence[str],
 ) -> list[str]:
-    """Return where choices of an audit and the graph differ, and what the graph does not know.
-
-    Args:
-        trained: What the ensemble was trained on.
-        datasets: What is audited, by label.
-        splits: Of some of them.
-        given: The training domains of the audit.
-    """
+    """Return where choices of an audit and the graph differ, and what the graph does not know."""
     notes = []
     if trained.unknown:
         notes.append(

@@ -40,9 +40,6 @@ def name_of(job: Any) -> str:
 def find_alive(jobs: list[Any]) -> tuple[list[Any], list[tuple[Any, str]]]:
     """Ask the schedulers for jobs.
 
-    Args:
-        jobs: Processes whose jobs were submitted.
-
     Returns:
         Those whose job is queued or runs, and those whose scheduler cannot be asked, with the
         reason. All others have ended or are gone.

@@ -8,11 +8,7 @@ from typing import Self
 
 
 class Lock:
-    """A lock among the processes of one user; the kernel releases it when its holder dies.
-
-    Args:
-        name: What is locked.
-    """
+    """A lock among the processes of one user; the kernel releases it when its holder dies."""
 
     def __init__(self, name: str) -> None:
         from aiida.manage import AiiDAConfigDir

@@ -9,9 +9,6 @@ import click
 def verdi(*arguments: str) -> None:
     """Run verdi in a process of its own.
 
-    Args:
-        arguments: Its words.
-
     Raises:
         click.ClickException: If it fails; its last words are in the message.
     """

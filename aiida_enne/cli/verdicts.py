@@ -11,12 +11,7 @@ _COLOURS = {'OK': 'green', 'WARN': 'yellow', 'FAIL': 'red', 'DONE': 'green'}
 
 
 def show(verdicts: Iterable[Verdict], *, fix: bool = False) -> bool:
-    """Print each as it comes; return whether one has failed and was not mended.
-
-    Args:
-        verdicts: What checks found.
-        fix: Whether remedies are carried out.
-    """
+    """Print each as it comes; return whether one has failed and was not mended."""
     failed = False
     for level, subject, message, remedy, mend in verdicts:
         # what a cluster says may have many lines

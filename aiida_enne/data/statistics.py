@@ -22,13 +22,7 @@ class StatisticsData(NpzData):
     def from_statistics(
         cls, domains: dict[str, dict[str, Any]], arrays: Arrays, **attributes: Any
     ) -> Self:
-        """Create an unstored node.
-
-        Args:
-            domains: Scalars by name, by domain.
-            arrays: What the figures draw.
-            **attributes: Choices and identities, see the class.
-        """
+        """Create an unstored node."""
         node = cls()
         node.set_arrays(arrays, {'domains': domains} | attributes)
         return node

@@ -29,9 +29,6 @@ def compare(processes: Sequence[Sequence[Statistics]]) -> list[Compared]:
 
     Domains of different processes stand in one line where they are of the same name. Where one
     process has a name in several datasets, they stand in one line only if the dataset is the same.
-
-    Args:
-        processes: The statistics of every process.
     """
     names = in_order(name for some in processes for one in some for name in one.domains)
     found = []

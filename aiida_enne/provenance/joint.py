@@ -89,12 +89,7 @@ def joint_samples(material: Material, of: str, n_frames: int = N_FRAMES) -> dict
 def joint_quantities(
     material: Material, n_frames: int = N_FRAMES
 ) -> tuple[Rows, dict[str, Samples]]:
-    """Return all rows, and the samples of each quantity of theirs.
-
-    Args:
-        material: Of a study.
-        n_frames: Frames of each domain at most.
-    """
+    """Return all rows, and the samples of each quantity of theirs."""
     rows, offsets = _rows(material, n_frames)
 
     def make() -> dict[str, Samples]:

@@ -30,9 +30,6 @@ def find_labellings(dataset: str) -> list[Labelling]:
     failed: a process that joins the labels of many jobs lists it for all of them. Work chains are
     not asked, so that an archive that lacks them gives the same answer.
 
-    Args:
-        dataset: UUID of the dataset.
-
     Raises:
         NotExistent: If there is no such node.
     """

@@ -40,11 +40,7 @@ R = TypeVar('R')
 
 
 class Material:
-    """The raw predictions of one study.
-
-    Attributes:
-        record: What there is, as identities.
-    """
+    """The raw predictions of one study."""
 
     def __init__(self, record: StudyRecord) -> None:
         self.record = record

@@ -15,11 +15,6 @@ def find_trained_predictions(
     """Return the UUID of each member's prediction of the training part of a dataset, by its label.
 
     Those with features of atoms come first, then those with sums of them.
-
-    Args:
-        ensemble: The members.
-        dataset_sha256: Digest of the dataset.
-        n_frames: Configurations of the training part.
     """
     query = orm.QueryBuilder().append(
         PredictionData,

@@ -79,13 +79,7 @@ def _rows_of(found: dict[str, PredictionData], dataset: DatasetData) -> Rows:
 
 
 def gather_trained(ensemble: Ensemble, dataset: DatasetData, n_frames: int) -> Rows | None:
-    """Return the training frames that all members predicted as such, None if one did not.
-
-    Args:
-        ensemble: The members.
-        dataset: What they were trained on.
-        n_frames: Configurations of the training part.
-    """
+    """Return the training frames that all members predicted as such, None if one did not."""
     uuids = find_trained_predictions(ensemble, dataset.sha256, n_frames)
     if len(uuids) < len(ensemble.members):
         return None

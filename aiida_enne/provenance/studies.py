@@ -97,9 +97,6 @@ def find_study(identifier: str | int) -> StudyRecord:
     that knows an ensemble (a training, an audit, a demo) the graph is asked: all datasets that
     every member predicted; a role is then the label of an audit, or what the domains say.
 
-    Args:
-        identifier: PK or UUID of a work chain.
-
     Raises:
         NotExistent: If there is no such work chain or it knows no models.
     """

@@ -53,14 +53,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One form of a figure.
-
-    Attributes:
-        name: Of its files: that of the figure and, if it has several forms, a label or a number.
-        figure: The figure.
-        options: All that was chosen.
-        result: What was found.
-    """
+    """One form of a figure."""
 
     name: str
     figure: Figure

@@ -20,10 +20,6 @@ __all__ = ['ContractError', 'check_figure']
 def check_figure(name: str, material: Material) -> list[Result]:
     """Check what a figure says of itself, and draw all forms of it that a report shows.
 
-    Args:
-        name: Of the figure.
-        material: Of a study that has what the figure needs.
-
     Returns:
         The results of its forms, to compare with numbers of your own.
 

@@ -61,11 +61,6 @@ class Options:
 def refuse_unknown(what: str, given: Iterable[Any], known: Collection[str]) -> None:
     """Refuse names that are not known.
 
-    Args:
-        what: Whose options they are, for the message.
-        given: Names.
-        known: Names that may be given.
-
     Raises:
         ValueError: If there is one; the message names the nearest known one.
     """

@@ -208,11 +208,7 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
 
 
 def notes(inputs: Mapping[str, Any]) -> list[str]:
-    """Return what is to be known before an audit: where it and the graph differ, and what overlaps.
-
-    Args:
-        inputs: Of the work chain.
-    """
+    """Return what is to be known of an audit: where it and the graph differ, and what overlaps."""
     known, splits = TrainedOn.of(inputs['models']), inputs.get('splits', {})
     domains = inputs['audit'].get_dict().get('training_domains', ())
     found = trained.name_differences(known, inputs['datasets'], splits, domains)

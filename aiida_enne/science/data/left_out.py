@@ -15,10 +15,6 @@ def leave_out_densities(configurations: Configurations, split: Split) -> dict[st
 
     A density is left out of training and validation; the test part is that of all.
 
-    Args:
-        configurations: What the split points into.
-        split: Of all members.
-
     Raises:
         ValueError: If all training frames are of one density, or a part would be left empty.
     """

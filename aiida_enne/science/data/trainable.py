@@ -42,13 +42,7 @@ class Needs:
 
 
 def untrainable(configurations: Configurations, split: Split, needs: Needs) -> str | None:
-    """Return why nothing, or nothing sensible, can be learnt; None if it can.
-
-    Args:
-        configurations: With energies and forces.
-        split: Indices of what trains, validates and tests.
-        needs: Of the training.
-    """
+    """Return why nothing, or nothing sensible, can be learnt; None if it can."""
     if len(split.train) < 2:
         return (
             'the training part holds 1 configuration, 2 or more are needed: a mean and a scale '
@@ -66,13 +60,7 @@ def untrainable(configurations: Configurations, split: Split, needs: Needs) -> s
 
 
 def doubts(configurations: Configurations, split: Split, needs: Needs) -> list[str]:
-    """Return what can be trained, but means little: one sentence each.
-
-    Args:
-        configurations: With energies and forces.
-        split: Indices of what trains, validates and tests.
-        needs: Of the training.
-    """
+    """Return what can be trained, but means little: one sentence each."""
     found = thin_parts(split)
     found += [
         f'{missing} of {total} configurations of the part `{part}` have no stress: `{section}` '

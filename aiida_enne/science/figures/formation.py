@@ -92,10 +92,6 @@ def draw_formation(
 def draw_size_series(series: Sequence[SizeSeries], axes: Axes) -> Axes:
     """Draw E_f or γ of relaxed geometries over the size of the cell (S6, S7, S8).
 
-    Args:
-        series: All of defects or all of surfaces.
-        axes: Where to draw.
-
     Raises:
         ValueError: If there are none, or kinds are mixed.
     """

@@ -18,11 +18,6 @@ def draw_improvement(
     Thick lines are means over the logarithms of repeats where all have as many labels, thin ones
     single repeats.
 
-    Args:
-        curves: Of all arms and repeats.
-        axes: Where to draw.
-        verdicts: A word for some of the arms, for the legend.
-
     Raises:
         ValueError: If there are no curves.
     """

@@ -25,11 +25,6 @@ MIN_PAIRS = 60
 def draw_pair_correlations(cross: Cross, axes: Axes, *, kind: Kind = 'centred') -> Axes:
     """Draw histograms of the pairs within one ensemble and of those across ensembles (S10).
 
-    Args:
-        cross: Correlations.
-        axes: Where to draw.
-        kind: Which of them.
-
     Raises:
         ValueError: If correlations of this kind were not computed, or no pair has one.
     """

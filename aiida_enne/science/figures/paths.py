@@ -14,12 +14,7 @@ MAX_NAMED = 7
 
 @style.styled
 def draw_volume_path(path: VolumePath, axes: Axes) -> Axes:
-    """Draw ε over σ, joined in the order of the volume, with the cone |ε| ≤ σ (F5).
-
-    Args:
-        path: Spread and error of a phase over its volume.
-        axes: Where to draw.
-    """
+    """Draw ε over σ, joined in the order of the volume, with the cone |ε| ≤ σ (F5)."""
     spread, error = MEV * path.spread, MEV * path.error
     low, high = min(float(error.min()), 0.0), max(float(error.max()), 0.0)
     pad = 0.06 * (high - low or 1.0)

@@ -15,11 +15,6 @@ def draw_radial_distributions(
 ) -> Axes:
     """Draw g(r) of every liquid, averaged over its frames (F1).
 
-    Args:
-        curves: One per liquid.
-        axes: Where to draw.
-        palette: How domains look.
-
     Raises:
         ValueError: If there are none.
     """

@@ -34,12 +34,6 @@ def draw_comparisons(
 
     Full: single members, mean ± standard deviation over seeds; dotted: the mean of the members.
 
-    Args:
-        comparisons: All of the same choice.
-        axes: Where to draw.
-        unit: That of the errors.
-        quantity: What the errors are.
-
     Raises:
         ValueError: If there are none, or choices are mixed.
     """

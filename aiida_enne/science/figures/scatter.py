@@ -132,12 +132,6 @@ def draw_flags(
 ) -> Axes:
     """Draw the σ of every domain beside the threshold, and how accurate what it flags is (Disc).
 
-    Args:
-        scatter: Energies per atom of the training domains and of all others.
-        axes: Where to draw.
-        training_domains: Those whose largest σ is the threshold.
-        palette: How domains look.
-
     Raises:
         ValueError: If a point is not an energy per atom, or none is of the training domains.
     """

@@ -15,11 +15,6 @@ def draw_transfer(transfer: Transfer, axes: Axes, *, palette: Palette = ALONE) -
 
     Below the coverage stands the factor by which a scaled σ is too narrow; a dash where there are
     too few blocks. Domains on the diagonal are calibrated on one half of their blocks.
-
-    Args:
-        transfer: The matrix.
-        axes: Where to draw.
-        palette: In whose order domains stand.
     """
     order = palette.extended(transfer.judged).sorted(transfer.judged)
     columns = [transfer.judged.index(name) for name in order]

@@ -11,11 +11,6 @@ from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 def draw_transition(transition: Transition, axes: Axes, *, ddof: int = PAPER_DDOF) -> Axes:
     """Draw the members' transition pressures, a point each, beside the reference's (S5).
 
-    Args:
-        transition: Pressures.
-        axes: Where to draw.
-        ddof: See `ensemble.spread`.
-
     Raises:
         ValueError: If neither the reference nor a member has one.
     """

@@ -109,9 +109,6 @@ def hide_constrained(frame: Frame) -> Frame:
     """Return the frame with NaN for the forces that a declared constraint has set to zero.
 
     A force that is exactly zero is a label where the surroundings of the atom are symmetric.
-
-    Args:
-        frame: What was read.
     """
     if frame.zeroed is None:
         return frame

@@ -54,11 +54,6 @@ class Assumptions:
     ) -> Assumptions:
         """Return those of an engine, some of them replaced.
 
-        Args:
-            engine: Its name.
-            costs: What it says of itself, by the names above.
-            changes: What replaces some of it.
-
         Raises:
             ValueError: If a name is unknown, a value not positive, or what cannot be guessed
                 is missing.
@@ -77,15 +72,7 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a study.
-
-    Attributes:
-        name: Of the part.
-        jobs: Number of jobs.
-        core_hours: Hours of one core.
-        gpu_hours: Hours of one GPU.
-        megabytes: Left on disk.
-    """
+    """One part of a study."""
 
     name: str
     jobs: int

@@ -20,15 +20,7 @@ TRAINING, ALL = 'training', 'all'
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The main ensemble, from which the points of a scan differ in one or two choices.
-
-    Attributes:
-        size: Training configurations.
-        seeds: Seeds of its members.
-        domains: Domains that it is trained on, each with what it is.
-        max_epochs: Epochs of its training.
-        draw_seed: Seed with which training sets are drawn.
-    """
+    """The main ensemble, from which the points of a scan differ in one or two choices."""
 
     size: int
     seeds: tuple[int, ...]

@@ -14,13 +14,7 @@ ZERO = 'diamond'
 def complete_audit(
     options: Mapping[str, Any], training_domains: Sequence[str], domains: Iterable[str]
 ) -> dict[str, Any]:
-    """Return the options of an audit, what was trained on and the zero of energy filled in.
-
-    Args:
-        options: What was chosen.
-        training_domains: Domains that the ensemble was trained on.
-        domains: All domains of the datasets that are audited.
-    """
+    """Return the options of an audit, what was trained on and the zero of energy filled in."""
     filled: dict[str, Any] = {'training_domains': list(training_domains)}
     if ZERO in domains:
         filled['alignment'] = {'domain': ZERO, 'by': 'minimum'}

@@ -173,11 +173,7 @@ class Task(Options):
         return list(self.fixed[index]) if self.fixed else []
 
     def misfit(self, n_atoms: Sequence[int]) -> str | None:
-        """Return why the fixed atoms are not those of the configurations, None if they are.
-
-        Args:
-            n_atoms: Of every configuration.
-        """
+        """Return why the fixed atoms are not those of the configurations, None if they are."""
         if self.fixed and len(self.fixed) != len(n_atoms):
             return (
                 f'`fixed` must list atoms for {len(n_atoms)} configurations, got {len(self.fixed)}'

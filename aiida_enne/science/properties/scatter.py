@@ -203,10 +203,6 @@ def agreement(
 ) -> dict[str, Scalars]:
     """Return how well σ follows |ε|, by domain or by family of domains.
 
-    Args:
-        scatter: Points.
-        by: What to group by.
-
     Returns:
         Of each group: `n`, `mae`, `rmse`, `error_max` (of |ε|), `spread_rms`, `spread_max`,
         `rmse_over_spread`, `ratio_max` (largest |ε|/σ), `cone_coverage`, `rank_correlation`, and by

@@ -212,10 +212,6 @@ def imported_roles(labels: Iterable[str], given: Mapping[str, str]) -> dict[str,
 
     A label that this package would not read as one of its own needs no role to be free text.
 
-    Args:
-        labels: Of all domains.
-        given: Roles by label.
-
     Raises:
         ValueError: If a label or a role does not exist.
     """

@@ -83,11 +83,6 @@ def check_outputs(
 ) -> None:
     """Check what an engine handed out after one of `TASKS`, run with no failure.
 
-    Args:
-        node: The finished work chain.
-        configurations: What it worked on.
-        task: What was asked for.
-
     Raises:
         ContractError: If an output is missing or is not what it must be.
     """

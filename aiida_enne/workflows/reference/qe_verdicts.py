@@ -40,14 +40,7 @@ class Verdict:
 
 
 def inspect(node: orm.ProcessNode, job: qe.Job, task: Task, index: int) -> Verdict:
-    """Judge a `PwBaseWorkChain`.
-
-    Args:
-        node: The work chain.
-        job: What it was to do.
-        task: What was asked for.
-        index: The configuration.
-    """
+    """Judge a `PwBaseWorkChain`."""
     runs = sorted((one for one in node.called if isinstance(one, orm.CalcJobNode)), key=_time)
     if not runs:
         return Verdict('failed', node.exit_message or ended(node))

@@ -44,11 +44,6 @@ def choose(
 ) -> TrainingData:
     """Return what is trained on; each dataset and split is a node with its parents.
 
-    Args:
-        inputs: Of the study.
-        datasets: What the reference has labelled, by role.
-        analyses: Of the liquids, by trajectory.
-
     Raises:
         ValueError: If there is not enough to train on.
     """
