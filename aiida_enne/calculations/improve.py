@@ -18,7 +18,7 @@ from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.data.copies import find_copies
 from aiida_enne.science.data.splits import Split
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.plans.improving import CHANCE, Improving
+from aiida_enne.science.plans.improving import CHANCE
 from aiida_enne.science.selection import Candidates, make_selector
 from aiida_enne.science.selection.comparison import Curve, compare, pooled_rmse
 from aiida_enne.science.selection.refusals import kept, refuse
@@ -192,20 +192,6 @@ def compare_arms(table: orm.Dict, **statistics: Any) -> orm.Dict:
         if rounds:
             curves.append(Curve(one['arm'], one['repeat'], labels, found))
     return orm.Dict({'paths': rows, 'chance': CHANCE, 'arms': compare(curves, CHANCE)})
-
-
-def selection_parameters(
-    selection: Mapping[str, Any], improving: Improving, count: int, seed: int
-) -> orm.Dict:
-    """Return the parameters of `select_candidates`."""
-    return orm.Dict(
-        {
-            'selection': dict(selection),
-            'count': count,
-            'seed': seed,
-            'closest': improving.closest,
-        }
-    )
 
 
 def _candidates(

@@ -198,10 +198,8 @@ class NequipTrainCalculation(FollowingCalcJob):
         Where some configurations lack a stress, the others' are of use only to a loss or metric
         that asks for them; else none is written. Forces that a constraint hides are NaN.
         """
-        configurations, split = (
-            self.inputs.dataset.get_configurations(),
-            self.inputs.split.get_split(),
-        )
+        configurations = self.inputs.dataset.get_configurations()
+        split = self.inputs.split.get_split()
         used = np.concatenate([split.train, split.validation])
         missing = [] if configurations.select(used).known_forces.all() else ['forces']
         if trainable.lacks_stress(configurations)[used].any():

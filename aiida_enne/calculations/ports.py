@@ -78,10 +78,8 @@ def at_least(least: int) -> Validator:
 
     def validate(value: Any, _: Any) -> str | None:
         number = plain(value)
-        return (
-            None
-            if number is None or number >= least
-            else f'expected at least {least}, got {number}'
-        )
+        if number is None or number >= least:
+            return None
+        return f'expected at least {least}, got {number}'
 
     return validate

@@ -145,22 +145,28 @@ class NodeParam(click.ParamType):
     def __init__(self, *entry_points: str) -> None:
         self.entry_points = entry_points
 
+    def load(self, value: str) -> Any:
+        """Load what is identified by a text."""
+        from aiida.orm import NodeEntityLoader
+
+        return NodeEntityLoader.load_entity(value)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Load the node."""
         if not isinstance(value, str) or ctx is None:
             return value
         load_profile(ctx)
         from aiida.common.exceptions import MultipleObjectsError, NotExistent
-        from aiida.orm import NodeEntityLoader
         from aiida.plugins import DataFactory
 
         classes = tuple(DataFactory(name) for name in self.entry_points)
         try:
-            node = NodeEntityLoader.load_entity(value)
+            node = self.load(value)
         except OverflowError:
-            self.fail(f'no node is identified by {value!r}: no PK is so large', param, ctx)
+            self.fail(f'no {self.name} is identified by {value!r}: no PK is so large', param, ctx)
         except (NotExistent, MultipleObjectsError, ValueError) as exception:
-            self.fail(f'no node is identified by {value!r}: {plain(str(exception))}', param, ctx)
+            why = plain(str(exception))
+            self.fail(f'no {self.name} is identified by {value!r}: {why}', param, ctx)
         if classes and not isinstance(node, classes):
             wanted = ' or '.join(c.__name__ for c in classes)
             self.fail(f'{value!r} is a {type(node).__name__}, expected a {wanted}', param, ctx)

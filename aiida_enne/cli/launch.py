@@ -10,7 +10,6 @@ from aiida_enne.cli.common import (
     LazyGroup,
     NodeParam,
     add_to_group,
-    load_profile,
     mapping_at,
     named,
     plain,
@@ -18,25 +17,16 @@ from aiida_enne.cli.common import (
 )
 
 
-class CodeParam(click.ParamType):
+class CodeParam(NodeParam):
     """A code by its PK, UUID or label, as `python@localhost`."""
 
     name = 'code'
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def load(self, value: str) -> Any:
         """Load the code."""
-        if not isinstance(value, str) or ctx is None:
-            return value
-        load_profile(ctx)
         from aiida import orm
-        from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
-        try:
-            return orm.load_code(value)
-        except OverflowError:
-            self.fail(f'no code is identified by {value!r}: no PK is so large', param, ctx)
-        except (NotExistent, MultipleObjectsError, ValueError) as exception:
-            self.fail(f'no code is identified by {value!r}: {plain(str(exception))}', param, ctx)
+        return orm.load_code(value)
 
 
 #: Command: where it is, and its line in the help, so that `--help` need not import it.

@@ -101,10 +101,8 @@ def _of_improvement(inputs: Mapping[str, Any]) -> Iterator[str]:
     from aiida_enne.science.plans.improving import CHANCE, Improving
     from aiida_enne.science.selection.comparison import MIN_REPEATS
 
-    arms, improving = (
-        inputs['arms'].get_dict(),
-        Improving.from_dict(inputs['improving'].get_dict(), ''),
-    )
+    arms = inputs['arms'].get_dict()
+    improving = Improving.from_dict(inputs['improving'].get_dict(), '')
     labels = improving.rounds * improving.batch
     yield (
         f'Improvement: arms {", ".join(arms)}, {_count(improving.repeats, "repeat")} of '

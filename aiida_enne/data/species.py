@@ -104,9 +104,16 @@ def install_species(folder: Path, label: str | None = None) -> list[Installed]:
                 f'{folder} holds two texts for {species.element} of {species.level}; '
                 'install their folders one by one, each with a `label` of its own'
             )
-    groups = {name: _known(name) for name in families}
+    there = dict(list_families())
+    groups = {name: there.get(name, {}) for name in families}
     for name, members in families.items():
-        _check_collision(name, members, groups[name])
+        for element, known in groups[name].items():
+            if element in members and members[element].sha256 != known.sha256:
+                raise ValueError(
+                    f'the family {name} has another text for {element} ({known.sha256[:12]}, '
+                    f'not {members[element].sha256[:12]}); install this one under a `label` of '
+                    'its own'
+                )
     return [_store(name, members, groups[name]) for name, members in families.items()]
 
 
@@ -140,22 +147,6 @@ def find_species(family: str, elements: Iterable[str]) -> dict[str, SpeciesData]
     if missing := sorted(set(elements) - set(members)):
         raise ValueError(f'the family {fits[0]} has no species for {", ".join(missing)}')
     return {element: members[element] for element in sorted(set(elements))}
-
-
-def _known(name: str) -> dict[str, SpeciesData]:
-    return dict(list_families()).get(name, {})
-
-
-def _check_collision(
-    name: str, members: dict[str, SpeciesDefault], known: dict[str, SpeciesData]
-) -> None:
-    for element, species in members.items():
-        if element in known and known[element].sha256 != species.sha256:
-            raise ValueError(
-                f'the family {name} has another text for {element} '
-                f'({known[element].sha256[:12]}, not {species.sha256[:12]}); '
-                'install this one under a `label` of its own'
-            )
 
 
 def _store(

@@ -41,7 +41,9 @@ def gpu_directive(
         raise ValueError(f'the type of the GPU must be one word like `h100`, got {kind!r}')
     if not gpus:
         return ''
-    if directive is not None and is_template(directive):
+    # a whole line with a place for the number of GPUs
+    is_line = directive is not None and directive.startswith('#') and directive.isprintable()
+    if directive is not None and is_line and '{gpus}' in directive:
         return directive.replace('{gpus}', str(gpus)).replace('{type}', kind or '')
     if scheduler in WITHOUT_QUEUE and directive is None:
         return ''
@@ -56,11 +58,6 @@ def gpu_directive(
     # a type comes with a colon in SLURM; HyperQueue's resource is named by the maker
     text = (kind or 'nvidia') if scheduler == 'hyperqueue' else (f'{kind}:' if kind else '')
     return flavours[name].format(gpus=gpus, kind=text)
-
-
-def is_template(directive: str) -> bool:
-    """Return whether this is a whole line with a place for the number of GPUs."""
-    return directive.startswith('#') and '{gpus}' in directive and directive.isprintable()
 
 
 def cores(scheduler: str, number: int) -> dict[str, int]:

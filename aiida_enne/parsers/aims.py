@@ -14,18 +14,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.parsers.base import TextParser
 
-VERDICTS = {
-    Verdict.NOT_STARTED: 'ERROR_NOT_STARTED',
-    Verdict.TRUNCATED: 'ERROR_TRUNCATED',
-    Verdict.WRONG_ARCHITECTURE: 'ERROR_WRONG_ARCHITECTURE',
-    Verdict.SPECIES_MISSING: 'ERROR_SPECIES_MISSING',
-    Verdict.ATOMS_TOO_CLOSE: 'ERROR_ATOMS_TOO_CLOSE',
-    Verdict.OUT_OF_WALLTIME: 'ERROR_OUT_OF_WALLTIME',
-    Verdict.KILLED: 'ERROR_KILLED',
-    Verdict.OUT_OF_MEMORY: 'ERROR_OUT_OF_MEMORY',
-    Verdict.SCF_NOT_CONVERGED: 'ERROR_SCF_NOT_CONVERGED',
-    Verdict.RELAXATION_NOT_CONVERGED: 'ERROR_RELAXATION_NOT_CONVERGED',
-}
+VERDICTS = {one: f'ERROR_{one.name}' for one in Verdict if one is not Verdict.FINISHED}
 #: What the scheduler's own verdict is.
 SCHEDULER = {110: Verdict.OUT_OF_MEMORY, 120: Verdict.OUT_OF_WALLTIME}
 

@@ -66,7 +66,13 @@ def find_ensemble(identifier: str | int) -> Ensemble:
         )
     for *_, summary in linked(process, (orm.Dict, ScanData), 'summary', LinkType.RETURN):
         if 'points' in summary:
-            found = _of_one_point(found, summary['points'])
+            points = summary['points']
+            chosen = f'{max(points, key=lambda point: (points[point]["n_train"], point))}__'
+            found = [
+                (label.removeprefix(chosen), uuid, attributes)
+                for label, uuid, attributes in found
+                if label.startswith(chosen)
+            ]
         elif 'paths' in summary:
             raise NotExistent(
                 f'the improvement <{identifier}> has an ensemble for each of its paths: name one '
@@ -77,15 +83,6 @@ def find_ensemble(identifier: str | int) -> Ensemble:
         for label, uuid, attributes in found
     ]
     return Ensemble(process.uuid, tuple(sorted(members, key=lambda member: member.seed)))
-
-
-def _of_one_point(
-    rows: list[tuple[str, str, dict[str, Any]]], points: dict[str, dict[str, Any]]
-) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return the members of one point of a scan, by the labels that they have there."""
-    chosen = max(points, key=lambda point: (points[point]['n_train'], point))
-    prefix = f'{chosen}__'
-    return [(row[0].removeprefix(prefix), *row[1:]) for row in rows if row[0].startswith(prefix)]
 
 
 def _last_trainings(process: orm.Node) -> str:

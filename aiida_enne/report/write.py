@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.axes import Axes
 
 from aiida_enne import __version__
 from aiida_enne.report.collect import Form, Report, collect, figure_numbers, scalars
@@ -75,9 +74,11 @@ def write_report(
     drawn = [(form, _draw(form, folder, absences, progress)) for form in report.forms]
     first = next((one for one in drawn if one[0].figure.name == FIRST and one[1]), None)
     rest = [one for one in drawn if one is not first]
-    sections = [
-        (section, _pictures(rest, partial(_is_of, section.label))) for section in report.sections
-    ]
+    own: dict[str, list[Picture]] = {}
+    for form, picture in rest:
+        if picture is not None and form.figure.needs != 'histories':
+            own.setdefault(form.options.get('dataset') or '', []).append(picture)
+    sections = [(section, own.get(section.label, [])) for section in report.sections]
     page = (
         environment()
         .get_template('page.html')
@@ -87,8 +88,8 @@ def write_report(
             sections=sections,
             red=[line for line in report.gates if not line.startswith('passed')],
             first=None if first is None else first[1],
-            topics=_by_topic(_pictures(rest, _is_of_all)),
-            training=_pictures(rest, lambda form: form.figure.needs == 'histories'),
+            topics=_by_topic(own.get('', [])),
+            training=[one for form, one in rest if one and form.figure.needs == 'histories'],
             absences=absences,
             swatches=_swatches(report.palette),
             n_markers=len(MARKERS),
@@ -102,26 +103,11 @@ def write_report(
     return path
 
 
-def _is_of(label: str, form: Form) -> bool:
-    return bool(form.options.get('dataset') == label)
-
-
-def _is_of_all(form: Form) -> bool:
-    """Return whether a form stands among those of the whole study."""
-    return form.figure.needs != 'histories' and not form.options.get('dataset')
-
-
 def _by_topic(pictures: list[Picture]) -> dict[str, list[Picture]]:
     found: dict[str, list[Picture]] = {}
     for picture in pictures:
         found.setdefault(picture.topic, []).append(picture)
     return found
-
-
-def _pictures(
-    drawn: list[tuple[Form, Picture | None]], is_wanted: Callable[[Form], bool]
-) -> list[Picture]:
-    return [picture for form, picture in drawn if picture is not None and is_wanted(form)]
 
 
 def _draw(
@@ -130,7 +116,11 @@ def _draw(
     """Draw a figure; what refuses to be drawn joins what is absent."""
     progress(form.name)
     figure, result = form.figure, form.result
-    draw = partial(write_picture, form.name, partial(_on, form), figure.size, folder)
+
+    def draw() -> tuple[str, tuple[str, str]]:
+        on = partial(figure.draw, **result.content)
+        return write_picture(form.name, lambda axes: on(axes=axes), figure.size, folder)
+
     written = attempt(draw, figure.name, absences, figure.title)
     if written is None:
         return None
@@ -148,10 +138,6 @@ def _draw(
         figure.size[0] > WIDE,
         figure.topic,
     )
-
-
-def _on(form: Form, axes: Axes) -> Axes:
-    return form.figure.draw(axes=axes, **form.result.content)
 
 
 def _swatches(palette: Palette) -> dict[str, tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 from aiida import orm
 from aiida.common.links import LinkType
-from aiida.engine import Process, ProcessState
+from aiida.engine import ExitCode, Process, ProcessState
 
 from aiida_enne.aiida_private import AwaitingAnyWorkChain
 from aiida_enne.workflows import protocols
@@ -145,3 +145,8 @@ class PoolWorkChain(AwaitingAnyWorkChain):
     @abstractmethod
     def take(self, key: Any, node: orm.ProcessNode) -> None:
         """Take over what a process gave; more keys may be put into `ctx.waiting`."""
+
+    def failed(self, label: str) -> ExitCode | None:
+        """Return the exit code of a label that names all of `ctx.failures`, if there are any."""
+        failures = listed(self.ctx.failures)
+        return self.exit_codes[label].format(failures=failures) if failures else None

@@ -30,7 +30,7 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.science.data.splits import PARTS
 from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, listed, why_failed
+from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, why_failed
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.restarts import MAX_LOST, job_of, lost_report
 
@@ -273,8 +273,4 @@ class PredictionWorkChain(ProtocolMixin, PoolWorkChain):
     def conclude(self) -> ExitCode | None:
         """Hand out every prediction there is, and name those there are not."""
         self.out('predictions', self.ctx.predictions)
-        if self.ctx.failures:
-            return self.exit_codes.ERROR_PREDICTIONS_MISSING.format(
-                failures=listed(self.ctx.failures)
-            )
-        return None
+        return self.failed('ERROR_PREDICTIONS_MISSING')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +89,10 @@ def render_geometry(
     mask = _mask(fixed, n)
     for index, symbol in enumerate(symbols):
         lines.append(f'atom {_row(rows[index])} {symbol}')
-        lines += [f'    constrain_relaxation {axis}' for axis in _constraints(mask[index])]
+        axes = [axis for axis, kept in zip(AXES, mask[index], strict=True) if kept]
+        if len(axes) == len(AXES):
+            axes = ['.true.']
+        lines += [f'    constrain_relaxation {axis}' for axis in axes]
         if moments is not None:
             lines.append(f'    initial_moment {float(moments[index])!r}')
         if speeds is not None:
@@ -209,13 +212,6 @@ def _mask(fixed: ArrayLike | None, n: int) -> NDArray[np.bool_]:
             f'got {mask.dtype} of {mask.shape}'
         )
     return mask if mask.ndim == 2 else np.repeat(mask[:, None], 3, axis=1)
-
-
-def _constraints(mask: NDArray[np.bool_]) -> Iterator[str]:
-    if mask.all():
-        yield '.true.'
-    else:
-        yield from (axis for axis, kept in zip(AXES, mask, strict=True) if kept)
 
 
 def _row(values: Floats) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,22 +57,22 @@ class Header:
         return {
             'FHI-aims version': self._read_version,
             'Version ': self._read_version,
-            'Parsing control.in': self._open_control,
-            'Parsing geometry.in': self._open_exact,
+            'Parsing control.in': lambda _: (sections.echo(), self._store_control),
+            'Parsing geometry.in': lambda _: (sections.echo(), self._store_exact),
             'Number of atoms  ': self._read_atoms,
             'XC:': self._read_functional,
             'Reading configuration options for species': self._read_option,
             'Found nuclear charge': self._read_charge,
-            'Finished reading input file': self._finish_options,
-            'Using external wrapper': self._expect_socket,
+            'Finished reading input file': lambda _: self.species.update(self._options),
+            'Using external wrapper': noting(self, 'is_socket'),
             'Found relaxation constraint for atom': self._read_constraint,
-            'Forces will be computed': self._expect_forces,
+            'Forces will be computed': noting(self, 'needs_forces'),
             'Geometry relaxation:': self._expect_relaxation,
             'Geometry optimization: Attempting': self._expect_relaxation,
-            'Running Born-Oppenheimer': self._expect_md,
-            'Molecular dynamics: Attempting': self._expect_md,
-            'simulation time =': self._read_md_time,
-            'Molecular dynamics time step =': self._read_time_step,
+            'Running Born-Oppenheimer': noting(self, 'is_md', 'needs_forces'),
+            'Molecular dynamics: Attempting': noting(self, 'is_md', 'needs_forces'),
+            'simulation time =': partial(self._read_number, 'md_time'),
+            'Molecular dynamics time step =': partial(self._read_number, 'time_step'),
             'Input geometry:': self._open_geometry,
         }
 
@@ -107,9 +108,6 @@ class Header:
         if self.n_atoms is None and count.isascii() and count.isdigit() and len(count) < 9:
             self.n_atoms = int(count)
 
-    def _open_control(self, line: str) -> Opened:
-        return sections.echo(), self._store_control
-
     def _store_control(self, text: str) -> None:
         for line in text.split('\n'):
             match line.split('#')[0].split():
@@ -124,9 +122,6 @@ class Header:
                     self.needs_stress = True
                 case ['use_pimd_wrapper', *_]:
                     self.is_socket = True
-
-    def _open_exact(self, line: str) -> Opened:
-        return sections.echo(), self._store_exact
 
     def _store_exact(self, text: str) -> None:
         try:
@@ -156,27 +151,13 @@ class Header:
             axes = {0, 1, 2}
         self._fixed.setdefault(int(index) - 1, set()).update(axes)
 
-    def _expect_socket(self, line: str) -> None:
-        self.is_socket = True
-
-    def _finish_options(self, line: str) -> None:
-        self.species |= self._options
-
-    def _expect_forces(self, line: str) -> None:
-        self.needs_forces = True
-
     def _expect_relaxation(self, line: str) -> None:
         if 'No relaxation' not in line:
             self.is_relaxation = self.needs_forces = True
 
-    def _expect_md(self, line: str) -> None:
-        self.is_md = self.needs_forces = True
-
-    def _read_md_time(self, line: str) -> None:
-        self.md_time = _after_equals(line)
-
-    def _read_time_step(self, line: str) -> None:
-        self.time_step = _after_equals(line)
+    def _read_number(self, name: str, line: str) -> None:
+        row = numbers(line.partition('=')[2].split(), 1)
+        setattr(self, name, None if row is None else row[0])
 
     def _open_geometry(self, line: str) -> Opened:
         return sections.input_geometry(self.n_atoms), self._store_geometry
@@ -209,9 +190,9 @@ class Header:
         return mask
 
 
-def _after_equals(line: str) -> float | None:
-    row = numbers(line.partition('=')[2].split(), 1)
-    return None if row is None else row[0]
+def noting(target: object, *names: str, value: bool = True) -> Callable[[str], None]:
+    """Return what notes that facts are so, or not, whatever else a line says."""
+    return lambda _: vars(target).update(dict.fromkeys(names, value))
 
 
 def _differ(exact: Geometry, table: Geometry) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida_enne.codes.aims import sections
 from aiida_enne.codes.aims.errors import Ending, find_error, judge
-from aiida_enne.codes.aims.header import Header, Opened
+from aiida_enne.codes.aims.header import Header
 from aiida_enne.codes.aims.results import AimsOutput, Frame, Verdict
 from aiida_enne.codes.aims.steps import Steps
 
@@ -35,7 +35,7 @@ class OutputReader:
             self.header.handlers()
             | self.steps.handlers()
             | {
-                'Detailed time accounting': self._open_timings,
+                'Detailed time accounting': lambda _: (sections.timings(), self.timings.update),
                 LEAVE: self._leave,
             }
         )
@@ -123,9 +123,6 @@ class OutputReader:
         elif self._paragraph:
             self.warnings[' '.join(self._paragraph)] = None
             self._paragraph = []
-
-    def _open_timings(self, line: str) -> Opened:
-        return sections.timings(), self.timings.update
 
     def _leave(self, line: str) -> None:
         self.in_order = line.strip() == LEAVE

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_enne.codes.aims import sections
 from aiida_enne.codes.aims.geometry import Geometry
-from aiida_enne.codes.aims.header import Header, Opened
+from aiida_enne.codes.aims.header import Header, Opened, noting
 from aiida_enne.codes.aims.results import Energies, Frame, Unfinished
 from aiida_enne.codes.aims.step import Numerical, Step
 from aiida_enne.codes.aims.values import number, numbers
@@ -60,15 +60,15 @@ class Steps:
             'Energy and forces in a compact form': self._open_energies,
             'Total atomic forces': self._open_forces,
             'Analytical stress tensor - Symmetrized': self._open_stress,
-            'Simulation time': self._read_time,
-            'Temperature (nuclei)': self._read_temperature,
+            'Simulation time': partial(self._read_number, 'time'),
+            'Temperature (nuclei)': partial(self._read_number, 'temperature'),
             'Atomic structure': self._open_structure,
             'Final atomic structure': self._open_structure,
             'Updated atomic structure': self._open_next,
-            'Present geometry is converged': self._relax,
-            'Components of the stress tensor': self._displace,
-            'Calculation of numerical stress starts': self._displace,
-            'Calculation of numerical stress completed': self._undisplace,
+            'Present geometry is converged': noting(self, 'is_relaxed'),
+            'Components of the stress tensor': noting(self, '_displaced'),
+            'Calculation of numerical stress starts': noting(self, '_displaced'),
+            'Calculation of numerical stress completed': noting(self, '_displaced', value=False),
             'Numerical stress tensor': self._open_numerical,
             'Calculation of original geometry': self._repeat,
             'Electronic free energy    ': self._read_component,
@@ -186,15 +186,10 @@ class Steps:
         if self.step:
             self.step.stress = stress
 
-    def _read_time(self, line: str) -> None:
+    def _read_number(self, name: str, line: str) -> None:
         row = numbers(line.partition(':')[2].split(), 1)
         if self.step and row:
-            self.step.time = row[0]
-
-    def _read_temperature(self, line: str) -> None:
-        row = numbers(line.partition(':')[2].split(), 1)
-        if self.step and row:
-            self.step.temperature = row[0]
+            setattr(self.step, name, row[0])
 
     def _open_structure(self, line: str) -> Opened:
         geometry = self.header.geometry
@@ -216,25 +211,11 @@ class Steps:
             geometry = self._next
         elif self.step and self.step.geometry:
             geometry = self.step.geometry
-        return sections.structure(geometry, False, self.header.element_of), self._store_next
-
-    def _store_next(self, geometry: Geometry) -> None:
-        self._next = geometry
-
-    def _relax(self, line: str) -> None:
-        self.is_relaxed = True
-
-    def _displace(self, line: str) -> None:
-        self._displaced = True
-
-    def _undisplace(self, line: str) -> None:
-        self._displaced = False
+        section = sections.structure(geometry, False, self.header.element_of)
+        return section, partial(setattr, self, '_next')
 
     def _open_numerical(self, line: str) -> Opened:
-        return sections.stress(), self._store_numerical
-
-    def _store_numerical(self, stress: Floats) -> None:
-        self._numerical.stress = stress
+        return sections.stress(), partial(setattr, self._numerical, 'stress')
 
     def _repeat(self, line: str) -> None:
         self._numerical.again = self._numerical.geometry is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 IMPORT_PATH = re.compile(r'[A-Za-z_]\w*(\.[A-Za-z_]\w*)+')
@@ -156,7 +156,8 @@ def complete_calculator(choice: Mapping[str, Any]) -> Calculator:
         preset = choice['preset']
         if preset not in PRESETS:
             raise ValueError(f'`preset` must be one of {", ".join(PRESETS)}; got {preset!r}')
-        return replace_keywords(PRESETS[preset], keywords)
+        known = PRESETS[preset]
+        return replace(known, keywords={**known.keywords, **keywords})
     path, level = choice.get('import_path'), choice.get('level_of_theory')
     if not isinstance(path, str) or not IMPORT_PATH.fullmatch(path):
         raise ValueError(
@@ -176,9 +177,3 @@ def complete_calculator(choice: Mapping[str, Any]) -> Calculator:
 def is_ensemble(choice: Mapping[str, Any]) -> bool:
     """Return whether a choice is that of trained members, uploaded with the job."""
     return choice.get('preset') == ENSEMBLE
-
-
-def replace_keywords(preset: Calculator, keywords: Mapping[str, Any]) -> Calculator:
-    """Return a preset with some of its keywords replaced or added."""
-    values = {name: getattr(preset, name) for name in preset.__dataclass_fields__}
-    return Calculator(**values | {'keywords': {**preset.keywords, **keywords}})

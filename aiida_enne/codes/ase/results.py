@@ -75,7 +75,9 @@ def read_outcome(
     job = {'status': 'interrupted', 'message': 'the job was killed'}
     if summary is not None:
         try:
-            job = _summary(summary)
+            job = json.loads(summary)
+            if not isinstance(job, dict) or not {'status', 'message', 'versions'} <= set(job):
+                raise ValueError('it is not complete')
         except ValueError as exception:
             damages.append(f'the results file: {exception}')
             job = {'status': 'interrupted', 'message': 'the results file is damaged'}
@@ -103,18 +105,6 @@ def read_outcome(
     frames = _frames(rows, inputs, task) if rows else None
     name = str(job.get('name', ''))
     return Outcome(str(job['status']), str(job['message']), name, frames, results, damages)
-
-
-def _summary(text: str) -> dict[str, Any]:
-    """Read the results file.
-
-    Raises:
-        ValueError: If it is not complete.
-    """
-    job = json.loads(text)
-    if not isinstance(job, dict) or not {'status', 'message', 'versions'} <= set(job):
-        raise ValueError('it is not complete')
-    return job
 
 
 def _report(text: str, n: int) -> dict[str, Any]:

@@ -203,9 +203,11 @@ def concatenate(parts: Sequence[Configurations]) -> Configurations:
         if item.name == 'blocks':
             pieces = [part.blocks + s for part, s in zip(parts, shifts, strict=False)]
         elif item.name == 'stresses':
-            pieces = [_stresses(part) for part in parts]
             if all(part.stresses is None for part in parts):
                 continue
+            unknown = [np.full((len(part), 3, 3), np.nan) for part in parts]
+            known = [part.stresses for part in parts]
+            pieces = [b if a is None else a for a, b in zip(known, unknown, strict=True)]
         elif item.name in ('info', 'roles'):
             continue
         else:
@@ -228,7 +230,3 @@ def _common_roles(parts: Sequence[Configurations]) -> dict[str, str]:
                 f'of family {kind.family!r} in another; rename it or give both the same role'
             )
     return {label: role for part in parts for label, role in part.roles.items()}
-
-
-def _stresses(part: Configurations) -> Floats:
-    return np.full((len(part), 3, 3), np.nan) if part.stresses is None else part.stresses

@@ -125,8 +125,9 @@ def _unseen(configurations: Configurations, split: Split) -> str | None:
     for part in PARTS[1:]:
         missing = untrained_elements(configurations.select(getattr(split, part)), known)
         for element, count in missing.items():
+            some = f'{count} configuration{"" if count == 1 else "s"}'
             return (
-                f'no training configuration holds {element}, but {_plural(count)} of the part '
+                f'no training configuration holds {element}, but {some} of the part '
                 f'`{part}` {"does" if count == 1 else "do"}: its weights would stay as they were '
                 f'drawn. Move configurations with {element} into the training part, or leave '
                 'theirs out of the split'
@@ -218,7 +219,3 @@ def _cutoff(trained: Configurations, needs: Needs) -> str | None:
         f'no two atoms of the training configurations are closer than {FARTHEST:g} Å, the cutoff '
         f'`r_max` is {needs.r_max:g} Å: no atom has a neighbour; check the unit of lengths'
     )
-
-
-def _plural(count: int) -> str:
-    return f'{count} configuration{"" if count == 1 else "s"}'

@@ -49,8 +49,7 @@ def draw_applicability(
     for value, line, name in ((found.inside, '-', 'inside'), (found.outside, ':', 'outside')):
         label = f'RMSE {name}, judged half'
         axes.axhline(1000 * value, color='0.4', linewidth=1, linestyle=line, label=label)
-    axes.set_yscale('log')
-    style.log_axis(axes.yaxis)
+    style.log_axes(axes, 'y')
     axes.set_xlabel(descriptors.names[column])
     axes.set_ylabel('|ε| (meV/atom)')
     axes.set_title(f'Filled: {rule}')

@@ -43,19 +43,10 @@ def draw_error_and_spread(
         low, high = scalars.get(f'{prefix}_rmse_low'), scalars.get(f'{prefix}_rmse_high')
         if low is not None and high is not None:
             axes.plot([factor * low, factor * high], [row, row], '|-', color=colour, zorder=2)
-    axes.set_xscale('log')
-    style.log_axis(axes.xaxis)
+    style.log_axes(axes, 'x')
     handles = [
-        axes.plot([], [], 'o', color=style.GREY, markersize=6, label='RMSE of the mean')[0],
-        axes.plot(
-            [],
-            [],
-            'o',
-            color=style.GREY,
-            markerfacecolor='white',
-            markersize=6,
-            label=f'rms {audit.width_label}',
-        )[0],
+        style.key(axes, 'o', 'RMSE of the mean', markersize=6),
+        style.key(axes, 'o', f'rms {audit.width_label}', markersize=6, mfc='white'),
     ]
     axes.legend(handles=handles, loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=2)
     axes.set_xlabel(f'{style.NOUNS[prefix]} ({unit})')
@@ -103,21 +94,12 @@ def draw_coverage(
     expected = audit.pooled['expected_cone_coverage']
     members = audit.pooled['n_members']
     axes.axvline(expected or 0, color=style.GREY, linestyle='--', linewidth=1)
+    half = {'markerfacecoloralt': 'white'}
     handles = [
-        axes.plot(
-            [],
-            [],
-            'o',
-            color=style.GREY,
-            fillstyle=fills[prefix],
-            markerfacecoloralt='white',
-            label=style.NOUNS[prefix],
-        )[0]
+        style.key(axes, 'o', style.NOUNS[prefix], fillstyle=fills[prefix], **half)
         for prefix in prefixes
     ]
-    handles.append(
-        axes.plot([], [], '--', color=style.GREY, label=f'honest, M = {members}: {expected:.3f}')[0]
-    )
+    handles.append(style.key(axes, '--', f'honest, M = {members}: {expected:.3f}'))
     axes.legend(handles=handles, loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=3)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel(f'share with |ε| ≤ {audit.width_label}')

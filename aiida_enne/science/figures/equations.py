@@ -89,15 +89,8 @@ def draw_equations_of_state(
     fitted = '' if form is None else f'; fits: {form}'
     title = f'Zero of energy: {whose} minimum of {shown(zero)}{fitted}{cut}'
     axes.set_title(style.wrap(title, 70))
-    axes.plot([], [], 'o', color=style.GREY, markerfacecolor='white', label='reference')
-    axes.plot(
-        [],
-        [],
-        color=style.GREY,
-        linewidth=5,
-        alpha=0.3,
-        label=f'mean ± {style.spread_symbol(ddof)}',
-    )
+    style.key(axes, 'o', 'reference', mfc='white')
+    style.key(axes, '-', f'mean ± {style.spread_symbol(ddof)}', linewidth=5, alpha=0.3)
     style.legend_beside(axes)
     return axes
 

@@ -106,9 +106,8 @@ def draw_size_series(series: Sequence[SizeSeries], axes: Axes) -> Axes:
         axes.errorbar(x, one.mean, one.spread, fmt='none', ecolor=look['color'], capsize=3)
         axes.plot(x, one.mean, label=shown(one.name), **look)
         axes.plot(x, one.reference, '--', mfc='white', linewidth=0.8, **look)
-    band = f'mean ± {style.spread_symbol(ddof)}'
-    axes.plot([], [], '|-', color=style.GREY, label=band)
-    axes.plot([], [], 'o--', color=style.GREY, mfc='white', linewidth=0.8, label='reference')
+    style.key(axes, '|-', f'mean ± {style.spread_symbol(ddof)}')
+    style.key(axes, 'o--', 'reference', mfc='white', linewidth=0.8)
     axes.set_xticks(sorted({int(size) for one in series for size in one.sizes}))
     axes.set_xlabel(SIZES[size_name])
     axes.set_ylabel(f'{NOUNS[symbol]} ({unit})')

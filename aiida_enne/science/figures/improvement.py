@@ -34,8 +34,7 @@ def draw_improvement(
         axes.plot(common, np.exp(np.mean(logs, axis=0)), **look, label=name, zorder=3)
         for curve in own if len(own) > 1 else ():
             axes.plot(curve.labels, curve.errors, color=look['color'], linewidth=0.6, alpha=0.5)
-    axes.set(yscale='log')
-    style.log_axis(axes.yaxis)
+    style.log_axes(axes, 'y')
     axes.set_xlabel('labels bought')
     axes.set_ylabel('RMSE of force components,\nheld-out set (eV/Å)')
     repeats = len({curve.repeat for curve in curves})

@@ -19,11 +19,7 @@ def draw_volume_path(path: VolumePath, axes: Axes) -> Axes:
     low, high = min(float(error.min()), 0.0), max(float(error.max()), 0.0)
     pad = 0.06 * (high - low or 1.0)
     right = max(1.08 * float(spread.max()), 1e-9)
-    ends = np.array([0.0, right])
-    axes.fill_between(ends, -ends, ends, color=style.SHADE, zorder=0)
-    for sign in (-1, 1):
-        axes.plot(ends, sign * ends, color=style.GREY, linewidth=0.9, linestyle='--', zorder=1)
-    axes.axhline(0, color=style.GREY, linewidth=0.6)
+    style.draw_cone(axes, right)
     axes.plot(spread, error, color=style.GREY, linewidth=0.9, zorder=2)
     points = axes.scatter(
         spread,

@@ -20,6 +20,7 @@ NAMES = {
     'r_max': 'cutoff (Å)',
     'set': 'training set',
 }
+SHORT = {'n_train': 'N'}
 
 
 @style.styled
@@ -48,15 +49,15 @@ def draw_comparisons(
         x = np.array([places[value] for value in one.values])
         tint = palette.shade(index, len(comparisons))
         look: dict[str, Any] = {'color': tint, 'marker': palette.marker(index)}
-        held = ', '.join(f'{_short(key)} = {value}' for key, value in one.held.items())
+        held = ', '.join(f'{SHORT.get(key, key)} = {value}' for key, value in one.held.items())
         std = np.nan_to_num(one.member_mae_std)
         axes.errorbar(x, one.member_mae, std, fmt='none', ecolor=look['color'], capsize=2.5)
         axes.plot(
             x, one.member_mae, linestyle=palette.line(index), label=held or 'single members', **look
         )
         axes.plot(x, one.mae, linestyle=':', mfc='white', linewidth=1, **look)
-    axes.plot([], [], '|-', color=style.GREY, label='single members ± std of seeds')
-    axes.plot([], [], 'o:', color=style.GREY, mfc='white', label='their mean')
+    style.key(axes, '|-', 'single members ± std of seeds')
+    style.key(axes, 'o:', 'their mean', mfc='white')
     axes.set_xticks(list(places.values()), [f'{value}' for value in places])
     # room above the highest bar: a margin of the data's own range is none where all are alike
     axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
@@ -68,7 +69,3 @@ def draw_comparisons(
     axes.set_title(f'{quantity[0].upper()}{quantity[1:]}, {count} {noun} at each point')
     style.legend_beside(axes)
     return axes
-
-
-def _short(name: str) -> str:
-    return {'n_train': 'N'}.get(name, name)

@@ -60,7 +60,7 @@ def draw_scatter(
     axes.set_xlabel(f'spread {scatter.width or style.spread_symbol(scatter.ddof)} ({unit})')
     axes.set_ylabel(f'error of the mean {"|ε|" if log else "ε"} ({unit})')
     if scatter.marked.any():
-        axes.plot([], [], 'x', color='black', label="ensemble's minimum of a phase")
+        style.key(axes, 'x', "ensemble's minimum of a phase", color='black')
     axes.set_title('Shaded: |ε| ≤ σ' + (_hidden(scatter) if log else ''))
     style.legend_beside(axes)
     return axes
@@ -160,8 +160,7 @@ def draw_flags(
             fontsize=8,
         )
     axes.axvline(threshold, color=style.GREY, linestyle='--', linewidth=1.1)
-    axes.set(xscale='log')
-    style.log_axis(axes.xaxis)
+    style.log_axes(axes, 'x')
     style.name_rows(axes, [palette.label(name) for name in names])
     axes.text(
         1.02,
@@ -249,15 +248,11 @@ def _draw_cone(
             axes.fill_between(ends, ends[0] / 1e3, ends, color=style.SHADE, zorder=0)
             axes.plot(ends, ends, color=style.GREY, linewidth=0.9, linestyle='--', zorder=1)
             axes.set(xlim=(x.min() / 1.5, x.max() * 1.5), ylim=(y.min() / 1.5, y.max() * 1.5))
-        style.log_axis(axes.xaxis)
-        style.log_axis(axes.yaxis)
+        style.log_axes(axes, 'xy')
         return
-    ends = np.array([0.0, (right or 1.08 * float(spread.max())) or 1.0])
-    axes.fill_between(ends, -ends, ends, color=style.SHADE, zorder=0)
-    for sign in (-1, 1):
-        axes.plot(ends, sign * ends, color=style.GREY, linewidth=0.9, linestyle='--', zorder=1)
-    axes.axhline(0, color=style.GREY, linewidth=0.6)
-    axes.set_xlim(0, ends[1])
+    end = (right or 1.08 * float(spread.max())) or 1.0
+    style.draw_cone(axes, end)
+    axes.set_xlim(0, end)
 
 
 def _shown(scatter: Scatter) -> NDArray[np.bool_]:

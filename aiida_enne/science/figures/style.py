@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -149,13 +150,33 @@ def split(
     ]
 
 
-def log_axis(axis: Axis) -> None:
-    """Label an axis, already logarithmic, with plain numbers: 0.02, 0.05, 0.1."""
+def log_axes(axes: Axes, names: str) -> None:
+    """Make axes, 'x', 'y' or 'xy', logarithmic, with plain numbers: 0.02, 0.05, 0.1."""
+    axes.set(**{f'{name}scale': 'log' for name in names})
+    for name in names:
+        _label_log(axes.xaxis if name == 'x' else axes.yaxis)
+
+
+def _label_log(axis: Axis) -> None:
     low, high = sorted(axis.get_view_interval())
     crowded = low <= 0 or high / low > 200
     axis.set_major_locator(LogLocator(subs=(1.0,) if crowded else (1.0, 2.0, 5.0), numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
     axis.set_minor_formatter(NullFormatter())
+
+
+def key(axes: Axes, look: str, label: str, **more: Any) -> Artist:
+    """Return a grey entry of the legend that stands for marks or lines of any colour."""
+    return axes.plot([], [], look, **{'color': GREY, 'label': label, **more})[0]
+
+
+def draw_cone(axes: Axes, right: float) -> None:
+    """Shade |ε| ≤ σ from σ = 0 up to a σ, on linear axes."""
+    ends = np.array([0.0, right])
+    axes.fill_between(ends, -ends, ends, color=SHADE, zorder=0)
+    for sign in (-1, 1):
+        axes.plot(ends, sign * ends, color=GREY, linewidth=0.9, linestyle='--', zorder=1)
+    axes.axhline(0, color=GREY, linewidth=0.6)
 
 
 def wrap(label: str, width: int = 27) -> str:
@@ -197,7 +218,7 @@ def nothing(axes: Axes, row: int, text: str = 'none') -> None:
     axes.text(0.02, row, text, transform=transform, va='center', color=GREY, style='italic')
 
 
-def legend_beside(axes: Axes, title: str | None = None) -> None:
+def legend_beside(axes: Axes) -> None:
     """Put the legend to the right of the axes, where it covers no data.
 
     A figure too low for its entries grows: the layout would else squeeze the axes to nothing.
@@ -207,13 +228,12 @@ def legend_beside(axes: Axes, title: str | None = None) -> None:
     axes.legend(
         handles,
         wrapped,
-        title=title,
         loc='upper left',
         bbox_to_anchor=(1.01, 1.0),
         borderaxespad=0,
         labelspacing=LEGEND_SPACING,
     )
-    lines = sum(label.count('\n') + 1 for label in wrapped) + bool(title)
+    lines = sum(label.count('\n') + 1 for label in wrapped)
     size = RC_PARAMS['legend.fontsize'] / POINTS_PER_INCH
     make_room(axes, LEGEND_MARGIN + size * (LINE_HEIGHT * lines + LEGEND_SPACING * len(wrapped)))
 

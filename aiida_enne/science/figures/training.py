@@ -35,8 +35,7 @@ def draw_training(histories: Mapping[str, tuple[Integers | Floats, Floats]], axe
             marker='.' if len(epochs) < 3 else None,
             label=name,
         )
-    axes.set(yscale='log')
-    style.log_axis(axes.yaxis)
+    style.log_axes(axes, 'y')
     axes.set_xlabel('epoch')
     axes.set_ylabel('validation force MAE (eV/Å)')
     axes.set_title(f'Training of {len(histories)} members')

@@ -36,7 +36,10 @@ def number_blocks(taken: Sequence[Located], choices: ImportChoices) -> Integers:
     """
     if choices.block_key is not None:
         return _keep_or_number([(_own(item.frame),) for item in taken])
-    keyed = _files_with_blocks(taken) if choices.block_size is None else set()
+    keyed: set[Path] = set()
+    if choices.block_size is None:
+        without = {item.path for item in taken if item.frame.block is None}
+        keyed = {item.path for item in taken} - without
     if len({item.path for item in taken}) == 1 and keyed:
         return _keep_or_number([(_own(item.frame),) for item in taken])
     size, lengths = choices.block_size or len(taken), dict[tuple[str, str], int]()
@@ -54,11 +57,6 @@ def number_blocks(taken: Sequence[Located], choices: ImportChoices) -> Integers:
 
 def _own(frame: Frame) -> str:
     return '' if frame.block is None else frame.block
-
-
-def _files_with_blocks(taken: Sequence[Located]) -> set[Path]:
-    without = {item.path for item in taken if item.frame.block is None}
-    return {item.path for item in taken} - without
 
 
 def _keep_or_number(tokens: Sequence[tuple[str, ...]]) -> Integers:

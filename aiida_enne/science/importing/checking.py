@@ -69,7 +69,10 @@ def conclude(found: Found, choices: ImportChoices) -> Imported:
     found.notes += [describe_problems(one) for one in (found.virials, found.hidden) if one]
     if not choices.elements:
         found.problems += _mixed_elements(found.taken)
-    found.problems += _absent_info(found, choices)
+    for key in choices.info if found.taken else ():
+        if all(np.isnan(item.frame.info[key]) for item in found.taken):
+            text = f'no frame has a number under the key `{key}`'
+            found.problems.append(Problem(found.everything, None, text))
     _check_domains(found)
     energy = _which_energy(found)
     roles: dict[str, str] = {}
@@ -189,14 +192,6 @@ def _mixed_elements(taken: Sequence[Located]) -> list[Problem]:
         return []
     text = f'more than one element from here on; declare `elements`: {",".join(sorted(known))}'
     return [Problem(str(where.path), where.index, text)]
-
-
-def _absent_info(found: Found, choices: ImportChoices) -> list[Problem]:
-    return [
-        Problem(found.everything, None, f'no frame has a number under the key `{key}`')
-        for key in choices.info
-        if found.taken and all(np.isnan(item.frame.info[key]) for item in found.taken)
-    ]
 
 
 def _assemble(taken: Sequence[Located], choices: ImportChoices) -> Configurations:

@@ -85,10 +85,6 @@ def _numbers(atoms: Atoms, choices: ImportChoices) -> Integers:
     return np.asarray(atoms.numbers, dtype=np.int64)
 
 
-def _positions(atoms: Atoms, choices: ImportChoices) -> Floats:
-    return finite('positions', atoms.positions) * choices.length_scale
-
-
 def _cell(atoms: Atoms, choices: ImportChoices) -> Floats:
     cell = finite('the cell', atoms.cell.array) * choices.length_scale
     if not atoms.pbc.any() and not choices.allow_molecules:
@@ -99,10 +95,6 @@ def _cell(atoms: Atoms, choices: ImportChoices) -> Floats:
         if zero or abs(np.linalg.det(complete_cell(cell))) < _NO_VOLUME:
             raise ValueError('is periodic but its cell is missing or has no volume')
     return cell
-
-
-def _pbc(atoms: Atoms, choices: ImportChoices) -> NDArray[np.bool_]:
-    return np.asarray(atoms.pbc, dtype=np.bool_)
 
 
 def _energy(atoms: Atoms, choices: ImportChoices) -> float:
@@ -225,9 +217,9 @@ def _info(atoms: Atoms, choices: ImportChoices) -> dict[str, float]:
 
 READERS: Mapping[str, Callable[[Atoms, ImportChoices], Any]] = {
     'numbers': _numbers,
-    'positions': _positions,
+    'positions': lambda atoms, choices: finite('positions', atoms.positions) * choices.length_scale,
     'cell': _cell,
-    'pbc': _pbc,
+    'pbc': lambda atoms, _: np.asarray(atoms.pbc, dtype=np.bool_),
     'energy': _energy,
     'forces': _forces,
     'stress': _stress,

@@ -101,7 +101,9 @@ def formation(
     if kind.family not in ('defect', 'surface'):
         raise ValueError(f'{domain!r} is not the domain of a defect or a surface')
     crystal = _crystal(configurations, kind)
-    totals = np.vstack([_reference(configurations), energies])
+    unknown = np.full(len(configurations), np.nan)
+    known = unknown if configurations.energies is None else configurations.energies
+    totals = np.vstack([known, energies])
     if len(set(configurations.numbers[configurations.atom_index([*path, crystal])])) > 1:
         raise ValueError(f'{domain}: formation energies are those of one element only')
     n_atoms, n_crystal = (int(configurations.n_atoms[index]) for index in (path[0], crystal))
@@ -119,7 +121,7 @@ def formation(
     values = (totals[:, path] - share * totals[:, [crystal]]) / divisor
     parts = (
         ensemble.spread(energies[:, path], ddof=ddof),
-        share * _spread(energies, crystal, ddof),
+        share * ensemble.spread(energies[:, crystal], ddof=ddof),
     )
     return Formation(
         domain=domain,
@@ -220,16 +222,6 @@ def _crystal(configurations: Configurations, kind: Domain) -> int:
                 f'one frame of {", ".join(map(repr, labels))} is needed, got {len(found)}'
             )
     raise ValueError(f'there is no frame of the perfect crystal, {wanted.label!r}')
-
-
-def _reference(configurations: Configurations) -> Floats:
-    if configurations.energies is None:
-        return np.full(len(configurations), np.nan)
-    return configurations.energies
-
-
-def _spread(energies: Floats, index: int, ddof: int) -> Floats:
-    return ensemble.spread(energies[:, index], ddof=ddof)
 
 
 def _check_defect(domain: str, kind: Domain, n_atoms: int, n_crystal: int) -> None:

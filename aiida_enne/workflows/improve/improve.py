@@ -144,7 +144,4 @@ class ImproveWorkChain(ProtocolMixin, Rounds):
         }
         statistics = {path: one for path, one in self.ctx.found['statistics'].items() if one}
         self.out('summary', functions.compare_arms(orm.Dict({'paths': table}), **statistics))
-        if self.ctx.failures:
-            failures = '; '.join(f'{path} ({why})' for path, why in self.ctx.failures.items())
-            return self.exit_codes.ERROR_PATHS_FAILED.format(failures=failures)
-        return None
+        return self.failed('ERROR_PATHS_FAILED')

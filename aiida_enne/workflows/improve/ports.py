@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from aiida.engine import ProcessSpec
 
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.calculations import trained
-from aiida_enne.calculations.ports import at_least
+from aiida_enne.calculations.ports import at_least, port, validator_of
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
@@ -32,7 +33,6 @@ EXPLORATION = ('temperatures', 'start', 'stage', 'sigma')
 
 def define(spec: ProcessSpec) -> None:
     """Define the inputs."""
-    node = {'serializer': orm.to_aiida_type}
     spec.input('dataset', valid_type=DatasetData, help='What the first ensemble is trained on.')
     spec.input('split', valid_type=SplitData, help='Of the dataset.')
     spec.input('held_out', valid_type=DatasetData, help='Judges every round; never trained on.')
@@ -47,27 +47,16 @@ def define(spec: ProcessSpec) -> None:
     )
     spec.input(
         'exploration',
-        valid_type=orm.Dict,
-        required=False,
-        validator=validate_exploration,
+        **port(orm.Dict, validate_exploration, required=False),
         help=f'Of these dynamics: {", ".join(EXPLORATION)}; see `workflows.exploration`.',
-        **node,
     )
-    spec.input('arms', valid_type=orm.Dict, validator=validate_arms, **node, help='By name.')
+    spec.input('arms', **port(orm.Dict, validator_of(read_arms)), help='By name.')
     spec.input(
         'improving',
-        valid_type=orm.Dict,
-        validator=validate_improving,
+        **port(orm.Dict, validator_of(partial(Improving.from_dict, what='`improving`'))),
         help='Rounds, batch, budget, target, repeats; see `science.plans.improving.Improving`.',
-        **node,
     )
-    spec.input(
-        'audit',
-        valid_type=orm.Dict,
-        validator=validate_parameters,
-        help='Options of the audits.',
-        **node,
-    )
+    spec.input('audit', **port(orm.Dict, validate_parameters), help='Options of the audits.')
     owned: tuple[str, ...] = ('dataset', 'split', 'splits')
     spec.expose_inputs(EnsembleWorkChain, namespace='ensemble', exclude=owned)
     spec.expose_inputs(LabelWorkChain, namespace='label', exclude=('configurations',))
@@ -81,31 +70,10 @@ def define(spec: ProcessSpec) -> None:
     )
     spec.input(
         'max_concurrent',
-        valid_type=int,
-        is_metadata=True,
-        required=False,
-        validator=at_least(1),
+        **port(int, at_least(1), required=False),
         help='Work chains at a time, all by default.',
     )
     spec.inputs.validator = validate
-
-
-def validate_arms(node: orm.Dict, _: Any) -> str | None:
-    """Check every selection by name."""
-    try:
-        read_arms(node.get_dict())
-    except ValueError as exception:
-        return str(exception)
-    return None
-
-
-def validate_improving(node: orm.Dict, _: Any) -> str | None:
-    """Check every option by name."""
-    try:
-        Improving.from_dict(node.get_dict(), '`improving`')
-    except ValueError as exception:
-        return str(exception)
-    return None
 
 
 def validate_exploration(node: orm.Dict | None, _: Any) -> str | None:

@@ -185,10 +185,10 @@ class Rounds(PoolWorkChain):
         nodes = {name: mine['told'][name] for name in wanted if name in mine['told']}
         if selector.needs and mine['bought']:
             nodes |= {'bought': mine['bought'], 'proofs': mine['proofs']}
+        selection = self.inputs.arms.get_dict()[mine['arm']]
+        chosen = {'selection': selection, 'count': count, 'seed': seed}
         return functions.select_candidates(
-            functions.selection_parameters(
-                self.inputs.arms.get_dict()[mine['arm']], improving, count, seed
-            ),
+            orm.Dict(chosen | {'closest': improving.closest}),
             mine['candidates'],
             mine['dataset'],
             self.inputs.held_out,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, while_
+from aiida.engine import ExitCode, ProcessSpec, while_
 
 from aiida_enne.calculations.aims import AimsCalculation as Aims
-from aiida_enne.calculations.ports import at_least, port
+from aiida_enne.calculations.ports import at_least, port, validator_of
 from aiida_enne.calculations.references import collect_reference
 from aiida_enne.codes.aims import tasks
 from aiida_enne.codes.aims.control import k_grid
@@ -17,7 +19,6 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.species import find_species
 from aiida_enne.science import checks
 from aiida_enne.science.plans.tasks import read_task
-from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import PoolWorkChain
 from aiida_enne.workflows.reference.aims_base import AimsBaseWorkChain as Base
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, validate_inputs
@@ -28,11 +29,6 @@ OWNED = tuple(
 )
 #: Failures that the message of the exit code names; all are in `results`.
 NAMED = 5
-
-
-def validate_density(node: orm.Float, _: Any) -> str | None:
-    """Check that the density is above zero."""
-    return None if node.value > 0 else f'`k_density` must be above zero, got {node.value}'
 
 
 def validate_all(inputs: dict[str, Any], ports: Any) -> str | None:
@@ -83,7 +79,7 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         spec.expose_inputs(Base, namespace='base', exclude=OWNED)
         spec.input(
             'k_density',
-            **port(orm.Float, validate_density, required=False),
+            **port(orm.Float, validator_of(partial(checks.positive, 'k_density')), required=False),
             help='k-points per Å⁻¹ of reciprocal length, 2π included; or `k_grid` for all.',
         )
         spec.input(
@@ -105,37 +101,23 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         spec.outline(cls.setup, while_(cls.has_work)(cls.work), cls.collect, cls.conclude)
 
     @classmethod
-    def get_builder_from_protocol(
+    def from_protocol(
         cls,
-        code: orm.AbstractCode,
         configurations: ConfigurationsData,
-        task: dict[str, Any],
-        *,
-        seed: int | None = None,
-        protocol: str | None = None,
-        overrides: dict[str, Any] | None = None,
-    ) -> ProcessBuilder:
-        """Return a builder with all inputs set by the protocol, then by the overrides.
-
-        Args:
-            code: FHI-aims.
-            configurations: What to work on.
-            task: See `science.plans.tasks.read_task`.
-            seed: Of dynamics.
-            protocol: One of `get_available_protocols`.
-            overrides: Inputs that win over the protocol's; `species` is the label of a family.
+        protocol: str | None,
+        overrides: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """Return the inputs that a protocol sets; `species` of the overrides is that of a family.
 
         Raises:
             ValueError: If there is no such protocol, or the family lacks an element.
         """
-        inputs = protocols.load('reference_aims', protocol, overrides)
+        inputs = super().from_protocol(configurations, protocol, overrides)
         family = inputs.pop('species')
         if 'k_grid' in inputs['base']['aims']['parameters']:
             inputs.pop('k_density', None)
         inputs['base']['aims']['species'] = find_species(family, configurations.elements)
-        inputs |= {'configurations': configurations, 'task': orm.Dict(task)}
-        inputs |= {} if seed is None else {'seed': orm.Int(seed)}
-        return protocols.fill(cls, inputs, code)
+        return inputs
 
     def setup(self) -> None:
         """Plan the runs of every configuration."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext
+from aiida.engine import ExitCode, ProcessSpec, ToContext
 
 from aiida_enne.data.configurations import ConfigurationsData
-from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 
@@ -43,31 +41,17 @@ class AseReferenceWorkChain(ReferenceWorkChain):
         spec.outline(cls.calculate, cls.conclude)
 
     @classmethod
-    def get_builder_from_protocol(
+    def from_protocol(
         cls,
-        code: orm.AbstractCode,
         configurations: ConfigurationsData,
-        task: dict[str, Any],
-        *,
-        seed: int | None = None,
-        protocol: str | None = None,
-        overrides: Mapping[str, Any] | None = None,
-    ) -> ProcessBuilder:
-        """Return a builder with all inputs set by the protocol, then by the overrides.
+        protocol: str | None,
+        overrides: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """Return the inputs that a protocol sets; a `calculator` of the overrides replaces its own.
 
-        Args:
-            code: Python with ASE and the calculator's package.
-            configurations: What to work on.
-            task: See `science.plans.tasks.read_task`.
-            seed: Seed of dynamics.
-            protocol: One of `get_available_protocols`.
-            overrides: Inputs that win over the protocol's; `calculator`, a preset by name or a
-                mapping as in `codes.ase_run.complete_calculator`, replaces the protocol's whole.
-
-        Raises:
-            ValueError: If there is no such protocol.
+        That is a preset by name, or a mapping as in `codes.ase_run.complete_calculator`.
         """
-        inputs = protocols.load('reference_ase', protocol, overrides)
+        inputs = super().from_protocol(configurations, protocol, overrides)
         calculator = inputs.pop('calculator')
         if isinstance(calculator, str):
             calculator = {'preset': calculator}
@@ -76,9 +60,7 @@ class AseReferenceWorkChain(ReferenceWorkChain):
                 **(overrides or {})['calculator']
             }  # nothing of the protocol's preset is left
         inputs['base']['ase']['calculator'] = calculator
-        inputs |= {'configurations': configurations, 'task': task}
-        inputs |= {} if seed is None else {'seed': seed}
-        return protocols.fill(cls, inputs, code)
+        return inputs
 
     def calculate(self) -> dict[str, Any]:
         """Submit one job for all configurations; it is continued where it was stopped."""

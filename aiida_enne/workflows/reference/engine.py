@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.tasks import Task, read_task
 from aiida_enne.science.plugins import registered
+from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import ProtocolMixin, listed
 
 #: Entry points of all engines, ours and those of other packages.
@@ -89,7 +89,6 @@ class ReferenceWorkChain(ProtocolMixin, WorkChain):
         return self.exit_codes[label].format(n=len(failures), total=total, failures=named)
 
     @classmethod
-    @abstractmethod
     def get_builder_from_protocol(
         cls,
         code: orm.AbstractCode,
@@ -98,9 +97,35 @@ class ReferenceWorkChain(ProtocolMixin, WorkChain):
         *,
         seed: int | None = None,
         protocol: str | None = None,
-        overrides: dict[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
-        """Return a builder with all inputs set by the protocol, then by the overrides."""
+        """Return a builder with all inputs set by the protocol, then by the overrides.
+
+        Args:
+            code: Of the engine.
+            configurations: What to work on.
+            task: See `science.plans.tasks.read_task`.
+            seed: Seed of dynamics.
+            protocol: One of `get_available_protocols`.
+            overrides: Inputs that win over the protocol's, see `from_protocol`.
+
+        Raises:
+            ValueError: If there is no such protocol, or the engine lacks what it names.
+        """
+        inputs = cls.from_protocol(configurations, protocol, overrides)
+        inputs |= {'configurations': configurations, 'task': task}
+        inputs |= {} if seed is None else {'seed': seed}
+        return protocols.fill(cls, inputs, code)
+
+    @classmethod
+    def from_protocol(
+        cls,
+        configurations: ConfigurationsData,
+        protocol: str | None,
+        overrides: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """Return the inputs that a protocol sets for work on such configurations."""
+        return protocols.load(cls.PROTOCOLS, protocol, overrides)
 
 
 def load_engine(name: str) -> type[ReferenceWorkChain]:

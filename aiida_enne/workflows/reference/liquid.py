@@ -213,8 +213,4 @@ class LiquidWorkChain(EngineWorkChain):
         self.out('analyses', self.ctx.analyses)
         if solids := self.solids():
             return self.exit_codes.ERROR_NOT_MOLTEN.format(solids=listed(solids))
-        if self.ctx.failures:
-            return self.exit_codes.ERROR_TRAJECTORIES_FAILED.format(
-                failures=listed(self.ctx.failures)
-            )
-        return None
+        return self.failed('ERROR_TRAJECTORIES_FAILED')

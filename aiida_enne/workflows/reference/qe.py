@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain, while_
+from aiida.engine import ExitCode, ProcessSpec, WorkChain, while_
 from ase.data import atomic_masses
 
 from aiida_enne.calculations.ports import at_least, port, validator_of
@@ -19,7 +20,6 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.plans.tasks import Task
-from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import PoolWorkChain
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 from aiida_enne.workflows.reference.qe_inputs import (
@@ -73,35 +73,19 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         spec.outline(cls.list_jobs, while_(cls.has_work)(cls.work), cls.conclude)
 
     @classmethod
-    def get_builder_from_protocol(
+    def from_protocol(
         cls,
-        code: orm.AbstractCode,
         configurations: ConfigurationsData,
-        task: dict[str, Any],
-        *,
-        seed: int | None = None,
-        protocol: str | None = None,
-        overrides: dict[str, Any] | None = None,
-    ) -> ProcessBuilder:
-        """Return a builder with all inputs set by the protocol, then by the overrides.
-
-        Args:
-            code: pw.x.
-            configurations: What to work on.
-            task: See `science.plans.tasks.read_task`.
-            seed: Seed of the initial velocities of dynamics.
-            protocol: One of `get_available_protocols`.
-            overrides: Nested inputs that win over the protocol's.
+        protocol: str | None,
+        overrides: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """Return the inputs that a protocol sets for these elements.
 
         Raises:
             MissingEntryPointError: If aiida-quantumespresso is not installed.
             ValueError: If the pseudopotentials are not there.
         """
-        inputs = from_protocol(configurations.elements, protocol, overrides)
-        inputs |= {'configurations': configurations, 'task': orm.Dict(task)}
-        if seed is not None:
-            inputs['seed'] = orm.Int(seed)
-        return protocols.fill(cls, inputs, code)
+        return from_protocol(configurations.elements, protocol, overrides)
 
     def list_jobs(self) -> None:
         """Plan the jobs of every configuration."""

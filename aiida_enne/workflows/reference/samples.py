@@ -13,7 +13,7 @@ from aiida_enne.calculations.ports import port
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.samples import Sample
-from aiida_enne.workflows.base import listed, why_failed
+from aiida_enne.workflows.base import why_failed
 from aiida_enne.workflows.reference.chosen import EngineWorkChain, load_protocol, refusal
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 
@@ -138,6 +138,4 @@ class SampleWorkChain(EngineWorkChain):
         """Hand out all labels, then say what failed."""
         if self.ctx.datasets:
             self.out('dataset', merge_datasets(**self.ctx.datasets))
-        if self.ctx.failures:
-            return self.exit_codes.ERROR_SAMPLES_FAILED.format(failures=listed(self.ctx.failures))
-        return None
+        return self.failed('ERROR_SAMPLES_FAILED')

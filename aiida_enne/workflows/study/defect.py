@@ -36,11 +36,6 @@ class DefectWorkChain(AtLatticeConstantWorkChain):
     @classmethod
     def parts_of(cls, inputs: Mapping[str, Any]) -> dict[str, Part]:
         """Return a part for every defect and every perfect crystal."""
-        return relaxations.defect_parts(
-            inputs['defects'],
-            inputs['repeats'],
-            inputs['relax'],
-            inputs['symbol'],
-            distortion=inputs.get('distortion'),
-            own=inputs.get('own', False),
-        )
+        given = [inputs[name] for name in ('defects', 'repeats', 'relax', 'symbol')]
+        distortion, own = inputs.get('distortion'), inputs.get('own', False)
+        return relaxations.defect_parts(*given, distortion=distortion, own=own)

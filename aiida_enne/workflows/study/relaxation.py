@@ -141,18 +141,14 @@ class RelaxationWorkChain(EngineWorkChain):
         failures = list_failures(orm.Dict(self.ctx.ends), **self.ctx.results)
         self.out('failures', failures)
         summary = failures.get_dict()
-        n, total, allowed = (
-            summary['n_failed'],
-            summary['n_configurations'],
-            self.inputs.max_failures,
-        )
+        n, total = summary['n_failed'], summary['n_configurations']
         named = '; '.join(
             f'{item["part"]} {item["configuration"]}: {item["message"]}'
             for item in summary['failures']
         )
         if n and n == total:
             return self.exit_codes.ERROR_ALL_FAILED.format(total=total, failures=named)
-        if n > allowed.value:
+        if n > self.inputs.max_failures.value:
             return self.exit_codes.ERROR_SOME_FAILED.format(n=n, total=total, failures=named)
         if n:
             self.report(f'{n} of {total} configurations failed, tolerated: {named}')

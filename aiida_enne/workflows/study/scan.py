@@ -28,7 +28,7 @@ from aiida_enne.science.plans.scans import KINDS, TRAINING
 from aiida_enne.science.plans.slots import Needs
 from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import ProtocolMixin, listed
+from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.branches import Branch, Branches, Job, returned
@@ -278,6 +278,4 @@ class ScanWorkChain(ProtocolMixin, Branches):
                 nodes['datasets'] = dict(self.inputs.datasets)
             values = {label: point.values for label, point in self.points.items()}
             self.out('summary', summarise_scan(self.inputs.kind, orm.Dict(values), **nodes))
-        if self.ctx.failures:
-            return self.exit_codes.ERROR_POINTS_FAILED.format(failures=listed(self.ctx.failures))
-        return None
+        return self.failed('ERROR_POINTS_FAILED')

@@ -20,7 +20,7 @@ from aiida_enne.science.plans.scans import TRAINING
 from aiida_enne.science.plans.slots import Needs
 from aiida_enne.science.structures.domains import dataset_role
 from aiida_enne.workflows.audit import AuditWorkChain
-from aiida_enne.workflows.base import ProtocolMixin, listed
+from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
 from aiida_enne.workflows.study import ports, scanning, training_data
@@ -125,9 +125,8 @@ class StudyWorkChain(ProtocolMixin, Branches):
         asked = {name: one for name, one in table.items() if name in {*self.inputs, 'ensemble'}}
         for kind in own:
             needs = Needs(('ensemble', *asked[kind].needs.ended))
-            asked[f'own__{kind}'] = Branch(
-                partial(self.build_own, kind), self.take_own, needs, self.may_relax
-            )
+            build, take = partial(self.build_own, kind), partial(self.take_relaxed, whose='own')
+            asked[f'own__{kind}'] = Branch(build, take, needs, self.may_relax)
         labelled = tuple(name for name in ports.REFERENCE if name in asked)
         needs = Needs(('ensemble', *labelled))
         asked['audit'] = Branch(self.build_audit, self.take_audit, needs, self.has_models)
@@ -166,10 +165,10 @@ class StudyWorkChain(ProtocolMixin, Branches):
         if 'equilibrium' in node.outputs:
             self.out('equilibrium', node.outputs.equilibrium)
 
-    def take_relaxed(self, node: orm.ProcessNode) -> None:
-        """Take over the datasets of relaxations, each under what its domains are."""
+    def take_relaxed(self, node: orm.ProcessNode, whose: str = 'datasets') -> None:
+        """Take over datasets of relaxations, `own` by the ensemble, by what their domains are."""
         for dataset in returned(node, 'datasets').values():
-            self.ctx.datasets[dataset_role(dataset.kinds.values())] = dataset
+            self.ctx[whose][dataset_role(dataset.kinds.values())] = dataset
 
     def find_lattice_constant(self) -> bool:
         """Take the lattice constant that defects and surfaces need; return whether there is one."""
@@ -211,11 +210,6 @@ class StudyWorkChain(ProtocolMixin, Branches):
     def may_relax(self) -> bool:
         """Return whether the ensemble can relax what the reference does."""
         return self.has_models() and self.find_lattice_constant()
-
-    def take_own(self, node: orm.ProcessNode) -> None:
-        """Take over geometries that the ensemble relaxed."""
-        for dataset in returned(node, 'datasets').values():
-            self.ctx.own[dataset_role(dataset.kinds.values())] = dataset
 
     def take_audit(self, node: orm.ProcessNode) -> None:
         """Take over predictions and statistics."""
@@ -292,6 +286,4 @@ class StudyWorkChain(ProtocolMixin, Branches):
         self.out('datasets', {**self.ctx.datasets, **self.ctx.own})
         self.out('analyses', self.ctx.analyses)
         self.out('predictions', self.ctx.predictions)
-        if self.ctx.failures:
-            return self.exit_codes.ERROR_PARTS_FAILED.format(failures=listed(self.ctx.failures))
-        return None
+        return self.failed('ERROR_PARTS_FAILED')

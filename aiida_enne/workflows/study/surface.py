@@ -35,10 +35,5 @@ class SurfaceWorkChain(AtLatticeConstantWorkChain):
     @classmethod
     def parts_of(cls, inputs: Mapping[str, Any]) -> dict[str, Part]:
         """Return a part for every slab and one for the bulk."""
-        return relaxations.surface_parts(
-            inputs['layers'],
-            inputs['slab'],
-            inputs['relax'],
-            inputs['symbol'],
-            own=inputs.get('own', False),
-        )
+        given = [inputs[name] for name in ('layers', 'slab', 'relax', 'symbol')]
+        return relaxations.surface_parts(*given, own=inputs.get('own', False))

@@ -227,11 +227,8 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
 
     def reuse(self, label: str, seed: int) -> None:
         """Take a complete model of the same identity made by an equal code, if there is one."""
-        train, dataset, split = (
-            self.inputs.training.train,
-            self.inputs.dataset,
-            self.split_of(label),
-        )
+        train, dataset = self.inputs.training.train, self.inputs.dataset
+        split = self.split_of(label)
         parameters = train.parameters.get_dict()
         identities = [
             families.family_of(parameters).identity(
@@ -251,10 +248,8 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         known.sort(key=lambda model: identities.index(model.base.attributes.get('identity')))
         for model in known:
             job = model.creator
-            if (
-                job is None
-                or job.inputs.code.base.caching.get_hash() != train.code.base.caching.get_hash()
-            ):
+            code = None if job is None else job.inputs.code.base.caching.get_hash()
+            if job is None or code != train.code.base.caching.get_hash():
                 continue
             link = model.base.links.get_incoming(link_type=LinkType.CREATE).one().link_label
             label_then = link.removeprefix('models__')
