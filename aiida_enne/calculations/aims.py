@@ -111,24 +111,19 @@ class AimsCalculation(FollowingCalcJob):
     @classmethod
     def define_exit_codes(cls, spec: CalcJobProcessSpec) -> None:
         """Define one exit code for each verdict of the codec, `finished` apart."""
-        lost = {
+        verdicts = {
             301: ('ERROR_NOT_STARTED', 'FHI-aims never began: {reason}'),
             302: ('ERROR_TRUNCATED', 'The output is cut off: {reason}'),
             310: ('ERROR_WRONG_ARCHITECTURE', 'The program does not run there: {reason}'),
             311: ('ERROR_SPECIES_MISSING', 'A species is missing: {reason}'),
             312: ('ERROR_ATOMS_TOO_CLOSE', 'Atoms are too close: {reason}'),
-        }
-        for status, (label, message) in lost.items():
-            spec.exit_code(status, label, message=message, invalidates_cache=True)
-        verdicts = {
             400: ('ERROR_OUT_OF_WALLTIME', 'Ran out of time: {reason}'),
             401: ('ERROR_KILLED', 'Killed: {reason}'),
             402: ('ERROR_OUT_OF_MEMORY', 'Out of memory: {reason}'),
             500: ('ERROR_SCF_NOT_CONVERGED', 'No self-consistency: {reason}'),
             501: ('ERROR_RELAXATION_NOT_CONVERGED', 'Not relaxed: {reason}'),
         }
-        for status, (label, message) in verdicts.items():
-            spec.exit_code(status, label, message=message)
+        cls.define_verdicts(spec, verdicts, lasting=400)
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write control.in and geometry.in."""

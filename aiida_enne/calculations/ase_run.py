@@ -108,15 +108,11 @@ class AseRunCalculation(FollowingCalcJob):
     @classmethod
     def define_exit_codes(cls, spec: CalcJobProcessSpec) -> None:
         """Define the verdicts."""
-        lost = {
+        verdicts = {
             301: ('ERROR_NOT_STARTED', 'The script never began: {message}'),
             302: ('ERROR_OUTPUT_DAMAGED', 'Files are damaged: {damages}'),
             310: ('ERROR_IMPORT_FAILED', 'The module {name} cannot be imported there: {message}'),
             311: ('ERROR_CALCULATOR_FAILED', 'The calculator {name} was not built: {message}'),
-        }
-        for status, (label, message) in lost.items():
-            spec.exit_code(status, label, message=message, invalidates_cache=True)
-        verdicts = {
             400: ('ERROR_OUT_OF_WALLTIME', 'Stopped in time; it can be continued: {message}'),
             401: ('ERROR_INTERRUPTED', 'Killed; it can be continued from its checkpoints.'),
             410: ('ERROR_SOME_FAILED', '{n} of {total} configurations failed, see `results`.'),
@@ -124,8 +120,7 @@ class AseRunCalculation(FollowingCalcJob):
             501: ('ERROR_NOT_CONVERGED', '{n} of {total} relaxations did not converge.'),
             510: ('ERROR_ALL_FAILED', 'All {total} configurations failed; the first: {message}'),
         }
-        for status, (label, message) in verdicts.items():
-            spec.exit_code(status, label, message=message)
+        cls.define_verdicts(spec, verdicts, lasting=400)
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the job's file and the scripts; the configurations are copied as they are."""

@@ -60,6 +60,14 @@ class FollowingCalcJob(CalcJob):
         for name, value in options.items():
             ports['metadata']['options'][name].default = value
 
+    @staticmethod
+    def define_verdicts(
+        spec: CalcJobProcessSpec, verdicts: Mapping[int, tuple[str, str]], lasting: int
+    ) -> None:
+        """Define exit codes, label and message by status; from `lasting` on caches keep the job."""
+        for status, (label, message) in verdicts.items():
+            spec.exit_code(status, label, message=message, invalidates_cache=status < lasting)
+
     def run_code(
         self,
         arguments: Sequence[str] = (),

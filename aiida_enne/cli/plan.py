@@ -28,16 +28,13 @@ def _text(value: Any) -> str:
     """Write a node or plain value in one line of moderate length."""
     from aiida import orm
 
+    from aiida_enne.calculations.ports import plain
+
     if isinstance(value, orm.AbstractCode):
         return value.full_label
-    if isinstance(value, orm.Dict | orm.List):
-        text = str(value.get_dict() if isinstance(value, orm.Dict) else value.get_list())
-    elif isinstance(value, orm.BaseType):
-        text = str(value.value)
-    elif isinstance(value, orm.Node):
+    text = str(plain(value))
+    if isinstance(value, orm.Node) and plain(value) is value:
         text = f'{type(value).__name__} <{value.uuid if value.is_stored else "not stored"}>'
-    else:
-        text = str(value)
     return text if len(text) <= 160 else text[:157] + '...'
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from aiida_enne.paper.scans import (
     MAKERS,
     find_scan,
-    scan_force_errors,
+    held_out_rows,
+    point_ensembles,
     scan_forms,
     scan_rows,
     scan_sources,
     scan_table,
 )
-from aiida_enne.provenance import Rows, Scan, join_rows
+from aiida_enne.provenance import Ensemble, Rows, Scan, join_rows
 from aiida_enne.provenance.material import Material, force_errors, missing
 from aiida_enne.provenance.rows import thin
 from aiida_enne.report.figures import DDOF, Figure, Result
@@ -100,11 +101,14 @@ def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
     one_of('of', of, ('force', 'energy'))
     try:
         scan = find_scan(material, 'subsets')
-        errors, groups = _subset_errors(material, scan, n_frames, of)
-        sources = scan_sources(material, scan)
+        asked = held_out_rows(material, scan, n_frames)
+        ensembles, sources = point_ensembles(scan), scan_sources(material, scan)
     except Missing:  # one ensemble alone tells what it is within it
-        errors, groups, sources = _main_errors(material, n_frames, of)
-    found = correlate(errors, groups)
+        rows = thin(material.held_out(), n_frames)
+        asked, ensembles = {'ensemble': rows}, {'ensemble': material.record.ensemble}
+        sources = material.sources(rows)
+    errors = {label: _errors(ensembles[label], rows, of) for label, rows in asked.items()}
+    found = correlate(errors, _groups(next(iter(asked.values())), of))
     within = found.centred.all_within
     measured = f'{within.mean():.3f} ± {within.std():.3f} within one ensemble'
     if len(found.centred.across):
@@ -120,33 +124,9 @@ def _left_out(scan: Scan, n_points: int) -> str:
     return '' if n_points == total else f' ({n_points} of {total} points have predictions)'
 
 
-def _subset_errors(
-    material: Material, scan: Scan, n_frames: int, of: str
-) -> tuple[dict[str, Floats], Integers]:
+def _errors(ensemble: Ensemble, rows: Rows, of: str) -> Floats:
     if of == 'force':
-        errors, rows = scan_force_errors(material, scan, n_frames)
-        return errors, _groups(rows, of)
-    trained = material.training_domains
-    found = scan_rows(material, scan, lambda domain, _: domain in trained)
-    joined = {k: thin(join_rows(parts), n_frames) for k, parts in found.items()}
-    if not joined:
-        raise missing('predictions of held-out frames by the members of the scan', MAKERS)
-    groups = _groups(next(iter(joined.values())), of)
-    return {label: _energy_errors(rows) for label, rows in joined.items()}, groups
-
-
-def _main_errors(
-    material: Material, n_frames: int, of: str
-) -> tuple[dict[str, Floats], Integers, dict[str, str]]:
-    rows = thin(material.held_out(), n_frames)
-    sources = material.sources(rows)
-    if of == 'force':
-        errors = force_errors(material.record.ensemble, rows)
-        return {'ensemble': errors}, _groups(rows, of), sources
-    return {'ensemble': _energy_errors(rows)}, _groups(rows, of), sources
-
-
-def _energy_errors(rows: Rows) -> Floats:
+        return force_errors(ensemble, rows)
     frames = rows.configurations
     errors: Floats = (rows.energies - np.asarray(frames.energies)) / frames.n_atoms
     return errors

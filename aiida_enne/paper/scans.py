@@ -10,7 +10,7 @@ from aiida_enne import provenance
 from aiida_enne.provenance import Ensemble, Member, Rows, Scan
 from aiida_enne.provenance.material import Material, force_errors, missing
 from aiida_enne.provenance.rows import fresh, thin
-from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.fields import Integers
 from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.scans import Row, row
 
@@ -97,13 +97,11 @@ def has_predicted(ensemble: Ensemble, sha256: str) -> bool:
     return len(provenance.find_predictions(ensemble, sha256)) == len(ensemble.members)
 
 
-def scan_force_errors(
-    material: Material, scan: Scan, n_frames: int
-) -> tuple[dict[str, Floats], Rows]:
-    """Return the force errors of every point's members in eV/Å, and the frames they are of.
+def held_out_rows(material: Material, scan: Scan, n_frames: int) -> dict[str, Rows]:
+    """Return what every point's members predicted of domains trained on, the same frames of all.
 
     Raises:
-        Missing: If the members predicted no held-out frame of a domain trained on.
+        Missing: If they predicted no held-out frame of these.
     """
     trained = material.training_domains
     found = {
@@ -112,16 +110,15 @@ def scan_force_errors(
     }
     if not found:
         raise missing('predictions of held-out frames by the members of the scan', MAKERS)
-    ensembles = point_ensembles(scan)
-    errors = {label: force_errors(ensembles[label], rows) for label, rows in found.items()}
-    return errors, next(iter(found.values()))
+    return found
 
 
 def scan_table(material: Material, scan: Scan, ddof: int, n_frames: int) -> list[Row]:
     """Return error and spread of the forces at every point of a scan."""
 
     def make() -> list[Row]:
-        errors, _ = scan_force_errors(material, scan, n_frames)
+        found, ensembles = held_out_rows(material, scan, n_frames), point_ensembles(scan)
+        errors = {label: force_errors(ensembles[label], rows) for label, rows in found.items()}
         return [
             row(label, scan.points[label].values, one, ddof=ddof) for label, one in errors.items()
         ]
