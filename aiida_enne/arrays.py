@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from numpy.typing import ArrayLike
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.structures.domains import imported_roles
 from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.best import add_best, find_all
 from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.samples import gather
 
 if TYPE_CHECKING:
     from aiida_enne.science.figures import Palette
@@ -75,7 +78,11 @@ def audit_arrays(
         # names are free text here, whatever they look like
         roles=imported_roles(names, {}),
     )
-    return audit(configurations, members, predicted, options=AuditOptions.from_dict(options))
+    chosen = AuditOptions.from_dict(options)
+    found = audit(configurations, members, predicted, options=chosen)
+    quantities = gather(configurations, members, predicted, None, chosen)
+    best = find_all(quantities, np.unique(configurations.domains).tolist(), chosen)
+    return replace(found, verdicts=add_best(found.verdicts, best))
 
 
 def as_table(found: Audit) -> str:

@@ -18,25 +18,10 @@ from scipy import stats
 
 from aiida_enne.provenance import Material, joint_quantities, stored_features
 from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.best import RIVALS, half_width, rival_name
 from aiida_enne.science.uncertainty.estimators import Asked, make_estimator
-from aiida_enne.science.uncertainty.scores.calibration import finite_factor
+from aiida_enne.science.uncertainty.rule import NOMINAL
 from aiida_enne.science.uncertainty.scores.detection import roc_auc
-
-LEVEL = 0.9
-#: Name and options of every estimator; those with a level are intervals.
-RIVALS = (
-    ('ensemble', {}),
-    ('finite', {'level': LEVEL}),
-    ('recalibrated', {}),
-    ('conformal', {'score': 'spread', 'level': LEVEL}),
-    ('conformal', {'score': 'absolute', 'level': LEVEL}),
-    ('conformal', {'score': 'leverage', 'level': LEVEL}),
-    ('llpr', {}),
-    ('left_out', {}),
-    ('mahalanobis', {}),
-    ('neighbours', {}),
-    ('mixture', {}),
-)
 
 
 @dataclass(frozen=True)
@@ -72,7 +57,7 @@ def report(material: Material, calibrate: str | None, quantity: str) -> None:
     judged = [name for name in names.tolist() if name not in set(domain[learnt].tolist())]
     found, alarms = {}, {}
     for name, options in RIVALS:
-        label = ', '.join([name, *(str(one) for key, one in options.items() if key == 'score')])
+        label = rival_name(name, options)
         estimator = make_estimator(name, options)
         known = samples.select(learnt) if estimator.calibrated else None
         try:
@@ -101,15 +86,6 @@ def gather(material: Material, quantity: str) -> tuple[Asked, np.ndarray, tuple[
     return samples, names, material.training_domains
 
 
-def half_width(name: str, values: np.ndarray, n_members: int) -> np.ndarray:
-    """Return the half-width of the 90 % interval that an estimator means."""
-    if name in ('finite', 'conformal'):
-        return values
-    if name == 'ensemble':
-        return finite_factor(n_members, LEVEL, 0) * values
-    return stats.norm.ppf((1 + LEVEL) / 2) * values
-
-
 def judge(
     error: np.ndarray, values: np.ndarray, width: np.ndarray | None, own: np.ndarray
 ) -> Judged:
@@ -117,7 +93,7 @@ def judge(
     size = np.abs(error[own])
     varies = own.sum() > 4 and np.ptp(values[own]) > 1e-12 * np.abs(values[own]).max()
     ranks = stats.spearmanr(size, values[own]).statistic if varies else np.nan
-    factor = np.nan if width is None else float(np.quantile(size / width[own], LEVEL))
+    factor = np.nan if width is None else float(np.quantile(size / width[own], NOMINAL))
     return Judged(float(ranks), factor)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from aiida.common.exceptions import NotExistent
 
-from aiida_enne.provenance.features import stored_features
+from aiida_enne.provenance.features import known_features
 from aiida_enne.provenance.joint import joint_quantities
 from aiida_enne.provenance.material import Material
 from aiida_enne.provenance.rows import N_FRAMES, Rows
@@ -80,9 +79,7 @@ def describe_errors(material: Material, of: str = 'energy', n_frames: int = N_FR
 
 def _distance(material: Material, rows: Rows) -> Floats | None:
     """Return the distance of each row to the training features, None where it is not known."""
-    try:
-        features = stored_features(material.record.ensemble, rows)
-    except NotExistent:
+    if (features := known_features(material, rows)) is None:
         return None
     frames = rows.configurations
     held_out = np.isin(frames.domains, material.training_domains)

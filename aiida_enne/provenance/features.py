@@ -17,6 +17,7 @@ from aiida_enne.data.features import (
 )
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.provenance.ensembles import Ensemble
+from aiida_enne.provenance.material import Material
 from aiida_enne.provenance.predictions import find_predictions, find_trained_predictions
 from aiida_enne.provenance.rows import Rows
 from aiida_enne.science.fields import Floats
@@ -48,6 +49,23 @@ def stored_features(ensemble: Ensemble, rows: Rows) -> Features:
     summed = are_summed([*every, *(node for _, node in trained.values())])
     own = [_of_member(label, found, rows, summed) for label in rows.members]
     return gather_features(own, trained, summed=summed)
+
+
+def known_features(material: Material, rows: Rows) -> Features | None:
+    """Return features of rows of a study, read once; None where predictions hold none.
+
+    Args:
+        material: Of a study.
+        rows: Some of its rows.
+    """
+
+    def read() -> Features | None:
+        try:
+            return stored_features(material.record.ensemble, rows)
+        except NotExistent:
+            return None
+
+    return material.once(('features', rows.datasets.tobytes(), rows.indices.tobytes()), read)
 
 
 def find_trained(ensemble: Ensemble) -> Trained:

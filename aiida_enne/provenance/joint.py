@@ -11,6 +11,7 @@ from aiida import orm
 
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import find_histories, load_histories
+from aiida_enne.provenance.features import known_features
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.provenance.rows import (
     N_FRAMES,
@@ -24,6 +25,7 @@ from aiida_enne.science.fields import Floats, Strings
 from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.best import add_best, find_all
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.gates import Gate, epochs_gate, training_gate
 from aiida_enne.science.uncertainty.judging import by_domain
@@ -42,6 +44,7 @@ def joint_audit(
     """Audit all rows of all datasets together, at most so many frames of each domain.
 
     Widths are thus calibrated on what was trained on and judged everywhere. Nothing is stored.
+    Verdicts name the best estimator of those that the stored predictions allow.
 
     Args:
         material: Of a study, or of any work chain that knows an ensemble.
@@ -62,7 +65,12 @@ def joint_audit(
         forces = gather_forces(material.record.ensemble, rows)
         gates = find_gates(material, chosen.energy_tolerance)
         table = rows.configurations, rows.energies, forces
-        return audit(*table, options=chosen, offsets=offsets, gates=gates)
+        found = audit(*table, options=chosen, offsets=offsets, gates=gates)
+        _, quantities = joint_quantities(material, n_frames)
+        domains = np.unique(rows.configurations.domains).tolist()
+        features, counts = known_features(material, rows), rows.configurations.n_atoms
+        best = find_all(quantities, domains, chosen, features, counts)
+        return replace(found, verdicts=add_best(found.verdicts, best))
 
     return material.once(('joint', repr(chosen), n_frames), make)
 

@@ -16,7 +16,7 @@ from aiida_enne.science.uncertainty.applicability import describe_applicability
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.estimators.conformal import Score
 from aiida_enne.science.uncertainty.options import AuditOptions
-from aiida_enne.science.uncertainty.rule import Row
+from aiida_enne.science.uncertainty.rule import NOMINAL, Row
 from aiida_enne.science.uncertainty.table import HEADERS, SHAPES, TRAINED, cells
 from aiida_enne.science.uncertainty.transfer import ALL_OTHERS, Transfer, transfer
 from aiida_enne.science.uncertainty.wording import QUANTITIES
@@ -34,7 +34,7 @@ def of_verdicts(found: Audit) -> Table:
 
 
 def of_words(found: Audit) -> Table:
-    """Return one row per domain: the verdict on σ of each quantity."""
+    """Return one row per domain: the verdict on σ of each quantity, beneath it what is best."""
     quantities = list(dict.fromkeys(row.quantity for row in found.verdicts))
     rows: dict[str, dict[str, Row]] = {}
     for row in found.verdicts:
@@ -44,9 +44,12 @@ def of_words(found: Audit) -> Table:
         counts = [str(row.n) for quantity, row in some.items() if quantity != 'force']
         words = [some[q].verdict if q in some else None for q in quantities]
         said = ['–' if word is None else f'{SHAPES[word]} {word}' for word in words]
+        best = [some[q].best if q in some else None for q in quantities]
+        said = [f'{text}\n{one}' if one else text for text, one in zip(said, best, strict=True)]
         table.append([name, *(counts or ['–'])[:1], *said])
     headers = ['domain', 'n', *[QUANTITIES[q][2] for q in quantities]]
-    return Table('May σ be believed?', headers, table)
+    title = f'May σ be believed? Beneath: the best estimator ({NOMINAL:.0%} interval score)'
+    return Table(title, headers, table)
 
 
 def of_advice(material: Material, found: Audit) -> list[str]:

@@ -1,6 +1,7 @@
 """The command `verdict` on a stored study: table, JSON, exit status, wrong words."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -24,6 +25,8 @@ def test_the_table_answers_domain_by_domain(silicon):
     table = lines[lines.index('') + 1 :]
     assert table[0].split()[0] == 'domain'
     assert '(trained on)' in table[2]
+    assert 'best estimator' in table[0]
+    assert any(re.search(r'Best estimator: \w+; .*interval scores at 90%', line) for line in lines)
     assert any('beta-tin' in line for line in table)
     assert any(line.startswith('- energy: ') and '% of ' in line for line in table)
 

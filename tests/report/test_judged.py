@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from aiida_enne.provenance import (
 )
 from aiida_enne.report.collect import collect
 from aiida_enne.report.figures import find_figure
-from aiida_enne.report.judged import measured
+from aiida_enne.report.judged import measured, of_words
 from aiida_enne.report.write import write_report
 from aiida_enne.science.figures import new_axes, save
-from aiida_enne.science.uncertainty.table import TRAINED
+from aiida_enne.science.uncertainty.table import SHAPES, TRAINED
 from aiida_enne.science.uncertainty.transfer import halves, transfer
 from aiida_enne.science.uncertainty.wording import QUANTITIES
 
@@ -121,3 +122,13 @@ def test_verdicts_are_the_first_of_the_page_and_contents_lead_somewhere(audited,
     targets = re.findall(r'<a href="#([\w-]+)"', page)
     assert len(targets) > 3
     assert all(page.count(f'id="{target}"') == 1 for target in targets)
+
+
+def test_the_best_estimator_stands_beneath_its_verdict_where_one_is_decided(material):
+    found = joint_audit(material)
+    first, *rest = (replace(row, best=None) for row in found.verdicts)
+    rows = [replace(first, best='llpr'), *rest]
+    cells = [cell for row in of_words(replace(found, verdicts=rows)).rows for cell in row]
+    assert [cell for cell in cells if '\n' in cell] == [
+        f'{SHAPES[first.verdict]} {first.verdict}\nllpr'
+    ]

@@ -38,9 +38,14 @@ def page(aiida_profile, configurations, tmp_path_factory):
     aiida_profile.reset_storage()
     dataset = DatasetData.from_configurations(configurations, level_of_theory='EMT').store()
     report = collect(store_audit(dataset, parameters={'training_domains': ['cold']})[0].uuid)
+    first, *rest = report.words.rows
+    longest = f'{first[2]}\nconformal, absolute'
+    words = replace(report.words, rows=[[*first[:2], longest, *first[3:]], *rest])
     few = {'error_and_spread', 'transfer', 'F3', 'F7', 'coverage'}
     forms = [form for form in report.forms if form.figure.name in few]
-    return write_report(replace(report, forms=forms), tmp_path_factory.mktemp('report'))
+    return write_report(
+        replace(report, forms=forms, words=words), tmp_path_factory.mktemp('report')
+    )
 
 
 @pytest.fixture(scope='module')
@@ -77,6 +82,9 @@ def test_the_first_screen_answers(window):
     assert max(table, figure) <= 900
     words = window.evaluate("document.querySelector('.first table').innerText")
     assert re.search(r'cold\t8\t.*(believe|cannot say)', words)
+    assert '90% interval score' in window.evaluate("document.querySelector('.first h3').innerText")
+    best = window.evaluate("[...document.querySelectorAll('.word small')].map((a) => a.innerText)")
+    assert best == ['conformal, absolute']
 
 
 def test_the_verdicts_are_readable_on_a_telephone(window):

@@ -14,7 +14,7 @@ from aiida_enne.science.uncertainty.features import ByMember, Features
 from aiida_enne.science.uncertainty.gates import Gate, alpha_gate, outlier_gate
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import Row
-from aiida_enne.science.uncertainty.samples import Samples
+from aiida_enne.science.uncertainty.samples import Samples, some_of
 from aiida_enne.science.uncertainty.verdict import Case, judge_cases
 
 #: Quantile of the leverage of what was trained on that is the edge of the training features.
@@ -142,10 +142,7 @@ def _leverage(own: ByMember, trained: ByMember) -> Floats:
 
 def _asked(samples: Samples, chosen: NDArray[np.bool_], options: AuditOptions) -> Asked:
     """Return at most `n_force_samples` of the chosen samples."""
-    at = np.flatnonzero(chosen)
-    if len(at) > options.n_force_samples:
-        rng = np.random.default_rng(options.seed)
-        at = np.sort(rng.choice(at, options.n_force_samples, replace=False))
+    at = some_of(chosen, options)
     return Asked(samples.members[:, at], samples.block[at], samples.reference[at])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -53,6 +53,9 @@ class Row:
         verdict: 'believe', 'do not believe', 'cannot say' or 'unlabelled'.
         reason: Why, with numbers.
         remedy: What would decide it, or what to do.
+        best: The estimator that serves best here, see `best.find_best`; None where undecided.
+        best_reason: Why that one, or why none.
+        estimators: Interval score of each at `NOMINAL`, the unit of `rmse`, the lowest first.
     """
 
     domain: str
@@ -77,6 +80,9 @@ class Row:
     verdict: Word
     reason: str
     remedy: str
+    best: str | None = None
+    best_reason: str = ''
+    estimators: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, fit for JSON."""
@@ -84,8 +90,8 @@ class Row:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Row:
-        """Return the row of plain values."""
-        return cls(**{item.name: values[item.name] for item in fields(cls)})
+        """Return the row of plain values; what older rows do not have is left at its default."""
+        return cls(**{item.name: values[item.name] for item in fields(cls) if item.name in values})
 
 
 def decide(

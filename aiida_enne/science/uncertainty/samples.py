@@ -57,6 +57,20 @@ class Samples:
         return errors
 
 
+def some_of(chosen: Used, options: AuditOptions) -> Integers:
+    """Return the numbers of at most `n_force_samples` of the chosen samples, drawn by chance.
+
+    Args:
+        chosen: Which samples, shape (n,).
+        options: Choices of the audit.
+    """
+    at = np.flatnonzero(chosen)
+    if len(at) > options.n_force_samples:
+        rng = np.random.default_rng(options.seed)
+        at = np.sort(rng.choice(at, options.n_force_samples, replace=False))
+    return at
+
+
 def gather(
     configurations: Configurations,
     energies: Floats,

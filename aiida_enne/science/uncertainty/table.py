@@ -22,6 +22,7 @@ HEADERS = (
     'RMSE/σ ÷ honest',
     f'inside {NOMINAL:.0%}',
     'width',
+    'best estimator',
     'verdict',
 )
 #: Said of a domain that the ensemble was trained on.
@@ -46,15 +47,24 @@ def cells(row: Row) -> list[str]:
         ratio(row.alpha, row.spread, row.rmse),
         '–' if row.coverage is None else f'{row.coverage:.0%}',
         shown(row.width, factor),
+        best_of(row),
         f'{SHAPES[row.verdict]} {row.verdict}',
     ]
 
 
+def best_of(row: Row) -> str:
+    """Return which estimator serves best, that it is undecided, or a dash where none was asked."""
+    if not row.best_reason:
+        return '–'
+    return row.best or 'undecided'
+
+
 def reasons(rows: Sequence[Row]) -> list[str]:
-    """Return one sentence per verdict: why, and what would decide it or help."""
+    """Return a few sentences per verdict: why, what would decide it or help, what serves best."""
     return [
         f'{row.domain}, {QUANTITIES[row.quantity][2]}: {row.verdict}; {row.reason}'
         + (f'. To do: {row.remedy}.' if row.remedy else '.')
+        + (f' Best estimator: {best_of(row)}; {row.best_reason}.' if row.best_reason else '')
         for row in rows
     ]
 

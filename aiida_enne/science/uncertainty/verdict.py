@@ -200,6 +200,7 @@ def _unlabelled(case: Case) -> Row:
             f'no labels; {where} the training data: {number(novelty)} × the edge of the features'
         )
         remedy = f'label {MIN_BLOCKS} or more unrelated structures' if novelty > 1 else ''
+    nothing: dict[str, Any] = dict.fromkeys(_OF_LABELS)
     spread = None
     if len(samples) and len(samples.members) > 1:
         spread = rms(ensemble.spread(samples.members - samples.members.mean(axis=0)))
@@ -216,7 +217,7 @@ def _unlabelled(case: Case) -> Row:
         verdict='unlabelled',
         reason=reason,
         remedy=remedy,
-        **dict.fromkeys(_OF_LABELS),
+        **nothing,
     )
 
 

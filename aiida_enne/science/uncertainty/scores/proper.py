@@ -29,6 +29,22 @@ def nll_normal(error: Floats, width: Floats) -> Floats:
     return values
 
 
+def interval_score(error: Floats, half_width: Floats, level: float) -> Floats:
+    """Return the interval score of ±half-width about the prediction, in the unit of ε.
+
+    2 h + 2/(1 - level) max(|ε| - h, 0): narrow is good, missing costs (Gneiting & Raftery, J. Am.
+    Stat. Assoc. 102, 359, 2007, Eq. 43). Its mean is least for the interval of that coverage.
+
+    Args:
+        error: ε, shape (n,).
+        half_width: h, shape (n,).
+        level: Coverage that the interval promises.
+    """
+    missed = np.maximum(np.abs(error) - half_width, 0.0)
+    values: Floats = 2 * half_width + 2 / (1 - level) * missed
+    return values
+
+
 def mean_crps(error: Floats, width: Floats) -> float:
     """Return the mean of `crps_normal`."""
     return float(crps_normal(error, width).mean())
