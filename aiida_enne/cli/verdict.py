@@ -55,6 +55,7 @@ def verdict(
     where one cannot be said or has no labels.
     """
     from aiida_enne import provenance
+    from aiida_enne.report.judged import of_command
     from aiida_enne.science.uncertainty.options import AuditOptions
 
     options = AuditOptions(energy_tolerance=energy_tolerance, force_tolerance=force_tolerance)
@@ -66,15 +67,18 @@ def verdict(
             raise click.ClickException(f'there is nothing to judge: {exception}') from None
         rows = choose(found.verdicts, quantity, domains)
         where = applicability(material, {row.quantity for row in rows})
+        command = of_command(material, found)
     if as_json:
         gates = {name: [gate.as_dict() for gate in some] for name, some in found.gates.items()}
-        said = {'gates': gates, 'verdicts': [row.as_dict() for row in rows]}
-        said |= {'applicability': where}
+        said: dict[str, Any] = {'gates': gates, 'verdicts': [row.as_dict() for row in rows]}
+        said |= {'applicability': where, 'next': command or None}
         click.echo(json.dumps(said, ensure_ascii=False, indent=1, allow_nan=False))
     else:
         show(rows, found.gates)
         for noun, sentences in where.items():
             click.echo(f'- {noun}: {"; ".join(sentences)}')
+        if command:
+            click.echo(f'\nLabels would help. Next: `{command}`')
     ctx.exit(exit_status(rows))
 
 

@@ -15,7 +15,7 @@ from aiida_enne.provenance.labels import Labelling, find_labellings
 from aiida_enne.report import interactive, tables
 from aiida_enne.report.figures import Figure, Result, all_figures
 from aiida_enne.report.interactive import Map
-from aiida_enne.report.judged import of_advice, of_verdicts, of_words, verdict_numbers
+from aiida_enne.report.judged import of_advice, of_command, of_verdicts, of_words, verdict_numbers
 from aiida_enne.report.tables import Table
 from aiida_enne.science.figures.palette import ALONE, Palette
 from aiida_enne.science.guard import Absence, attempt, guarded
@@ -82,6 +82,7 @@ class Report:
         gates: A sentence for every gate.
         reasons: A sentence for every verdict.
         advice: What to do next.
+        command: What chooses labels and trains on them; empty where none would help.
     """
 
     material: Material
@@ -100,6 +101,7 @@ class Report:
     gates: Sequence[str] = ()
     reasons: Sequence[str] = ()
     advice: Sequence[str] = ()
+    command: str = ''
 
     @property
     def findings(self) -> list[str]:
@@ -154,6 +156,8 @@ def collect(
         verdicts['gates'] = attempt(partial(gate_lines, judged.gates), 'gates', absences) or ()
         verdicts['reasons'] = attempt(partial(reasons, judged.verdicts), 'reasons', absences) or ()
         verdicts['advice'] = attempt(partial(of_advice, material, judged), 'advice', absences) or ()
+        command = attempt(partial(of_command, material, judged), 'command', absences)
+        verdicts['command'] = command or ''
     members = attempt(partial(tables.of_members, record.ensemble), 'members', absences)
     created = provenance.created(record.process)
     chart, no_map = _map(material, map_limit, palette)

@@ -6,12 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from aiida_enne.provenance import Material, Missing, describe_errors, joint_samples, zero_domain
+from aiida_enne.provenance import (
+    Material,
+    Missing,
+    describe_errors,
+    find_trainings,
+    joint_samples,
+    zero_domain,
+)
 from aiida_enne.report.figures import Figure, Result
 from aiida_enne.report.tables import Table
 from aiida_enne.science import figures
 from aiida_enne.science.checks import one_of
-from aiida_enne.science.uncertainty.advice import Width, advise, compare_widths
+from aiida_enne.science.uncertainty.advice import Width, advise, compare_widths, labels_help
 from aiida_enne.science.uncertainty.applicability import describe_applicability
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.estimators.conformal import Score
@@ -23,6 +30,8 @@ from aiida_enne.science.uncertainty.wording import QUANTITIES
 
 #: Quantities of which widths can be carried over.
 KINDS = ('energy', 'aligned', 'force')
+#: What only the user knows: who judges, what is chosen from, what runs it.
+GIVEN = '--held-out LABELLED --pool CANDIDATES --code CODE'
 
 
 def of_verdicts(found: Audit) -> Table:
@@ -54,14 +63,30 @@ def of_words(found: Audit) -> Table:
 
 def of_advice(material: Material, found: Audit) -> list[str]:
     """Return what to do next: what to label, which width to use."""
-    chosen = {name: found.parameters[name] for name in ('energy_tolerance', 'force_tolerance')}
-    tolerances = {kind: AuditOptions(**chosen).tolerance(kind) for kind in KINDS}
     widths: dict[str, list[Width]] = {}
     for quantity in ('energy', 'force'):
         samples = joint_samples(material, quantity)
         if len(samples) > 1:
             widths[quantity] = compare_widths(samples)
-    return advise(found.verdicts, found.gates, widths, tolerances)
+    return advise(found.verdicts, found.gates, widths, _tolerances(found))
+
+
+def of_command(material: Material, found: Audit) -> str:
+    """Return the command that chooses labels and trains on them; empty where none would help.
+
+    What the ensemble was trained on is named where all its members were trained on the same.
+    """
+    if not labels_help(found.verdicts, _tolerances(found)):
+        return ''
+    known = set(find_trainings(material.record.ensemble.weights).values())
+    dataset, split = known.pop() if len(known) == 1 else ('DATASET', 'SPLIT')
+    return f'aiida-enne launch improve --dataset {dataset[:8]} --split {split[:8]} {GIVEN}'
+
+
+def _tolerances(found: Audit) -> dict[str, float]:
+    """Return τ by quantity, in the unit of its errors."""
+    chosen = {name: found.parameters[name] for name in ('energy_tolerance', 'force_tolerance')}
+    return {kind: AuditOptions(**chosen).tolerance(kind) for kind in KINDS}
 
 
 def verdict_numbers(found: Audit) -> dict[str, Any]:

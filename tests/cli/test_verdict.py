@@ -26,6 +26,7 @@ def test_the_table_answers_domain_by_domain(silicon):
     assert table[0].split()[0] == 'domain'
     assert '(trained on)' in table[2]
     assert 'best estimator' in table[0]
+    assert lines[-1].startswith('Labels would help. Next: `aiida-enne launch improve --dataset ')
     assert any(re.search(r'Best estimator: \w+; .*interval scores at 90%', line) for line in lines)
     assert any('beta-tin' in line for line in table)
     assert any(line.startswith('- energy: ') and '% of ' in line for line in table)
@@ -41,6 +42,10 @@ def test_json_holds_the_numbers_of_the_joint_audit(silicon):
         'training', 'epochs', 'outliers', 'alpha',
     }  # fmt: skip
     assert result.exit_code == exit_status(rows)
+    ((dataset, split),) = set(
+        provenance.find_trainings(provenance.find_ensemble(silicon[0].pk).weights).values()
+    )
+    assert f'--dataset {dataset[:8]} --split {split[:8]} --held-out' in found['next']
     described = provenance.describe_errors(provenance.Material.of(silicon[0].pk))
     assert str(described.find().rule) in found['applicability']['energy'][0]
 

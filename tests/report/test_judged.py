@@ -30,6 +30,16 @@ def material(silicon):
     return Material.of(silicon[0].uuid)
 
 
+def test_the_best_estimator_stands_beneath_its_verdict_where_one_is_decided(material):
+    found = joint_audit(material)
+    first, *rest = (replace(row, best=None) for row in found.verdicts)
+    rows = [replace(first, best='llpr'), *rest]
+    cells = [cell for row in of_words(replace(found, verdicts=rows)).rows for cell in row]
+    assert [cell for cell in cells if '\n' in cell] == [
+        f'{SHAPES[first.verdict]} {first.verdict}\nllpr'
+    ]
+
+
 def test_the_transfer_matrix_is_that_of_the_stored_predictions(material):
     figure = find_figure('transfer')
     assert figure.forms(material) == [{'of': 'energy'}, {'of': 'aligned'}, {'of': 'force'}]
@@ -122,13 +132,3 @@ def test_verdicts_are_the_first_of_the_page_and_contents_lead_somewhere(audited,
     targets = re.findall(r'<a href="#([\w-]+)"', page)
     assert len(targets) > 3
     assert all(page.count(f'id="{target}"') == 1 for target in targets)
-
-
-def test_the_best_estimator_stands_beneath_its_verdict_where_one_is_decided(material):
-    found = joint_audit(material)
-    first, *rest = (replace(row, best=None) for row in found.verdicts)
-    rows = [replace(first, best='llpr'), *rest]
-    cells = [cell for row in of_words(replace(found, verdicts=rows)).rows for cell in row]
-    assert [cell for cell in cells if '\n' in cell] == [
-        f'{SHAPES[first.verdict]} {first.verdict}\nllpr'
-    ]

@@ -91,6 +91,16 @@ def advise(
     return said + [_use(quantity, some) for quantity, some in widths.items() if some]
 
 
+def labels_help(rows: Sequence[Row], tolerances: Mapping[str, float]) -> bool:
+    """Return whether labels of some domain would help.
+
+    Args:
+        rows: Verdicts.
+        tolerances: τ by quantity, in the unit of its errors.
+    """
+    return any(_urgency(row, tolerances) > (0, 0.0) for row in rows)
+
+
 def _labels(rows: Sequence[Row], tolerances: Mapping[str, float]) -> list[str]:
     """Say what to label next: the row of each domain that needs it most."""
     urgent: dict[str, Row] = {}

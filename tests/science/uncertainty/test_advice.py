@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from aiida_enne.science.uncertainty.advice import advise, compare_widths, enough_blocks
+from aiida_enne.science.uncertainty.advice import advise, compare_widths, enough_blocks, labels_help
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.estimators.conformal import Conformal, TooFew
 from aiida_enne.science.uncertainty.gates import Gate
@@ -41,7 +41,10 @@ def test_the_neediest_domain_is_named_with_the_blocks_that_it_lacks():
 
 
 def test_where_all_is_believed_nothing_is_to_be_labelled():
-    assert advise([replace(KNOWN, verdict='believe')], {}, {}, TOLERANCES) == []
+    believed = [replace(KNOWN, verdict='believe')]
+    assert advise(believed, {}, {}, TOLERANCES) == []
+    assert not labels_help(believed, TOLERANCES)
+    assert labels_help([*believed, KNOWN], TOLERANCES)
 
 
 def test_a_failed_gate_comes_first():
