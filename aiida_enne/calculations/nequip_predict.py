@@ -28,6 +28,12 @@ def validate_models(models: dict[str, ModelData], _: Any) -> str | None:
     return None if models else '`models` must hold at least one member'
 
 
+def members() -> dict[str, Any]:
+    """Return what describes the namespace of the members, by label."""
+    words = {'valid_type': ModelData, 'dynamic': True, 'required': True}
+    return words | {'validator': validate_models, 'help': 'Members by label.'}
+
+
 def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     """Check that split and members fit the dataset."""
     if 'dataset' not in ports or 'models' not in ports:
@@ -120,14 +126,7 @@ class NequipPredictCalculation(FollowingCalcJob):
             **port(orm.Str, one_of('part', PARTS), required=False),
             help=f'Part of the split, `{codec.DEFAULT_PART}` by default.',
         )
-        spec.input_namespace(
-            'models',
-            valid_type=ModelData,
-            dynamic=True,
-            required=True,
-            validator=validate_models,
-            help='Members by label.',
-        )
+        spec.input_namespace('models', **members())
         spec.input(
             'features',
             **port(orm.Str, one_of('features', codec.FEATURES), default=codec.NO_FEATURES),

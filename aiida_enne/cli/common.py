@@ -3,6 +3,7 @@
 import errno
 import functools
 import importlib
+import json
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -135,6 +136,14 @@ def reading(ctx: click.Context, archive: Path | None) -> AbstractContextManager[
     from aiida_enne.provenance.archives import open_archive
 
     return open_archive(archive)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a JSON file maps; nothing where it cannot be read at this moment."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return {}
 
 
 class NodeParam(click.ParamType):

@@ -1,6 +1,5 @@
 """`aiida-enne demo`: the main job, from nothing to a report, in a profile of its own."""
 
-import json
 import logging
 import os
 import sys
@@ -9,6 +8,7 @@ from typing import Any
 
 import click
 
+from aiida_enne.cli.common import read_json
 from aiida_enne.cli.locks import Lock
 from aiida_enne.cli.verdi import verdi
 
@@ -75,7 +75,8 @@ def make_profile(folder: Path) -> None:
 
     with Lock('profile') as lock:  # two terminals may begin at once
         lock.acquire(wait=True)
-        if PROFILE not in _profiles(folder / '.aiida' / 'config.json'):
+        config = read_json(folder / '.aiida' / 'config.json')
+        if PROFILE not in config.get('profiles', {}):
             click.echo(f'Making the AiiDA profile {PROFILE} in {folder}')
             verdi('presto', '--non-interactive', '--profile-name', PROFILE, '--no-broker')
             verdi('config', 'set', 'caching.enabled_for', 'aiida.calculations:enne.*')
@@ -108,11 +109,3 @@ def run(builder: Any, code: Any, *, keep_jobs: bool) -> Any:
             handler.setLevel(logging.WARNING)
     progress = {'before': 'reference calculations', 'after': 'predicting'}
     return foreground.run(builder, code, keep_jobs=keep_jobs, **progress)
-
-
-def _profiles(path: Path) -> dict[str, Any]:
-    """Return the profiles of AiiDA's configuration; none where there is no such file."""
-    try:
-        return dict(json.loads(path.read_text()).get('profiles', {}))
-    except (OSError, ValueError):
-        return {}

@@ -1,7 +1,6 @@
 """`aiida-enne figure`: one figure, from a profile or straight from an archive."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -72,7 +71,7 @@ def list_figures() -> str:
         (
             name,
             found.title,
-            ' '.join(f'{key}={shown(value)}' for key, value in found.choose({}).items()),
+            ' '.join(f'{k}={"" if v is None else v}' for k, v in found.choose({}).items()),
             found.needs,
             found.maker,
             found.paper,
@@ -80,11 +79,6 @@ def list_figures() -> str:
         for name, found in all_figures().items()
     ]
     return table(rows, ['figure', 'what', 'options', 'needs', 'data from', "the paper's number"])
-
-
-def shown(value: Any) -> str:
-    """Return the default of an option as it would be typed; nothing where there is none."""
-    return '' if value is None else str(value)
 
 
 def parse_options(options: tuple[str, ...]) -> dict[str, str]:

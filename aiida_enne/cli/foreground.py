@@ -122,7 +122,8 @@ def drive(builder: Any, known: Any, key: str, watch: Any, plan: Any, *, keep_job
     ):
         if known is None:
             node, end = schedule(runner, builder)
-            node.base.extras.set(MARK, {'key': key, 'command': command_line()})
+            command = shlex.join(['aiida-enne', *sys.argv[1:]])
+            node.base.extras.set(MARK, {'key': key, 'command': command})
         else:
             node, end = take_up(runner, known)
             if plan is not None:
@@ -215,11 +216,6 @@ def is_interrupted(root: Any) -> bool:
     """Return whether a process was launched in a terminal that no longer exists."""
     mark = root.base.extras.get(MARK, None)
     return mark is not None and not root.is_terminated and Lock(mark['key']).holder() is None
-
-
-def command_line() -> str:
-    """Return the command that this process was started with."""
-    return shlex.join(['aiida-enne', *sys.argv[1:]])
 
 
 def own(*words: Any) -> str:

@@ -1,7 +1,6 @@
 """Progress of jobs that run on this machine, read from what they write while they run."""
 
 import getpass
-import json
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from typing import Any, Self
 import click
 from tqdm import tqdm
 
+from aiida_enne.cli.common import read_json
 from aiida_enne.cli.ledger import Ledger
 
 #: Seconds between two lines where nobody watches a terminal, e.g. in a log file.
@@ -74,7 +74,7 @@ class Watch:
 
     def _state(self) -> tuple[str, int, int]:
         """Return what is being done, epochs done and epochs in all."""
-        members = [one for path in self._files() if (one := read_progress(path))]
+        members = [one for path in self._files() if (one := read_json(path))]
         if not members:
             return self.before, 0, 0
         epochs = sum(one['epoch'] for one in members)
@@ -102,14 +102,6 @@ def watch_code(
         return nullcontext()
     folder = code.computer.get_workdir().format(username=getpass.getuser())
     return Watch(Path(folder), before, after, plan, epochs)
-
-
-def read_progress(path: Path) -> dict[str, Any] | None:
-    """Return one member's progress, or None where it cannot be read at this moment."""
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError):
-        return None
 
 
 def _modified(path: Path) -> float:

@@ -1,13 +1,13 @@
 """`aiida-enne status`: how far a study is, member by member, and what went wrong so far."""
 
-import json
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_enne.cli.common import ProcessParam, table, with_profile
+from aiida_enne.cli.common import ProcessParam, read_json, table, with_profile
 
 
 @click.command()
@@ -91,11 +91,9 @@ def _remote_progress(job: Any, label: str) -> dict[str, Any]:
         return {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'progress.json'
-        try:
+        with contextlib.suppress(OSError, ValueError):
             job.outputs.remote_folder.getfile(f'members/{label}/progress.json', str(path))
-            return dict(json.loads(path.read_text()))
-        except (OSError, ValueError):
-            return {}
+        return read_json(path)
 
 
 def _row(job: Any) -> list[Any]:

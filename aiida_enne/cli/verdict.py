@@ -1,6 +1,7 @@
 """`aiida-enne verdict`: may σ be believed, domain by domain, as a table or as JSON."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,18 @@ from aiida_enne.cli.common import archive_option, reading, table
 ALL_BELIEVED, OPEN, WRONG = 0, 3, 4
 
 
+def tolerance(name: str, default: float, what: str) -> Callable[[Any], Any]:
+    """Return the option of a tolerated error."""
+    positive, text = click.FloatRange(min=0, min_open=True), f'Error of {what}.'
+    look: dict[str, Any] = {'type': positive, 'default': default, 'show_default': True}
+    return click.option(f'--{name}-tolerance', **look, help=text)
+
+
 @click.command()
 @click.argument('process', required=False)
 @archive_option
-@click.option(
-    '--energy-tolerance',
-    type=click.FloatRange(min=0, min_open=True),
-    default=0.01,
-    show_default=True,
-    help='Error of an energy that you tolerate, eV/atom.',
-)
-@click.option(
-    '--force-tolerance',
-    type=click.FloatRange(min=0, min_open=True),
-    default=0.1,
-    show_default=True,
-    help='Error of a force component that you tolerate, eV/Å.',
-)
+@tolerance('energy', 0.01, 'an energy that you tolerate, eV/atom')
+@tolerance('force', 0.1, 'a force component that you tolerate, eV/Å')
 @click.option(
     '--quantity',
     type=click.Choice(['energy', 'aligned', 'force']),

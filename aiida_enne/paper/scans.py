@@ -74,7 +74,8 @@ def scan_rows(
         dataset.uuid: {
             label: material.read(one, dataset)
             for label, one in ensembles.items()
-            if has_predicted(one, dataset.sha256)
+            # every member predicted the dataset, or a part of it
+            if len(provenance.find_predictions(one, dataset.sha256)) == len(one.members)
         }
         for dataset in asked
     }
@@ -90,11 +91,6 @@ def scan_rows(
                 parts[label].select(order[np.searchsorted(indices, kept, sorter=order)])
             )
     return {label: parts for label, parts in found.items() if parts}
-
-
-def has_predicted(ensemble: Ensemble, sha256: str) -> bool:
-    """Return whether every member predicted a dataset, or a part of it."""
-    return len(provenance.find_predictions(ensemble, sha256)) == len(ensemble.members)
 
 
 def held_out_rows(material: Material, scan: Scan, n_frames: int) -> dict[str, Rows]:

@@ -29,12 +29,9 @@ def of_equations(material: Material) -> Iterator[Table]:
     ddof = PAPER_DDOF
     rows = []
     for name, fits in phase_fits(material, FORMS[0]).items():
-        volume, energy, modulus = (
-            fits.summary(key, ddof=ddof) for key in ('volume', 'energy', 'bulk_modulus_gpa')
-        )
-        counts = [str(volume.n), str(fits.n_refused)]
-        cells = [_reference(volume), *_ensemble(volume), _reference(energy), *_ensemble(energy)]
-        rows.append([name, *counts, *cells, _reference(modulus), *_ensemble(modulus)])
+        found = [fits.summary(key, ddof=ddof) for key in ('volume', 'energy', 'bulk_modulus_gpa')]
+        cells = [cell for one in found for cell in (shown(one.reference), *_ensemble(one))]
+        rows.append([name, str(found[0].n), str(fits.n_refused), *cells])
     headers = ['phase', 'members fitted', 'refused']
     for symbol, unit in (('V0', 'Å³/atom'), ('E0', 'eV/atom'), ('B0', 'GPa')):
         headers += [f'{symbol} reference ({unit})', f'{symbol} members', 'fit of their mean']
@@ -99,10 +96,6 @@ def of_formations(material: Material) -> Iterator[Table]:
         raise missing('relaxed defects or surfaces', 'enne.defect or enne.surface')
     title = 'Formation and surface energies at the end of the relaxation, member by member'
     yield Table(title, [*headers, 'σ if errors were independent'], rows)
-
-
-def _reference(summary: Summary) -> str:
-    return shown(summary.reference)
 
 
 def _ensemble(summary: Summary) -> list[str]:

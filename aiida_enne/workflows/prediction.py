@@ -18,10 +18,7 @@ from aiida_enne.aiida_private import fill_builder
 from aiida_enne.calculations.nequip_predict import (
     NequipPredictCalculation as Predict,
 )
-from aiida_enne.calculations.nequip_predict import (
-    unsuitable,
-    validate_models,
-)
+from aiida_enne.calculations.nequip_predict import members, unsuitable
 from aiida_enne.calculations.ports import at_least, one_of, port
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.model import ModelData
@@ -81,14 +78,7 @@ class PredictionWorkChain(ProtocolMixin, PoolWorkChain):
         super().define(spec)
         own = ('dataset', 'split', 'part', 'models', 'follow')
         spec.expose_inputs(Predict, namespace='predict', exclude=own)
-        spec.input_namespace(
-            'models',
-            valid_type=ModelData,
-            dynamic=True,
-            required=True,
-            validator=validate_models,
-            help='Members by label.',
-        )
+        spec.input_namespace('models', **members())
         spec.input_namespace(
             'datasets',
             valid_type=ConfigurationsData,
@@ -175,11 +165,10 @@ class PredictionWorkChain(ProtocolMixin, PoolWorkChain):
 
     def list_jobs(self) -> None:
         """Cut the members into groups by seed: more members later leave the first groups alone."""
-        members = sorted(
-            self.inputs.models, key=lambda label: (self.inputs.models[label].seed, label)
-        )
+        models = self.inputs.models
+        labels = sorted(models, key=lambda label: (models[label].seed, label))
         size = self.inputs.members_per_job
-        groups = [members[first : first + size] for first in range(0, len(members), size)]
+        groups = [labels[first : first + size] for first in range(0, len(labels), size)]
         self.ctx.jobs = {
             f'{dataset}_{number}': {
                 'dataset': dataset,

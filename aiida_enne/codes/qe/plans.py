@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiida_enne.codes.qe.dynamics import FORCE, LOWEST_TEMPERATURE, TIME, VELOCITY
@@ -56,10 +56,6 @@ class Job:
     stage: int = 0
     steps: int = 0
     continues: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        return asdict(self)
 
 
 def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy import stats
@@ -77,16 +77,6 @@ def judge_flat(evidence: Evidence) -> Found | None:
     decision = all_of(changes)
     rule = f'the 95 % interval of every change against the largest N lies within {FLAT:.0%}'
     return Found(decision.holds, f'{text}of the changes: {decision.why}.', rule, one.relative_range)
-
-
-def judge_features(evidence: Evidence) -> Found | None:
-    """S4: whether the paper's number of features is the best."""
-    return _judge_choice(evidence, 'features', ('features', 'num_features'))
-
-
-def judge_cutoff(evidence: Evidence) -> Found | None:
-    """S4: whether the paper's cutoff is the best."""
-    return _judge_choice(evidence, 'cutoff', ('cutoff', 'r_max'))
 
 
 def judge_growth(evidence: Evidence) -> Found | None:
@@ -178,6 +168,11 @@ def _judge_choice(evidence: Evidence, name: str, axes: Sequence[str]) -> Found |
     decision = _is_best(one, wanted, 1)
     text = f'The least force MAE of {len(one.values)} has {one.name} {one.best}; {decision.why}.'
     return Found(decision.holds, text, _BEST, _plain(one.best))
+
+
+#: S4: whether the paper's number of features, and its cutoff, are the best.
+judge_features = partial(_judge_choice, name='features', axes=('features', 'num_features'))
+judge_cutoff = partial(_judge_choice, name='cutoff', axes=('cutoff', 'r_max'))
 
 
 def _plain(value: Value) -> float | None:

@@ -75,10 +75,6 @@ class Melt:
     coordination: float
     reasons: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self) | {'reasons': list(self.reasons)}
-
 
 def unwrap(positions: Floats, cells: Floats) -> Floats:
     """Undo the wrapping of atoms into the cell: every step is the shortest of its images.
@@ -256,7 +252,7 @@ def analyse(trajectory: Configurations, criteria: MeltCriteria) -> dict[str, Any
         'displacement': displacement.tolist(),
         'r': r.tolist(),
         'g': g.tolist(),
-        'melt': melt.as_dict(),
+        'melt': asdict(melt) | {'reasons': list(melt.reasons)},
         'criteria': asdict(criteria),
         'n_frames': n,
         'number_density': density,

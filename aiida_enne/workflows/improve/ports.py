@@ -36,13 +36,11 @@ def define(spec: ProcessSpec) -> None:
     spec.input('dataset', valid_type=DatasetData, help='What the first ensemble is trained on.')
     spec.input('split', valid_type=SplitData, help='Of the dataset.')
     spec.input('held_out', valid_type=DatasetData, help='Judges every round; never trained on.')
-    spec.input(
-        'pool', valid_type=ConfigurationsData, required=False, help='Candidates of every round.'
-    )
+    optional = port(ConfigurationsData, required=False)
+    spec.input('pool', **optional, help='Candidates of every round.')
     spec.input(
         'starts',
-        valid_type=ConfigurationsData,
-        required=False,
+        **optional,
         help='Where dynamics of the ensemble begin, whose frames are candidates, too.',
     )
     spec.input(

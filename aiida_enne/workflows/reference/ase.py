@@ -11,9 +11,6 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 
-#: What a configuration must have become to count.
-FINISHED = 'finished'
-
 
 class AseReferenceWorkChain(ReferenceWorkChain):
     """Label, move or relax configurations with an ASE calculator, many of them in one job."""
@@ -81,7 +78,7 @@ class AseReferenceWorkChain(ReferenceWorkChain):
         total, finished, failures = self.inputs.configurations.n_frames, 0, ''
         if 'results' in base.outputs:
             results = base.outputs.results.get_dict()
-            finished = results['counts'].get(FINISHED, 0)
+            finished = results['counts'].get('finished', 0)
             failures = '; '.join(
                 f'{item["configuration"]}: {item["message"]}' for item in results['failures']
             )

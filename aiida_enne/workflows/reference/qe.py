@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from aiida import orm
@@ -103,7 +104,7 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
                 start = _velocities(configurations, index, self.task, self.inputs.seed.value)
             n_atoms, fixed = int(configurations.n_atoms[index]), self.task.fixed_of(index)
             jobs = qe.plan(self.task, options, start, n_atoms, fixed)
-            self.ctx.planned[index] = [job.as_dict() for job in jobs]
+            self.ctx.planned[index] = [asdict(job) for job in jobs]
         self.ctx.waiting = sorted(self.ctx.planned)
 
     def job(self, index: Any) -> tuple[type[WorkChain], dict[str, Any]]:
@@ -124,7 +125,7 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         verdict = inspect(node, job, self.task, index)
         if verdict.status == 'out_of_time' and (halves := qe.halve(job)):
             self.report(f'{node.process_label}<{node.pk}> ran out of time; in two halves again')
-            self.ctx.planned[index][:0] = [half.as_dict() for half in halves]
+            self.ctx.planned[index][:0] = [asdict(half) for half in halves]
         else:
             self._keep(index, job, verdict)
             if verdict.status != 'finished':

@@ -41,7 +41,8 @@ class Verdict:
 
 def inspect(node: orm.ProcessNode, job: qe.Job, task: Task, index: int) -> Verdict:
     """Judge a `PwBaseWorkChain`."""
-    runs = sorted((one for one in node.called if isinstance(one, orm.CalcJobNode)), key=_time)
+    jobs = [one for one in node.called if isinstance(one, orm.CalcJobNode)]
+    runs = sorted(jobs, key=lambda one: one.ctime)
     if not runs:
         return Verdict('failed', node.exit_message or ended(node))
     last = runs[-1]
@@ -62,10 +63,6 @@ def ended(node: orm.ProcessNode) -> str:
 def reason(node: orm.ProcessNode, last: orm.CalcJobNode) -> str:
     """Say why a work chain failed, by what its last run said."""
     return last.exit_message or node.exit_message or f'pw.x {ended(last)}'
-
-
-def _time(node: orm.CalcJobNode) -> Any:
-    return node.ctime
 
 
 def _relaxation(node: orm.ProcessNode, runs: list[orm.CalcJobNode]) -> Verdict:
