@@ -30,6 +30,12 @@ def store_audit(dataset, n_members=5, parameters=None, seed=0, shared=0.0, own=1
     return _audit(models, {LABEL: dataset}, parameters, rng, errors, attributes), training
 
 
+def audit_members(models, dataset, seed=0):
+    """Store an audit of any members, on one dataset."""
+    errors = {'shared': 0.0, 'own': 1.0}
+    return _audit(models, {LABEL: dataset}, None, np.random.default_rng(seed), errors, {})
+
+
 def audit_of(audit, datasets, parameters=None, seed=0, shared=0.0):
     """Store another audit of the members of an audit, on datasets by label."""
     found = audit.base.links.get_incoming(link_type=LinkType.INPUT_WORK).nested()['models']

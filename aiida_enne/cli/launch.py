@@ -100,7 +100,13 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
 
 
 @click.command()
-@click.option('--ensemble', 'training', required=True, help='PK or UUID of a training or a study.')
+@click.option(
+    '--ensemble',
+    'trainings',
+    required=True,
+    multiple=True,
+    help='PK or UUID of a training or a study; repeated, the members of all are one ensemble.',
+)
 @click.option('--dataset', type=NodeParam('enne.dataset'), required=True)
 @click.option(
     '--split',
@@ -132,7 +138,7 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
 @click.option('--role', default='dataset', show_default=True, help='Name of the dataset.')
 @common_options
 def audit(
-    training: str,
+    trainings: tuple[str, ...],
     dataset: Any,
     split: Any,
     align_domain: str | None,
@@ -146,8 +152,6 @@ def audit(
     Configurations that a member was trained on or validated with are found by content: they are
     refused, unless a flag leaves them out or takes them.
     """
-    from aiida import orm
-
     from aiida_enne import provenance
     from aiida_enne.workflows.audit import AuditWorkChain
 
@@ -161,8 +165,6 @@ def audit(
         mapping_at(overrides, 'predict', 'predict')['features'] = options['features']
     named = {name: options[name] for name in ('estimator', 'calibration_domain')}
     chosen |= {name: value for name, value in named.items() if value is not None}
-    found = provenance.find_ensemble(training).members
-    members: dict[str, Any] = {one.label: orm.load_node(one.uuid) for one in found}
     given: dict[str, Any] = {'splits': {} if split is None else {role: split}}
     if ways := [way for way in ('exclude', 'include') if options[f'{way}_trained']]:
         given['trained_frames'] = ways[0]
@@ -171,7 +173,7 @@ def audit(
     try:
         builder = AuditWorkChain.get_builder_from_protocol(
             options['code'],
-            members,
+            provenance.join_members(trainings),
             {role: dataset},
             protocol=options['protocol'],
             overrides=overrides,

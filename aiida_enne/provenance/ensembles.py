@@ -1,5 +1,6 @@
 """The members of an ensemble and how they were trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +84,36 @@ def find_ensemble(identifier: str | int) -> Ensemble:
         for label, uuid, attributes in found
     ]
     return Ensemble(process.uuid, tuple(sorted(members, key=lambda member: member.seed)))
+
+
+def join_members(identifiers: Sequence[str | int]) -> dict[str, ModelData]:
+    """Return the members of several trainings as those of one ensemble, by label.
+
+    Trainings of different architectures, say: what members share by their kind, no σ of one kind
+    shows. Of one training they keep their labels; of several, they are `ensemble_1_seed_3`.
+
+    Args:
+        identifiers: What `find_ensemble` takes of each.
+
+    Raises:
+        NotExistent: If one is not there or knows no models.
+        ValueError: If a member stands in two of them: counted twice, it would narrow σ.
+    """
+    members: dict[str, ModelData] = {}
+    known: dict[str, str] = {}
+    for number, identifier in enumerate(identifiers, 1):
+        prefix = f'ensemble_{number}_' if len(identifiers) > 1 else ''
+        for one in find_ensemble(identifier).members:
+            label = prefix + one.label
+            if other := known.get(one.weights_sha256):
+                raise ValueError(
+                    f'the members {other} and {label} have the same weights: name ensembles that '
+                    'have no member in common'
+                )
+            known[one.weights_sha256] = label
+            node: Any = orm.load_node(one.uuid)
+            members[label] = node
+    return members
 
 
 def _last_trainings(process: orm.Node) -> str:

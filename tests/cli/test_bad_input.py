@@ -89,6 +89,7 @@ CASES = {
         ),
         ('--ensemble {trained} --dataset {other} --split {split} {launch}', 'the split belongs to'),
         ('--ensemble {huge} --dataset {dataset} {launch}', 'too large for the database'),
+        ('--ensemble {trained} --ensemble {trained} --dataset {dataset} {launch}', 'same weights'),
         ('--ensemble 424242 --dataset {dataset} {launch}', 'ID<424242>'),
         ('--ensemble {trained} --dataset {dataset} --role a.b {launch}', "'a.b' cannot name a"),
         ('--ensemble {trained} --dataset {dataset} --protocol= {launch}', "'' is not a protocol"),

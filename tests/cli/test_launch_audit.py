@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from aiida import orm
 
+from aiida_enne import provenance
 from aiida_enne.data.dataset import DatasetData
-from tests.audited import audit_of, chain, link, store_audit
+from tests.audited import audit_members, audit_of, chain, link, model, store_audit
 from tests.studied import train
 
 
@@ -33,6 +34,45 @@ def test_split_and_training_domains_need_not_be_named(launch, dataset, split):
     assert f'of these, {split.get_description()}' in result.output
     assert 'Training domains: cold\n' in result.output
     assert 'Note' not in result.output
+
+
+def test_members_of_two_trainings_are_one_ensemble(
+    launch, dataset, split, configurations, aiida_localhost
+):
+    other = chain('EnsembleWorkChain', {'dataset': dataset, 'split': split})
+    models = train(dataset, split, (3, 4), aiida_localhost)
+    link(other, {f'models__{label}': node for label, node in models.items()})
+    words = ('--ensemble', other.pk)
+    result = launch(dataset, *words)
+    assert result.exit_code == 0, result.output
+    assert 'ensemble_1_seed_1' in result.output
+    assert 'ensemble_2_seed_4' in result.output
+    assert f'of these, {split.get_description()}' in result.output
+    result = launch(dataset, *words, *words)
+    assert result.exit_code == 1
+    assert 'ensemble_2_seed_3 and ensemble_3_seed_3 have the same weights' in result.output
+
+
+def test_an_audit_of_two_trainings_is_judged_as_one_of_all_members(dataset):
+    pairs = [
+        {f'seed_{number}': model(number, r_max=r_max).store() for number in numbers}
+        for r_max, numbers in ((4.0, (1, 2, 3)), (6.0, (11, 12)))
+    ]
+    trainings = []
+    for models in pairs:
+        trainings.append(chain('EnsembleWorkChain', {'dataset': dataset}))
+        link(trainings[-1], {f'models__{label}': node for label, node in models.items()})
+    members = provenance.join_members([one.pk for one in trainings])
+    assert set(members) == {
+        'ensemble_1_seed_1', 'ensemble_1_seed_2', 'ensemble_1_seed_3',
+        'ensemble_2_seed_11', 'ensemble_2_seed_12',
+    }  # fmt: skip
+    assert list(provenance.join_members([trainings[0].pk])) == ['seed_1', 'seed_2', 'seed_3']
+    found = provenance.joint_audit(provenance.Material.of(audit_members(members, dataset).pk))
+    assert {row.n_members for row in found.verdicts} == {5}
+    one = audit_members({k: v for k, v in members.items() if 'ensemble_1' in k}, dataset)
+    alone = provenance.joint_audit(provenance.Material.of(one.pk))
+    assert {row.n_members for row in alone.verdicts} == {3}
 
 
 def test_a_training_domain_that_the_graph_contradicts_is_named(launch, dataset):
