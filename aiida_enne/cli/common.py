@@ -121,6 +121,8 @@ def with_profile(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+#: An option whose help shows the value where none is given.
+chosen_option = functools.partial(click.option, show_default=True)
 archive_option = click.option(
     '--archive',
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import read_json
+from aiida_enne.cli.common import chosen_option, read_json
 from aiida_enne.cli.locks import Lock
 from aiida_enne.cli.verdi import verdi
 
@@ -18,19 +18,17 @@ PROTOCOLS = {'laptop': 'demo', 'test': 'demo-test'}
 
 
 @click.command()
-@click.option(
+@chosen_option(
     '-o',
     '--output',
     type=click.Path(path_type=Path, file_okay=False),
     default=Path('demo'),
-    show_default=True,
     help='Folder for the profile, the jobs and the report; your own AiiDA folder is not touched.',
 )
-@click.option(
+@chosen_option(
     '--protocol',
     type=click.Choice(list(PROTOCOLS)),
     default='laptop',
-    show_default=True,
     help='Thirty members in minutes, or two tiny ones in one; `demo` and `demo-test` of the study.',
 )
 @click.option('--keep-jobs', is_flag=True, help='Where Ctrl-C ends this, let its jobs run on.')

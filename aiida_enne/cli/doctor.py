@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import with_profile
+from aiida_enne.cli.common import chosen_option, with_profile
 from aiida_enne.cli.launch import CodeParam
 from aiida_enne.machines.probe import Verdict
 
@@ -22,11 +22,10 @@ SAFE, POLL = 5.0, 5.0
     '--job', 'in_job', is_flag=True, help='Check each Python inside a job, not on the login node.'
 )
 @click.option('--wait', default=600.0, show_default=True, help='Seconds that a job may queue.')
-@click.option(
+@chosen_option(
     '--stuck-after',
     'hours',
     default=1.0,
-    show_default=True,
     help='Hours in which something should happen to a process.',
 )
 @click.option('--fix', is_flag=True, help='Do what is advised, as far as a program may decide it.')

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import NodeParam
+from aiida_enne.cli.common import NodeParam, chosen_option
 from aiida_enne.cli.launch import common_options, read_overrides, start
 
 
@@ -27,36 +27,32 @@ from aiida_enne.cli.launch import common_options, read_overrides, start
 @click.option('--temperature', 'temperatures', type=float, multiple=True, required=True, help='K.')
 @click.option('--steps', type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option('--timestep', type=float, default=1.0, show_default=True, help='fs.')
-@click.option(
+@chosen_option(
     '--thermostat',
     type=click.Choice(['langevin', 'nose_hoover_chain', 'npt', 'nve']),
     default='langevin',
-    show_default=True,
 )
 @click.option(
     '--record-every', type=click.IntRange(min=1), default=100, show_default=True, help='Steps.'
 )
-@click.option(
+@chosen_option(
     '--look-every',
     type=click.IntRange(min=1),
     default=10,
-    show_default=True,
     help='Steps between looks.',
 )
 @click.option('--energy-sigma', type=float, help='Threshold in eV/atom.')
 @click.option('--force-sigma', type=float, help='Threshold in eV/Å, of a component.')
-@click.option(
+@chosen_option(
     '--factor',
     type=float,
     default=1.0,
-    show_default=True,
     help='Where no threshold is given: times the largest σ of the training domains.',
 )
-@click.option(
+@chosen_option(
     '--then',
     type=click.Choice(['keep', 'stop']),
     default='keep',
-    show_default=True,
     help='Above a threshold: keep the frame and go on, or keep it and stop.',
 )
 @click.option('--seed', type=click.IntRange(min=0), default=1, show_default=True)

@@ -4,25 +4,23 @@ from pathlib import Path
 
 import click
 
-from aiida_enne.cli.common import archive_option, reading
+from aiida_enne.cli.common import archive_option, chosen_option, reading
 
 
 @click.command()
 @click.argument('process', required=False)
 @archive_option
-@click.option(
+@chosen_option(
     '-o',
     '--output',
     type=click.Path(path_type=Path, file_okay=False),
     default=Path('report'),
-    show_default=True,
     help='Folder to write into.',
 )
-@click.option(
+@chosen_option(
     '--map-structures',
     type=click.IntRange(min=0),
     default=300,
-    show_default=True,
     help='Structures in the interactive map at most; 0 for no map.',
 )
 @click.pass_context

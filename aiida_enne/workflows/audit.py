@@ -165,7 +165,8 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         prediction = self.ctx.prediction
         self.out_many(self.exposed_outputs(prediction, PredictionWorkChain))
         found = prediction.outputs.predictions if 'predictions' in prediction.outputs else {}
-        tables = {label: dict(found[label]) if label in found else {} for label in self._labels()}
+        labels = sorted(self.inputs.datasets)
+        tables = {label: dict(found[label]) if label in found else {} for label in labels}
         complete = set.intersection(*(set(table) for table in tables.values()))
         known = self._trained()
         if self.ctx.sets:
@@ -202,9 +203,6 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             for name, outputs in nodes.items()
             if 'predictions' in outputs and name in outputs.predictions
         }
-
-    def _labels(self) -> list[str]:
-        return sorted(self.inputs.datasets)
 
 
 def notes(inputs: Mapping[str, Any]) -> list[str]:

@@ -50,8 +50,7 @@ def draw_applicability(
         label = f'RMSE {name}, judged half'
         axes.axhline(1000 * value, color='0.4', linewidth=1, linestyle=line, label=label)
     style.log_axes(axes, 'y')
-    axes.set_xlabel(descriptors.names[column])
-    axes.set_ylabel('|ε| (meV/atom)')
+    axes.set(xlabel=descriptors.names[column], ylabel='|ε| (meV/atom)')
     axes.set_title(f'Filled: {rule}')
     style.legend_beside(axes)
     return axes

@@ -32,8 +32,7 @@ def draw_force_parity(audit: Audit, axes: Axes, *, domain: str | None = None) ->
     axes.axline((0, 0), slope=1, color=style.GREY, linewidth=0.8, linestyle='--')
     limit = _occupied(edges, counts)
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect='equal')
-    axes.set_xlabel('reference force component (eV/Å)')
-    axes.set_ylabel('mean of the ensemble (eV/Å)')
+    axes.set(xlabel='reference force component (eV/Å)', ylabel='mean of the ensemble (eV/Å)')
     axes.set_title(_title(audit, domain, scalars))
     lines = [
         f'{name} {scalars[key]:.3g} eV/Å'
@@ -63,8 +62,7 @@ def draw_force_cone(audit: Audit, axes: Axes, *, domain: str | None = None) -> A
     style.log_axes(axes, 'xy')
     axes.plot(x, x, color=style.GREY, linewidth=1, linestyle='--')
     axes.fill_between(x, y[0], x, color=style.SHADE, zorder=0)
-    axes.set_xlabel(f'spread {audit.width_label} (eV/Å)')
-    axes.set_ylabel('error of the mean |ε| (eV/Å)')
+    axes.set(xlabel=f'spread {audit.width_label} (eV/Å)', ylabel='error of the mean |ε| (eV/Å)')
     axes.set_title(_title(audit, domain, scalars))
     coverage, expected = scalars.get('force_cone_coverage'), scalars['expected_cone_coverage']
     if coverage is not None:

@@ -83,8 +83,7 @@ def draw_equations_of_state(
         )
     top = max(float(curve.reference.min()) for curve in curves.values()) - offset
     cut = _cut(axes, max(OVER * top, LEAST))
-    axes.set_xlabel('volume (Å³/atom)')
-    axes.set_ylabel('energy (eV/atom)')
+    axes.set(xlabel='volume (Å³/atom)', ylabel='energy (eV/atom)')
     whose = "each one's own" if aligned else "the reference's"
     fitted = '' if form is None else f'; fits: {form}'
     title = f'Zero of energy: {whose} minimum of {shown(zero)}{fitted}{cut}'

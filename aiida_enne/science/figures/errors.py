@@ -65,8 +65,7 @@ def draw_force_errors(audit: Audit, axes: Axes, *, palette: Palette = ALONE) -> 
     if np.isfinite(lowest):
         axes.set(yscale='log', ylim=(lowest / 2, None))
         style.log_axes(axes, 'y')
-    axes.set_xlabel('force error ε (eV/Å)')
-    axes.set_ylabel('density (Å/eV)')
+    axes.set(xlabel='force error ε (eV/Å)', ylabel='density (Å/eV)')
     axes.set_title('Errors of force components; thin: Gaussians of equal mean and variance')
     style.legend_beside(axes)
     return axes

@@ -109,8 +109,7 @@ def draw_size_series(series: Sequence[SizeSeries], axes: Axes) -> Axes:
     style.key(axes, '|-', f'mean ± {style.spread_symbol(ddof)}')
     style.key(axes, 'o--', 'reference', mfc='white', linewidth=0.8)
     axes.set_xticks(sorted({int(size) for one in series for size in one.sizes}))
-    axes.set_xlabel(SIZES[size_name])
-    axes.set_ylabel(f'{NOUNS[symbol]} ({unit})')
+    axes.set(xlabel=SIZES[size_name], ylabel=f'{NOUNS[symbol]} ({unit})')
     axes.set_title('At the end of the relaxation by the reference')
     style.legend_beside(axes)
     return axes

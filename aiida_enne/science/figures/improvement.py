@@ -35,8 +35,7 @@ def draw_improvement(
         for curve in own if len(own) > 1 else ():
             axes.plot(curve.labels, curve.errors, color=look['color'], linewidth=0.6, alpha=0.5)
     style.log_axes(axes, 'y')
-    axes.set_xlabel('labels bought')
-    axes.set_ylabel('RMSE of force components,\nheld-out set (eV/Å)')
+    axes.set(xlabel='labels bought', ylabel='RMSE of force components,\nheld-out set (eV/Å)')
     repeats = len({curve.repeat for curve in curves})
     axes.set_title(f'{repeats} repeat{"" if repeats == 1 else "s"}')
     axes.grid(axis='y', which='both', color='#E6E6E6', linewidth=0.5)

@@ -30,8 +30,7 @@ def draw_radial_distributions(
     axes.axhline(1, color=style.GREY, linewidth=0.6, linestyle=':')
     axes.set_xlim(0, max(float(curve.r[-1]) for curve in curves))
     axes.set_ylim(bottom=0)
-    axes.set_xlabel('distance r (Å)')
-    axes.set_ylabel('g(r)')
+    axes.set(xlabel='distance r (Å)', ylabel='g(r)')
     frames = sorted({curve.n_frames for curve in curves})
     number = f'{frames[0]}' if len(frames) == 1 else f'{frames[0]} to {frames[-1]}'
     axes.set_title(f'Radial distribution of the reference, {number} frames each')

@@ -61,8 +61,7 @@ def draw_comparisons(
     axes.set_xticks(list(places.values()), [f'{value}' for value in places])
     # room above the highest bar: a margin of the data's own range is none where all are alike
     axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
-    axes.set_xlabel(NAMES.get(name, name))
-    axes.set_ylabel(f'{quantity} ({unit})')
+    axes.set(xlabel=NAMES.get(name, name), ylabel=f'{quantity} ({unit})')
     seeds = sorted({int(n) for one in comparisons for n in one.n_seeds})
     count = f'{seeds[0]}' if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'
     noun = 'seed' if seeds == [1] else 'seeds'

@@ -36,8 +36,7 @@ def draw_training(histories: Mapping[str, tuple[Integers | Floats, Floats]], axe
             label=name,
         )
     style.log_axes(axes, 'y')
-    axes.set_xlabel('epoch')
-    axes.set_ylabel('validation force MAE (eV/Å)')
+    axes.set(xlabel='epoch', ylabel='validation force MAE (eV/Å)')
     axes.set_title(f'Training of {len(histories)} members')
     axes.grid(axis='y', which='both', color='#E6E6E6', linewidth=0.5)
     if len(histories) <= MAX_NAMED:

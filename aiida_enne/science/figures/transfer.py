@@ -37,8 +37,7 @@ def draw_transfer(transfer: Transfer, axes: Axes, *, palette: Palette = ALONE) -
     names = [shown(name) for name in order]
     axes.set_xticks(range(len(names)), names, rotation=40, ha='right')
     axes.set_yticks(range(len(names) + 1), [*names, ALL_OTHERS])
-    axes.set_xlabel('judged on')
-    axes.set_ylabel('calibrated on')
+    axes.set(xlabel='judged on', ylabel='calibrated on')
     bar = axes.figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
     bar.set_label(f'coverage (nominal {transfer.level:.0%})')
     return axes
