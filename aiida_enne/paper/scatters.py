@@ -31,7 +31,6 @@ from aiida_enne.science.uncertainty.options import AuditOptions
 MEV = 1000.0
 MAKERS = 'enne.audit, enne.study'
 SCALES = ('linear', 'log')
-#: Zeros of energy that a report shows of every cone with crystals.
 
 
 def find_offsets(material: Material, zero: str) -> Offsets | None:

@@ -22,12 +22,8 @@ def find_explorations(ensemble: Ensemble) -> list[str]:
     query.append(
         ModelData, filters={'attributes.weights_sha256': {'in': ensemble.weights}}, tag='model'
     )
-    query.append(
-        orm.CalcJobNode,
-        filters={'process_type': {'like': '%enne.ase%'}},
-        with_incoming='model',
-        tag='job',
-    )
+    jobs = {'process_type': {'like': '%enne.ase%'}}
+    query.append(orm.CalcJobNode, filters=jobs, with_incoming='model', tag='job')
     query.append(DatasetData, with_incoming='job', project=['uuid', 'id'])
     query.distinct()
     return [uuid for uuid, _ in sorted(query.iterall(), key=lambda row: int(row[1]))]

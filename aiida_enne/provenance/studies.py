@@ -223,8 +223,5 @@ def _one_per_content(
 
 
 def _is_scan(content: Mapping[str, Any]) -> bool:
-    return (
-        content.get('kind') in SCANS
-        and isinstance(content.get('points'), dict)
-        and isinstance(content.get('roles'), dict)
-    )
+    parts = [content.get(name) for name in ('points', 'roles')]
+    return content.get('kind') in SCANS and all(isinstance(part, dict) for part in parts)

@@ -44,10 +44,8 @@ def judge_accuracy(evidence: Evidence) -> Found | None:
     maes, counts = np.array([(s['force_mae'], s['n_force_components']) for s in known], float).T
     mae = float(np.average(maes, weights=counts))
     limit = SIMILAR * PAPER_MAE if evidence.is_published else TOLERABLE
-    found = [
-        by_interval((s.get('force_mae_low'), s.get('force_mae_high')), (0, limit)) for s in known
-    ]
-    decision = all_of(found)
+    ends = [(s.get('force_mae_low'), s.get('force_mae_high')) for s in known]
+    decision = all_of([by_interval(pair, (0, limit)) for pair in ends])
     text = f'The force MAE of {len(known)} training domains is {number(mae)} eV/Å; {decision.why}.'
     rule = f'the 95 % interval of every domain lies below {number(limit)} eV/Å'
     return Found(decision.holds, text, rule, mae)
@@ -92,10 +90,8 @@ def judge_shift(evidence: Evidence) -> Found | None:
 
     test = exchange(shift.errors[:, None], np.zeros(1), _distance(shift.ddof))
     decision = by_exchange(test, 'high')
-    text = (
-        f'At the minimum of {shift.name} the mean is off by {number(1000 * shift.mean)} meV/atom, '
-    )
-    text += f'σ (ddof {shift.ddof}) is {number(1000 * shift.spread)} meV/atom; of |ε|/σ '
+    text = f'At the minimum of {shift.name} the mean is off by {number(1000 * shift.mean)} meV/atom'
+    text += f', σ (ddof {shift.ddof}) is {number(1000 * shift.spread)} meV/atom; of |ε|/σ '
     text += f'{decision.why}.'
     value, spread = shift.mean, shift.spread
     if (ground := evidence.ground) is not None:
@@ -124,13 +120,11 @@ def judge_order(evidence: Evidence) -> Found | None:
     known = np.isfinite(ranking.members).all(axis=0)
     test = exchange(ranking.members[:, known], ranking.reference[known], _misplaced)
     decision = by_exchange(test, 'high')
-    text += (
-        ': ' + '; '.join(parts) if parts else ''
-    ) + f'. Of the number wrong in most {decision.why}.'
-    rule = (
-        f'more pairs over {1000 * DEGENERATE:g} meV/atom apart are wrong in most members than an '
-    )
-    return Found(decision.holds, text, f'{rule}honest ensemble would have {AT}', float(len(most)))
+    text += ': ' + '; '.join(parts) if parts else ''
+    text += f'. Of the number wrong in most {decision.why}.'
+    rule = f'more pairs over {1000 * DEGENERATE:g} meV/atom apart are wrong in most members than '
+    rule += f'an honest ensemble would have {AT}'
+    return Found(decision.holds, text, rule, float(len(most)))
 
 
 def judge_defects(evidence: Evidence) -> Found | None:

@@ -178,10 +178,8 @@ def judge_scale(evidence: Evidence) -> Found | None:
     factor, shares = coverage(scatter.error, scatter.spread)
     decision = by_exchange(exchange_points(scatter, least), 'low')
     parts = listed([f'{share:.0%} in {family}' for family, share in shares.items()])
-    text = (
-        f'σ times {number(factor)} covers {LEVEL:.1%} of the training domains and {parts}; of the '
-    )
-    text += f'least {decision.why}.'
+    text = f'σ times {number(factor)} covers {LEVEL:.1%} of the training domains and {parts}; of '
+    text += f'the least {decision.why}.'
     rule = f'the least coverage of a family of {MIN_SAMPLES} energies or more is smaller than that '
     return Found(decision.holds, text, f'{rule}of an honest ensemble {AT}', factor)
 

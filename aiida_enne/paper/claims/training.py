@@ -66,10 +66,8 @@ def judge_flat(evidence: Evidence) -> Found | None:
     if found is None or len(found[-1].values) < 2:
         return None
     one = found[-1]
-    text = (
-        f'From N = {one.values[0]} to {one.values[-1]}{_held(one)} the largest force MAE of single '
-    )
-    text += f'members is {one.relative_range:.1%} above the smallest; '
+    text = f'From N = {one.values[0]} to {one.values[-1]}{_held(one)} the largest force MAE of '
+    text += f'single members is {one.relative_range:.1%} above the smallest; '
     changes = [
         by_interval(_relative_change(one.seeds[-1], seeds), (-FLAT, FLAT), SEEDS)
         for seeds in one.seeds[:-1]
@@ -94,10 +92,8 @@ def judge_growth(evidence: Evidence) -> Found | None:
     low, high = independent_growth(members, growth.small, growth.ddof)
     text += f'{expected:.2f}, in 95 % of cases {low:.2f} to {high:.2f} for one sample.'
     limit = max(EXCESS * expected, high)
-    rule = (
-        f'more than {EXCESS:.2f} times that of independent members, and than chance leaves {AT}, '
-    )
-    rule += f'with {MIN_GROWTH} or more; does not hold within what chance leaves'
+    rule = f'more than {EXCESS:.2f} times that of independent members, and than chance leaves {AT}'
+    rule += f', with {MIN_GROWTH} or more; does not hold within what chance leaves'
     holds = None
     if members >= MIN_GROWTH:
         holds = True if value > limit else False if low <= value <= high else None
@@ -188,11 +184,8 @@ def _is_best(one: Comparison, wanted: Value, n_series: int) -> Decision:
         n_series: Series of which all must say so: a level is shared among them.
     """
     mine = one.seeds[one.values.index(wanted)]
-    others = [
-        (value, seeds)
-        for value, seeds in zip(one.values, one.seeds, strict=True)
-        if value != wanted
-    ]
+    pairs = zip(one.values, one.seeds, strict=True)
+    others = [(value, seeds) for value, seeds in pairs if value != wanted]
     if min(len(mine), *(len(seeds) for _, seeds in others)) < 2:
         return Decision(None, f'one seed per value is not enough; use {SEEDS}')
     tests = [stats.ttest_ind(seeds, mine, equal_var=False) for _, seeds in others]
@@ -213,9 +206,8 @@ def _relative_change(before: Floats, after: Floats) -> tuple[float, float]:
     """Return the 95 % interval of the relative change of a mean over seeds (Welch, of the log)."""
     if min(len(before), len(after)) < 2:
         return float('nan'), float('nan')
-    found = stats.ttest_ind(np.log(after), np.log(before), equal_var=False).confidence_interval(
-        1 - LEVEL
-    )
+    test = stats.ttest_ind(np.log(after), np.log(before), equal_var=False)
+    found = test.confidence_interval(1 - LEVEL)
     return float(np.expm1(found.low)), float(np.expm1(found.high))
 
 
@@ -238,13 +230,7 @@ def _judge_correlation(
     error = cross.errors[name]
     half = float(stats.t.ppf(1 - LEVEL / 2, max(cross.n_units[name] - 1, 1))) * error
     decision = by_interval((mean - half, min(mean + half, 1.0)), (limit, 1.0), _REMEDIES[name])
-    return Found(
-        decision.holds,
-        f'{text}({others}); {decision.why}.',
-        rule,
-        mean,
-        std,
-    )
+    return Found(decision.holds, f'{text}({others}); {decision.why}.', rule, mean, std)
 
 
 def _compare(rows: Sequence[Row], names: Sequence[str]) -> list[Comparison] | None:

@@ -31,6 +31,5 @@ def select_molten(
         molten: Labels of those that are of a liquid.
     """
     densities = {k: one.liquid.label for k, one in planned.items() if one.start is None}
-    return [densities[k] for k in densities if k in molten], [
-        k for k in densities if k not in molten
-    ]
+    trained = [domain for k, domain in densities.items() if k in molten]
+    return trained, [k for k in densities if k not in molten]
