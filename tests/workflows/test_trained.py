@@ -138,7 +138,7 @@ def test_where_nothing_would_be_left_the_audit_is_refused(build, dataset, config
 
 
 def test_a_domain_to_learn_from_must_remain(build, mixed):
-    options = {'estimator': 'conformal', 'calibration_domain': 'cold'}
+    options = {'estimator': 'recalibrated', 'calibration_domain': 'cold'}
     _, why, _ = build(mixed, options=options, trained_frames='exclude')
     assert "nothing that is audited has the domains ['cold']; there are ['hot']" in why
     _, why, _ = build(mixed, options=options, trained_frames='include')
