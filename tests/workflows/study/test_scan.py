@@ -129,7 +129,7 @@ def test_a_summary_tells_values_sizes_and_weights(dataset, split):
 @pytest.mark.parametrize(
     ('port', 'value', 'message'),
     [
-        ('kind', 'moods', '`kind` must be one of grid'),
+        ('kind', 'moods', "`kind` must be one of .'grid'"),
         ('points', {}, 'at least one'),
         ('points', {'l_max_1': {}}, 'l_max_1: values, parameters, seeds must be given'),
         (
