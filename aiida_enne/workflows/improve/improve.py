@@ -122,7 +122,7 @@ class ImproveWorkChain(ProtocolMixin, Rounds):
                 self.keep('prequential', path, found)
                 mine['proofs'][f'round_{self.ctx.round}'] = jobs.predictions(node, jobs.BOUGHT)
             elif kind in ('predict', 'know'):
-                mine['told']['predictions' if kind == 'predict' else 'known'] = found
+                mine['predicted']['predictions' if kind == 'predict' else 'known'] = found
             else:
                 mine['models' if kind == 'train' else 'explored'] = found
 

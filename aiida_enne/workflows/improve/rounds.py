@@ -131,7 +131,7 @@ class Rounds(PoolWorkChain):
             needs = {need for path in paths for need in self.selector_of(path).needs}
             candidates = functions.take_candidates(**sources)
             for path in paths:
-                fresh = {'candidates': candidates, 'needs': sorted(needs), 'told': {}}
+                fresh = {'candidates': candidates, 'needs': sorted(needs), 'predicted': {}}
                 self.ctx.paths[path].update(fresh)
             planned += [['predict', leader]] if needs else []
             planned += [['know', leader]] if 'features' in needs else []
@@ -182,7 +182,7 @@ class Rounds(PoolWorkChain):
         selector = self.selector_of(path)
         wanted = ['predictions'] if selector.needs else []
         wanted += ['known'] if 'features' in selector.needs else []
-        nodes = {name: mine['told'][name] for name in wanted if name in mine['told']}
+        nodes = {name: mine['predicted'][name] for name in wanted if name in mine['predicted']}
         if selector.needs and mine['bought']:
             nodes |= {'bought': mine['bought'], 'proofs': mine['proofs']}
         selection = self.inputs.arms.get_dict()[mine['arm']]
