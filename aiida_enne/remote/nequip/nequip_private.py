@@ -14,6 +14,7 @@ NAMES = {
     'AOTI_ASE_TARGET': 'nequip.scripts._compile_utils',
     'COMPILE_TARGET_DICT': 'nequip.scripts._compile_utils',
     'ListInputOutputWrapper': 'nequip.nn.compile',
+    'ScalarMLPFunction': 'nequip.nn.mlp',
     'TensorProductScatter': 'nequip.nn._tp_scatter_base',
     'basic_transforms': 'nequip.integrations.utils',
     'get_current_code_versions': 'nequip.utils',

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from nequip.nn.mlp import ScalarMLPFunction
 from nequip_fused import NEEDS
+from nequip_private import ScalarMLPFunction
 from nequip_product import REALS, UnfitError, library, structure
 
 SOURCE = Path(__file__).with_suffix('.cpp')
