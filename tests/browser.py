@@ -144,6 +144,10 @@ class Browser:
     def as_printed(self, expression):
         """Return the value of an expression where the page has the look of its print."""
         self.call('Emulation.setEmulatedMedia', media='print')
+        # content that the print unfolds counts as hidden until the browser has drawn it
+        self.evaluate(
+            'new Promise((end) => requestAnimationFrame(() => requestAnimationFrame(end)))'
+        )
         value = self.evaluate(expression)
         self.call('Emulation.setEmulatedMedia', media='')
         return value
