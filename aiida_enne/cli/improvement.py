@@ -42,6 +42,8 @@ def improvement(process: str, picture: Path | None, *, as_json: bool) -> None:
 
 def describe(found: Any) -> list[str]:
     """Return tables of errors and purchases, and a sentence on every arm."""
+    from aiida_enne.science.selection.comparison import sentence
+
     rows = [
         (f'{curve.arm}_{curve.repeat}', labels, f'{error:.3g}')
         for curve in found.curves
@@ -51,7 +53,7 @@ def describe(found: Any) -> list[str]:
     if found.bought:
         lines.append('Bought labels, predicted before any ensemble was trained on them:')
         bought = [
-            (one.path, one.round, one.configurations, *_numbers(one), one.refused)
+            (one.path, one.round, one.configurations, *one.numbers, one.refused)
             for one in found.bought
         ]
         headers = ('Path', 'Round', 'Labels', 'RMSE, eV/Å', 'σ, eV/Å', 'RMSE/σ', 'Refused')
@@ -59,24 +61,3 @@ def describe(found: Any) -> list[str]:
     lines += [f'{path} ended: {why}' for path, why in sorted(found.ended.items())]
     lines += [sentence(arm, one, found.chance) for arm, one in found.arms.items()]
     return lines
-
-
-def sentence(arm: str, one: Any, chance: str) -> str:
-    """Say whether choosing by an arm beat chance, and by how many labels."""
-    text = f'`{arm}` against `{chance}`: {one["verdict"]}; {one["reason"]}.'
-    if (saved := one.get('labels_saved')) is None:
-        return text
-    text += f' Labels saved on the way to the same error: {saved:.1f}'
-    if 'labels_saved_low' in one:
-        text += f' ({one["labels_saved_low"]:.1f} to {one["labels_saved_high"]:.1f})'
-    return f'{text}, mean of {one["n_repeats"]}.'
-
-
-def _numbers(one: Any) -> tuple[str, str, str]:
-    """Return error, σ and their ratio as text; what is undefined is a dash."""
-    known = one.force_rmse is not None and one.force_spread is not None
-    ratio = f'{one.force_rmse / one.force_spread:.2f}' if known and one.force_spread else '–'
-    error, spread = (
-        '–' if value is None else f'{value:.3g}' for value in (one.force_rmse, one.force_spread)
-    )
-    return error, spread, ratio

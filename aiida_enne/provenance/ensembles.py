@@ -75,9 +75,10 @@ def find_ensemble(identifier: str | int) -> Ensemble:
                 if label.startswith(chosen)
             ]
         elif 'paths' in summary:
+            last = ', '.join(f'{one.pk} ({path})' for path, one in last_trainings(process).items())
             raise NotExistent(
                 f'the improvement <{identifier}> has an ensemble for each of its paths: name one '
-                f'of its trainings instead; the last are {_last_trainings(process)}'
+                f'of its trainings instead; the last are {last}'
             )
     members = [
         Member(label, uuid, attributes['seed'], attributes['weights_sha256'], attributes)
@@ -116,14 +117,14 @@ def join_members(identifiers: Sequence[str | int]) -> dict[str, ModelData]:
     return members
 
 
-def _last_trainings(process: orm.Node) -> str:
-    """Return the last training of every path of an improvement, by PK and label."""
-    calls = process.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
-    last = {}
+def last_trainings(node: orm.Node) -> dict[str, orm.ProcessNode]:
+    """Return the last training of every path of an improvement, by the label of the path."""
+    calls = node.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
+    last: dict[str, Any] = {}
     for call in sorted(calls, key=lambda one: int(one.node.pk or 0)):
         if call.link_label.startswith('train_'):
-            last[call.link_label.rsplit('_round_', 1)[0].removeprefix('train_')] = call.node.pk
-    return ', '.join(f'{pk} ({path})' for path, pk in sorted(last.items()))
+            last[call.link_label.rsplit('_round_', 1)[0].removeprefix('train_')] = call.node
+    return dict(sorted(last.items()))
 
 
 def find_histories(ensemble: Ensemble) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What an improvement found, read from its outputs."""
+"""What an improvement found, read from its outputs, and which improvements knew an ensemble."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 from aiida import orm
 from aiida.common.exceptions import NotExistent
+from aiida.common.links import LinkType
 
+from aiida_enne.data.model import ModelData
+from aiida_enne.provenance.ensembles import Ensemble, last_trainings
 from aiida_enne.science.selection.comparison import Curve
 
 LABEL = 'ImproveWorkChain'
@@ -34,6 +37,18 @@ class Bought:
     force_spread: float | None
     refused: int
 
+    @property
+    def numbers(self) -> tuple[str, str, str]:
+        """Error, σ and their ratio as text; what is undefined is a dash."""
+        ratio = '–'
+        if self.force_rmse is not None and self.force_spread:
+            ratio = f'{self.force_rmse / self.force_spread:.2f}'
+        error, spread = (
+            '–' if value is None else f'{value:.3g}'
+            for value in (self.force_rmse, self.force_spread)
+        )
+        return error, spread, ratio
+
 
 @dataclass(frozen=True, slots=True)
 class Improvement:
@@ -45,6 +60,7 @@ class Improvement:
         arms: Comparison with chance by arm, see `science.selection.comparison.compare`.
         chance: Name of the arm that chose by chance.
         ended: Why each path ended.
+        trained: UUID of the last training of each path.
         bought: By path and round.
     """
 
@@ -53,6 +69,7 @@ class Improvement:
     arms: Mapping[str, Mapping[str, Any]]
     chance: str
     ended: Mapping[str, str]
+    trained: Mapping[str, str]
     bought: tuple[Bought, ...]
 
 
@@ -69,7 +86,7 @@ def find_improvement(identifier: str | int) -> Improvement:
     what = getattr(node, 'process_label', None) or type(node).__name__
     if not isinstance(node, orm.WorkChainNode) or what != LABEL:
         raise NotExistent(
-            f'<{identifier}> is not an improvement but a {what}; `aiida-enne launch improve` '
+            f'<{identifier}> is no improvement, its kind is {what}; `aiida-enne launch improve` '
             'makes one'
         )
     if 'summary' not in node.outputs:
@@ -87,8 +104,42 @@ def find_improvement(identifier: str | int) -> Improvement:
         summary['arms'],
         summary['chance'],
         {path: one['ended'] for path, one in paths.items()},
+        {path: one.uuid for path, one in last_trainings(node).items()},
         tuple(_bought(node)),
     )
+
+
+def find_improvements(ensemble: Ensemble) -> list[str]:
+    """Return the UUIDs of all improvements with a summary that trained these members, by age."""
+    query = orm.QueryBuilder()
+    weights = {'attributes.weights_sha256': {'in': ensemble.weights}}
+    query.append(ModelData, filters=weights, tag='model')
+    query.append(orm.WorkChainNode, with_outgoing='model', tag='training')
+    kind = {'attributes.process_label': LABEL}
+    query.append(orm.WorkChainNode, filters=kind, with_outgoing='training', tag='improvement')
+    query.add_projection('improvement', ['uuid', 'id'])
+    query.append(
+        orm.Dict,
+        with_incoming='improvement',
+        edge_filters={'type': LinkType.RETURN.value, 'label': 'summary'},
+    )
+    query.distinct()
+    return [uuid for uuid, _ in sorted(query.iterall(), key=lambda row: int(row[1]))]
+
+
+def best_training(node: orm.Node) -> str | None:
+    """Return the UUID of the last training of the path that ended with the least error.
+
+    Args:
+        node: Any node; of what is no improvement with a summary there is none.
+    """
+    if getattr(node, 'process_label', None) != LABEL or 'summary' not in node.outputs:
+        return None
+    paths = node.outputs.summary.get_dict()['paths']
+    known = {path: one['force_rmse'][-1] for path, one in paths.items() if one['force_rmse']}
+    trained = last_trainings(node)
+    chosen = min(known.keys() & trained.keys(), key=lambda path: (known[path], path), default=None)
+    return None if chosen is None else str(trained[chosen].uuid)
 
 
 def _bought(node: orm.ProcessNode) -> list[Bought]:

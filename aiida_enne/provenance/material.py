@@ -11,6 +11,7 @@ from aiida import orm
 
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import Ensemble
+from aiida_enne.provenance.improvements import best_training
 from aiida_enne.provenance.predictions import find_predictions
 from aiida_enne.provenance.rows import (
     N_FRAMES,
@@ -50,10 +51,13 @@ class Material:
     def of(cls, identifier: str | int) -> Material:
         """Return the material of a study, or of any work chain that knows an ensemble.
 
+        Of an improvement it is the ensemble that ended with the least error.
+
         Raises:
             NotExistent: If there is no such work chain or it knows no models.
         """
-        return cls(find_study(identifier))
+        best = best_training(orm.load_node(identifier))
+        return cls(find_study(identifier if best is None else best))
 
     def once(self, key: Any, make: Callable[[], R]) -> R:
         """Return what was made under a key before, or make it."""

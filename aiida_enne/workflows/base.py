@@ -15,6 +15,8 @@ from aiida_enne.workflows import protocols
 
 #: Extra of a process: how many others it may run at a time now, whatever its inputs say.
 SHARE = 'enne_share'
+#: Of the reason of one process in the message of many; the process itself has the rest.
+WIDTH = 300
 
 
 def why_failed(node: orm.ProcessNode) -> str:
@@ -38,6 +40,20 @@ def share_of(node: orm.ProcessNode) -> int | None:
     """Return how many processes a study lets a branch run at a time; None where it says nothing."""
     share = node.base.extras.get(SHARE, None)
     return None if share is None else int(share)
+
+
+def returned(node: orm.ProcessNode, namespace: str) -> dict[str, Any]:
+    """Return the outputs of a process in a namespace, nested by label; there may be none."""
+    if namespace not in node.outputs:
+        return {}
+    found = node.outputs[namespace]
+    return {label: _plain(value) for label, value in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {label: _plain(one) for label, one in value.items()}
+    return value
 
 
 class ProtocolMixin:

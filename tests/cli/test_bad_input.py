@@ -66,8 +66,8 @@ CASES = {
         ('F7 --archive {noise}', 'noise'), ('F7 --option x', 'KEY=VALUE'),
     ],
     'improvement': [
-        ('nothing', 'nothing'), ('{dataset}', 'not an improvement but a DatasetData'),
-        ('{waiting}', 'not an improvement but a EnsembleWorkChain'),
+        ('nothing', 'nothing'), ('{dataset}', 'is no improvement, its kind is DatasetData'),
+        ('{waiting}', 'is no improvement, its kind is EnsembleWorkChain'),
     ],
     'launch audit': [
         ('--ensemble nothing --dataset {dataset} {launch}', 'nothing'),

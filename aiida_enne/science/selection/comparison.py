@@ -63,6 +63,23 @@ def compare(curves: Sequence[Curve], chance: str) -> dict[str, dict[str, Any]]:
     }
 
 
+def sentence(arm: str, found: Mapping[str, Any], chance: str) -> str:
+    """Say whether choosing by an arm beat chance, and by how many labels.
+
+    Args:
+        arm: Its name.
+        found: What `compare` says of it.
+        chance: Name of the arm that chooses by chance.
+    """
+    text = f'`{arm}` against `{chance}`: {found["verdict"]}; {found["reason"]}.'
+    if (saved := found.get('labels_saved')) is None:
+        return text
+    text += f' Labels saved on the way to the same error: {saved:.1f}'
+    if 'labels_saved_low' in found:
+        text += f' ({found["labels_saved_low"]:.1f} to {found["labels_saved_high"]:.1f})'
+    return f'{text}, mean of {found["n_repeats"]}.'
+
+
 def _judge(pairs: Sequence[tuple[Curve, Curve]], chance: str) -> dict[str, Any]:
     known = [pair for pair in pairs if min(len(one.labels) for one in pair) > 1]
     ratios = np.array([_log_ratio(*pair) for pair in known])

@@ -13,12 +13,12 @@ from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.families.nequip import prediction
 from aiida_enne.science.plans.improving import Improving, seeds_of
 from aiida_enne.workflows.audit import AuditWorkChain
+from aiida_enne.workflows.base import returned
 from aiida_enne.workflows.improve.ports import plan_exploration
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
 from aiida_enne.workflows.reference.label import LabelWorkChain
 from aiida_enne.workflows.reference.samples import SampleWorkChain
-from aiida_enne.workflows.study.branches import returned
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
 #: Role of the one dataset of an audit or a prediction.

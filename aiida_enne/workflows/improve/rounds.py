@@ -13,8 +13,7 @@ from aiida_enne.calculations import improve as functions
 from aiida_enne.science.plans.improving import Improving, paths_of
 from aiida_enne.science.selection import Selector, make_selector
 from aiida_enne.science.selection.comparison import pooled_rmse
-from aiida_enne.workflows.base import PoolWorkChain
-from aiida_enne.workflows.study.branches import WIDTH
+from aiida_enne.workflows.base import WIDTH, PoolWorkChain
 
 #: Phases of a round, in their order; after the last round nothing follows the examination.
 PHASES = ('train', 'examine', 'predict', 'label', 'prove')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from textwrap import shorten
 from typing import Any, NamedTuple
 
@@ -11,10 +11,14 @@ from aiida import orm
 from aiida.engine import Process
 
 from aiida_enne.science.plans.slots import Needs, deal, find_ready
-from aiida_enne.workflows.base import SHARE, PoolWorkChain, process_of, share_of, why_failed
-
-#: Of the message of one branch in that of all; the branch itself has the rest.
-WIDTH = 300
+from aiida_enne.workflows.base import (
+    SHARE,
+    WIDTH,
+    PoolWorkChain,
+    process_of,
+    share_of,
+    why_failed,
+)
 
 
 class Job(NamedTuple):
@@ -149,17 +153,3 @@ class Branches(PoolWorkChain):
         if not node.is_finished_ok:
             self.ctx.failures[name] = shorten(why_failed(node), WIDTH)
         self.branches()[name].take(node)
-
-
-def returned(node: orm.ProcessNode, namespace: str) -> dict[str, Any]:
-    """Return the outputs of a process in a namespace, nested by label; there may be none."""
-    if namespace not in node.outputs:
-        return {}
-    found = node.outputs[namespace]
-    return {label: _plain(value) for label, value in found.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {label: _plain(one) for label, one in value.items()}
-    return value

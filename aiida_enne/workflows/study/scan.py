@@ -28,10 +28,10 @@ from aiida_enne.science.plans.scans import KINDS, TRAINING
 from aiida_enne.science.plans.slots import Needs
 from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
-from aiida_enne.workflows.base import ProtocolMixin
+from aiida_enne.workflows.base import ProtocolMixin, returned
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.study import scanning
-from aiida_enne.workflows.study.branches import Branch, Branches, Job, returned
+from aiida_enne.workflows.study.branches import Branch, Branches, Job
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
 

@@ -20,11 +20,11 @@ from aiida_enne.science.plans.scans import TRAINING
 from aiida_enne.science.plans.slots import Needs
 from aiida_enne.science.structures.domains import dataset_role
 from aiida_enne.workflows.audit import AuditWorkChain
-from aiida_enne.workflows.base import ProtocolMixin
+from aiida_enne.workflows.base import ProtocolMixin, returned
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
 from aiida_enne.workflows.study import ports, scanning, training_data
-from aiida_enne.workflows.study.branches import Branch, Branches, Job, returned
+from aiida_enne.workflows.study.branches import Branch, Branches, Job
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.scan import ScanWorkChain
 from aiida_enne.workflows.study.surface import SurfaceWorkChain
