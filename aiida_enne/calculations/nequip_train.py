@@ -104,6 +104,11 @@ class NequipTrainCalculation(FollowingCalcJob):
             **port(orm.Str, required=False),
             help='What trains members together, by name and version: it changes the last digits.',
         )
+        spec.input(
+            'snapshots',
+            **port(orm.Int, at_least(1), required=False),
+            help='How many of the last epochs hand out their models, too.',
+        )
         # how else members share the job changes no model: neither a node nor in the job's hash
         spec.input(
             'strategy',
@@ -127,6 +132,12 @@ class NequipTrainCalculation(FollowingCalcJob):
         cls.set_defaults(spec, **files)
 
         spec.output_namespace('models', valid_type=ModelData, dynamic=True, help='By label.')
+        spec.output_namespace(
+            'snapshots',
+            valid_type=ModelData,
+            dynamic=True,
+            help='Models of the last epochs by label of a complete member: `seed_7.epoch_35`.',
+        )
         spec.output_namespace('histories', valid_type=orm.ArrayData, dynamic=True, help='By label.')
         spec.output_namespace('results', valid_type=orm.Dict, dynamic=True, help='By label.')
         cls.define_exit_codes(spec)
@@ -156,6 +167,8 @@ class NequipTrainCalculation(FollowingCalcJob):
         for label, seed in inputs.seeds.items():
             member = folder.get_subfolder(f'{training.MEMBERS}/{label}', create=True)
             config = family.render(parameters, seed=seed.value, elements=inputs.dataset.elements)
+            if 'snapshots' in inputs:  # what is kept beside a model is no part of its identity
+                config['trainer']['callbacks'][-1]['snapshots'] = inputs.snapshots.value
             with member.open(training.CONFIG, 'w') as handle:
                 yaml.safe_dump(config, handle, sort_keys=False)
 
@@ -175,6 +188,8 @@ class NequipTrainCalculation(FollowingCalcJob):
             names = ('log', training.HISTORY, training.PROGRESS, training.RESULT)
             left += [(f'{training.MEMBERS}/{label}/{name}', '.', 3) for name in names]
             left.append((f'{checkpoints}/{training.BEST}', '.', 4))
+            if 'snapshots' in inputs:
+                left.append((f'{checkpoints}/{training.SNAPSHOT.format("*")}', '.', 4))
         job = self.run_code(words, left)
         job.provenance_exclude_list = [training.TRAIN, training.VALIDATION]
         self.copy_from_parent(job, {k: f'{training.MEMBERS}/{label}' for k, label in kept.items()})

@@ -1,5 +1,6 @@
 """`Parser` of one training job."""
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,7 @@ class Member:
     message: str = ''
     result: dict[str, Any] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    snapshots: dict[int, bytes] = field(default_factory=dict)
 
 
 class NequipTrainParser(TextParser):
@@ -79,11 +81,31 @@ class NequipTrainParser(TextParser):
             except FileNotFoundError:
                 continue
             member.files[name] = content
+        checkpoints = f'{folder}/{training.CHECKPOINTS}'
+        for epoch in self.epochs_kept(checkpoints):
+            name = training.SNAPSHOT.format(epoch)
+            content = repository.get_object_content(f'{checkpoints}/{name}', mode='rb')
+            member.snapshots[epoch] = content
         try:
             self.judge(member)
         except (training.OutputError, UnicodeDecodeError) as exception:
             member.verdict, member.message = 'ERROR_RESULT_UNREADABLE', str(exception)
         return member
+
+    def epochs_kept(self, checkpoints: str) -> list[int]:
+        """Return the epochs of which a folder of checkpoints holds a snapshot."""
+        if 'snapshots' not in self.node.inputs:
+            return []
+        try:
+            names = self.retrieved.base.repository.list_object_names(checkpoints)
+        except FileNotFoundError:
+            return []
+        start, end = training.SNAPSHOT.split('{}')
+        return sorted(
+            int(name.removeprefix(start).removesuffix(end))
+            for name in names
+            if name.startswith(start)
+        )
 
     def judge(self, member: Member) -> None:
         """Set verdict, message and result of a member from its files."""
@@ -118,28 +140,43 @@ class NequipTrainParser(TextParser):
             member.verdict, member.message = 'ERROR_HISTORY_UNREADABLE', 'it is missing'
         if has_model(member):
             self.out(f'models.{member.label}', self.build_model(member))
+        if has_model(member) and member.verdict is None:
+            for epoch in sorted(member.snapshots.keys() & snapshots_said(member)):
+                name = f'snapshots.{member.label}.epoch_{epoch}'
+                self.out(name, self.build_model(member, epoch))
         if member.files:
             self.out(f'results.{member.label}', orm.Dict(self.summarise(member)))
 
-    def build_model(self, member: Member) -> ModelData:
-        """Return the best model of all attempts; complete only if the training is."""
+    def build_model(self, member: Member, epoch: int | None = None) -> ModelData:
+        """Return the best model of all attempts, complete only if the training is, or a snapshot.
+
+        Args:
+            member: Of the job.
+            epoch: Of the snapshot.
+        """
         inputs, result = self.node.inputs, member.result
+        checkpoint, best, own = member.files[training.BEST], result['best_epoch'], result
+        if epoch is not None:
+            checkpoint, best, own = member.snapshots[epoch], epoch, snapshots_said(member)[epoch]
         seed, elements = inputs.seeds[member.label].value, inputs.dataset.elements
         parameters = inputs.parameters.get_dict()
         family = families.family_of(parameters)
+        identity = family.identity(
+            parameters,
+            seed=seed,
+            elements=elements,
+            data=(inputs.dataset.sha256, inputs.dataset.level_of_theory, inputs.split.sha256),
+            kernel=result.get('kernel', ''),
+        )
+        if epoch is not None:  # never handed out for the model itself
+            identity = hashlib.sha256(f'{identity}, epoch {epoch}'.encode()).hexdigest()
         return ModelData.from_files(
-            member.files[training.BEST],
+            checkpoint,
             family.render(parameters, seed=seed, elements=elements),
-            identity=family.identity(
-                parameters,
-                seed=seed,
-                elements=elements,
-                data=(inputs.dataset.sha256, inputs.dataset.level_of_theory, inputs.split.sha256),
-                kernel=result.get('kernel', ''),
-            ),
+            identity=identity,
             family=family.name,
             seed=seed,
-            weights_sha256=result['weights_sha256'],
+            weights_sha256=own['weights_sha256'],
             elements=result['type_names'],
             r_max=result['r_max'],
             n_parameters=result['n_parameters'],
@@ -147,8 +184,8 @@ class NequipTrainParser(TextParser):
             torch_version=result['versions']['torch'],
             complete=member.verdict is None,
             epochs=result['epochs'],
-            best_epoch=result['best_epoch'],
-            metrics=result['metrics'],
+            best_epoch=best,
+            metrics=own['metrics'],
         )
 
     def summarise(self, member: Member) -> dict[str, Any]:
@@ -160,6 +197,11 @@ class NequipTrainParser(TextParser):
             'exit_label': member.verdict,
             'exit_message': member.message,
         }
+
+
+def snapshots_said(member: Member) -> dict[int, dict[str, Any]]:
+    """Return what the script says of each snapshot, by its epoch."""
+    return {int(epoch): said for epoch, said in member.result.get('snapshots', {}).items()}
 
 
 def has_model(member: Member) -> bool:

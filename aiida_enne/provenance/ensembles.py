@@ -117,6 +117,31 @@ def join_members(identifiers: Sequence[str | int]) -> dict[str, ModelData]:
     return members
 
 
+def find_snapshots(identifier: str | int, member: str) -> dict[str, ModelData]:
+    """Return the models of a member's last epochs, by `epoch_35`: an ensemble of one training.
+
+    Args:
+        identifier: What `find_ensemble` takes.
+        member: Label of the member.
+
+    Raises:
+        NotExistent: If there is no such member, or its training kept none.
+    """
+    members = {one.label: one for one in find_ensemble(identifier).members}
+    if member not in members:
+        raise NotExistent(f'<{identifier}> has no member {member}; there are {", ".join(members)}')
+    model: Any = orm.load_node(members[member].uuid)
+    found: dict[str, ModelData] = {}
+    for link in model.base.links.get_incoming(link_type=LinkType.CREATE).all():
+        given = link.node.base.links.get_outgoing(link_type=LinkType.CREATE).nested()
+        found = dict(given.get('snapshots', {}).get(link.link_label.removeprefix('models__'), {}))
+    if not found:
+        raise NotExistent(
+            f'the training of {member} kept no snapshots: train with `snapshots: 5`, say'
+        )
+    return found
+
+
 def last_trainings(node: orm.Node) -> dict[str, orm.ProcessNode]:
     """Return the last training of every path of an improvement, by the label of the path."""
     calls = node.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
@@ -139,7 +164,8 @@ def find_histories(ensemble: Ensemble) -> dict[str, str]:
     query.append(orm.ArrayData, with_incoming='job', edge_project='label', project='uuid')
     found = {}
     for model, history, model_port, history_port in query.iterall():
-        if model_port.removeprefix('models__') == history_port.removeprefix('histories__'):
+        # of a snapshot the port is `snapshots__seed_7__epoch_35`
+        if model_port.split('__')[1] == history_port.removeprefix('histories__'):
             found[uuids[model]] = history
     return dict(sorted(found.items()))
 

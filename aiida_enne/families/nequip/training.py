@@ -49,6 +49,8 @@ VECTORISED_SCRIPTS = (
 ARTEFACTS = '../../../enne_artefacts'
 TRAIN, VALIDATION = 'train.xyz', 'validation.xyz'
 MEMBERS, CHECKPOINTS, BEST = 'members', 'checkpoints', 'best.ckpt'
+#: Of the model of one epoch, in the same folder.
+SNAPSHOT = 'epoch_{}.ckpt'
 CONFIG, HISTORY, PROGRESS, RESULT = 'config.yaml', 'history.csv', 'progress.json', 'result.json'
 #: Says how members share the job, and why; its text heads the job's output.
 STRATEGY = 'strategy.txt'

@@ -18,6 +18,8 @@ from lightning.pytorch.callbacks import Checkpoint
 from nequip_private import begin_whole_epoch
 
 BEST, LAST, PREVIOUS = 'best.ckpt', 'last.ckpt', 'previous.ckpt'
+#: Of a snapshot, by its epoch.
+SNAPSHOT = 'epoch_*.ckpt'
 #: A disk, a quota or a limit on the size of files that is exhausted.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 logger = logging.getLogger(__name__)
@@ -57,12 +59,18 @@ class Keeper(Checkpoint):
 
     The checkpoint is written between two epochs, after the learning rate was adapted and with the
     state of the shuffling, so that a continued training is the undisturbed one.
+
+    Args:
+        monitor: Metric that says which epoch is best.
+        mode: 'min' or 'max': which of its values is best.
+        snapshots: How many of the last epochs keep their own checkpoint.
     """
 
     attempt: Attempt
 
-    def __init__(self, monitor: str, mode: str = 'min') -> None:
+    def __init__(self, monitor: str, mode: str = 'min', snapshots: int = 0) -> None:
         self.monitor, self.sign = monitor, {'min': 1, 'max': -1}[mode]
+        self.snapshots = snapshots
         self.columns: list[str] = []
         self.rows: list[list[float]] = []
         self.best: dict[str, Any] | None = None
@@ -174,6 +182,10 @@ class Keeper(Checkpoint):
         self._saving = False
         if self.improved:  # the best goes first: a score without its model would hide better ones
             link(fresh, folder / BEST)
+        if self.snapshots:
+            link(fresh, folder / SNAPSHOT.replace('*', str(len(self.rows) - 1)))
+            for old in find_snapshots(folder)[: -self.snapshots]:
+                old.unlink()
         if (folder / LAST).exists():
             (folder / LAST).replace(folder / PREVIOUS)
         fresh.replace(folder / LAST)
@@ -196,6 +208,16 @@ class Keeper(Checkpoint):
             'seconds_per_epoch': self._seconds,
         }
         write(self.attempt.folder / 'progress.json', json.dumps(progress))
+
+
+def find_snapshots(folder: Path) -> list[Path]:
+    """Return the snapshots in a folder of checkpoints, by epoch."""
+    return sorted(folder.glob(SNAPSHOT), key=epoch_of)
+
+
+def epoch_of(snapshot: Path) -> int:
+    """Return the epoch of a snapshot, from 0."""
+    return int(snapshot.stem.removeprefix('epoch_'))
 
 
 def gaps_in(loss: Any) -> list[str]:

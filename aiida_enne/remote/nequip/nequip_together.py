@@ -106,6 +106,12 @@ class Group:
         """Return the numbers of the members that are still trained."""
         return [index for index, member in enumerate(self.members) if member.lost is None]
 
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the epoch that has ended is one of the last, whose models are kept."""
+        first = self.members[0]
+        return bool(self.epoch > first.max_epochs - first.keeper.snapshots)
+
     def _resume(self) -> int:
         epochs = {member.resume() for member in self.members}
         if len(epochs) > 1:
@@ -236,7 +242,7 @@ class Group:
                 raise OutOfTimeError(f'no time for epoch {self.epoch} of {seconds:.1f} s')
             self.train_epoch()
             due = time.monotonic() > last + KEEP_EVERY
-            self.keep(every=due)
+            self.keep(every=due or self.is_snapshot)
             last = time.monotonic() if due else last
             seconds = time.monotonic() - begin
         self.keep(every=True)

@@ -24,6 +24,8 @@ from nequip_keeper import (
     DivergedError,
     Keeper,
     OutOfTimeError,
+    epoch_of,
+    find_snapshots,
     is_disk_full,
     write,
 )
@@ -99,6 +101,12 @@ def write_result(attempt: Attempt, status: str, message: str, seconds: float, **
     best = attempt.folder / 'checkpoints' / BEST
     if best.exists():
         result |= describe(best, model)
+    if status == 'finished' and (snapshots := find_snapshots(best.parent)):
+        result['snapshots'] = {
+            epoch: {name: found[name] for name in ('metrics', 'weights_sha256')}
+            for epoch, path in ((epoch_of(one), one) for one in snapshots)
+            if (found := describe(path, model, epoch))
+        }
     result |= known
     write(attempt.folder / 'result.json', json.dumps(result, indent=1))
 
@@ -143,19 +151,20 @@ def load(path: Path) -> dict[str, Any] | None:
     return dict(state)
 
 
-def describe(path: Path, model: Any = None) -> dict[str, Any]:
+def describe(path: Path, model: Any = None, epoch: int | None = None) -> dict[str, Any]:
     """Return what is known of the model in a checkpoint, without anyone unpickling it later.
 
     Args:
         path: The checkpoint.
         model: NequIP's models by name, of this architecture and with any weights.
+        epoch: Whose metrics are its own; that of the best model by default.
     """
     state = load(path)
     if state is None:
         return {}
     keeper = state['callbacks']['Keeper']
     best = keeper['best']
-    row = keeper['rows'][best['epoch']].tolist()
+    row = keeper['rows'][best['epoch'] if epoch is None else epoch].tolist()
     metrics = {
         name: value
         for name, value in zip(keeper['columns'], row, strict=True)

@@ -1,5 +1,6 @@
 """Training of the members of one job, with restarts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -8,6 +9,7 @@ from aiida.engine import (
     ExitCode,
     ProcessHandlerReport,
     ProcessSpec,
+    WorkChain,
     process_handler,
 )
 
@@ -32,6 +34,10 @@ FINAL = [
 ]
 
 
+#: What a training gives, by label of the member.
+NAMESPACES = ('models', 'snapshots', 'histories', 'results')
+
+
 class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
     """Run `NequipTrainCalculation` until every member has finished or failed for good.
 
@@ -48,7 +54,7 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
         """Define the process specification."""
         super().define(spec)
         spec.expose_inputs(Train, namespace='train', exclude=('follow',))
-        spec.expose_outputs(Train, include=('models', 'histories', 'results'))
+        spec.expose_outputs(Train, include=NAMESPACES)
         spec.exit_code(410, 'ERROR_MEMBERS_FAILED', message='No complete model of {labels}')
         spec.exit_code(
             420,
@@ -60,7 +66,7 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
     def setup(self) -> None:
         """Begin with the inputs as given."""
         super().setup()
-        self.ctx.merged = {'models': {}, 'histories': {}, 'results': {}}
+        self.ctx.merged = {name: {} for name in NAMESPACES}
         self.ctx.idle = 0
 
     def take_over(self, node: orm.CalcJobNode) -> None:
@@ -141,9 +147,18 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
 
     def attach(self) -> None:
         """Hand out what all attempts gave."""
-        for namespace, taken in self.ctx.merged.items():
-            for label, output in taken.items():
-                self.out(f'{namespace}.{label}', output)
+        hand_out(self, self.ctx.merged)
+
+
+def hand_out(chain: WorkChain, merged: Mapping[str, Mapping[str, Any]]) -> None:
+    """Hand out what members gave, by namespace and label, snapshots by epoch, too."""
+    for namespace, taken in merged.items():
+        for label, found in taken.items():
+            if isinstance(found, Mapping):
+                for epoch, one in found.items():
+                    chain.out(f'{namespace}.{label}.{epoch}', one)
+            else:
+                chain.out(f'{namespace}.{label}', found)
 
 
 def outputs(node: orm.ProcessNode, namespace: str) -> dict[str, Any]:

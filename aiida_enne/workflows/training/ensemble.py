@@ -30,8 +30,8 @@ from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, why_failed
 from aiida_enne.workflows.training import validation
+from aiida_enne.workflows.training.base import NAMESPACES, hand_out, outputs
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
-from aiida_enne.workflows.training.base import outputs
 
 
 class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
@@ -64,13 +64,15 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         spec.input('members_per_job', **count, help='Members one job trains, 1 by default.')
         spec.input('max_concurrent', **count, help='Jobs at a time, all by default.')
         spec.input('min_members', **count, help='Models that suffice, all by default.')
-        owned = [f'train.{name}' for name in ('dataset', 'split', 'seeds', 'parent_folder')]
+        spec.input('snapshots', **count, help='Last epochs that hand out their models, too.')
+        own = ('dataset', 'split', 'seeds', 'parent_folder', 'snapshots')
+        owned = [f'train.{name}' for name in own]
         spec.expose_inputs(Base, namespace='training', exclude=owned)
         spec.inputs.validator = validation.validate_inputs
         spec.outline(
             cls.find_known, while_(cls.has_work)(cls.work), cls.select_complete, cls.conclude
         )
-        spec.expose_outputs(Base, include=('models', 'histories', 'results'))
+        spec.expose_outputs(Base, include=NAMESPACES)
         spec.output('summary', valid_type=orm.Dict, help='Members that are complete or failed.')
         spec.exit_code(
             400, 'ERROR_MEMBERS_FAILED', message='{n} of {needed} models: none for {failed}{reason}'
@@ -116,7 +118,7 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
     def find_known(self) -> None:
         """Take the models that the profile has, and deal the other members out to jobs."""
         self.open_pool()
-        self.ctx.merged = {'models': {}, 'histories': {}, 'results': {}}
+        self.ctx.merged = {name: {} for name in NAMESPACES}
         self.ctx.splits = dict(self.inputs.get('splits', {}))
         if 'leave_out_densities' in self.inputs and self.inputs.leave_out_densities.value:
             known = list(split_by_density(self.inputs.dataset, self.inputs.split).values())
@@ -167,6 +169,8 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         }
         if self.ctx.kernels[0]:
             inputs['train']['kernel'] = orm.Str(self.ctx.kernels[0])
+        if 'snapshots' in self.inputs:
+            inputs['train']['snapshots'] = self.inputs.snapshots
         inputs['metadata'] = {'call_link_label': name}
         self.report(f'training {", ".join(labels)}')
         return Base, inputs
@@ -190,9 +194,7 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
 
     def conclude(self) -> ExitCode | None:
         """Hand out everything and say which members are missing, tolerated or not."""
-        for namespace, taken in self.ctx.merged.items():
-            for label, output in taken.items():
-                self.out(f'{namespace}.{label}', output)
+        hand_out(self, self.ctx.merged)
         summary = summarise_ensemble(self.inputs.seeds, **self.ctx.merged['results'])
         self.out('summary', summary)
         n, failed = len(self.ctx.merged['models']), ', '.join(summary['failed'])
@@ -251,10 +253,14 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
             code = None if job is None else job.inputs.code.base.caching.get_hash()
             if job is None or code != train.code.base.caching.get_hash():
                 continue
+            wanted, kept = (plain(one.get('snapshots', 0)) for one in (self.inputs, job.inputs))
+            if wanted not in (0, kept):
+                continue
             link = model.base.links.get_incoming(link_type=LinkType.CREATE).one().link_label
             label_then = link.removeprefix('models__')
             for namespace, taken in self.ctx.merged.items():
-                taken[label] = outputs(job, namespace)[label_then]
+                if namespace != 'snapshots' or wanted:
+                    taken[label] = outputs(job, namespace)[label_then]
             self.report(f'{label}: handing out {type(model).__name__}<{model.pk}>')
             return
 
