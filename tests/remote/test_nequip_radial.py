@@ -50,6 +50,20 @@ def test_values_and_derivatives_are_those_of_nequip(compiled, artefacts, dtype):
         assert (one - other).abs().max() <= limit * other.abs().max()
 
 
+def test_sums_over_thousands_of_rows_lose_no_digits_in_single_precision(compiled, artefacts):
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        network = make_network(torch.float32).to(dtype)
+        ours, weights = compiled.CompiledRadial(network, artefacts), list(network.parameters())
+        x = make_rows(torch.float32, 5000).to(dtype).requires_grad_(True)
+        along, *first = torch.autograd.grad(
+            ours(x).square().mean(), [x, *weights], create_graph=True
+        )
+        found.append([*first, *torch.autograd.grad(along.square().sum(), weights)])
+    for one, other in zip(*found, strict=True):
+        assert (one - other).abs().max() <= 2e-7 * other.abs().max()
+
+
 def test_derivatives_are_those_of_finite_differences(compiled, artefacts):
     ours = compiled.CompiledRadial(make_network(torch.float64), artefacts)
     x = make_rows(torch.float64, 3)[None].requires_grad_(True)

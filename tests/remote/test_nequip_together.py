@@ -76,6 +76,11 @@ def test_histories_are_those_of_members_trained_alone(alone, together):
             np.testing.assert_allclose(found[name][:3], values[:3], rtol=1e-5, err_msg=name)
 
 
+def test_gradients_of_the_first_batch_are_those_of_nequip(together):
+    said = re.search(r'gradients differ from NequIP’s by (\S+)', (together[0] / 'out').read_text())
+    assert float(said[1]) < 1e-6
+
+
 def test_results_say_what_trained_them(alone, together):
     for label, result in together[1].items():
         assert result['kernel'] == FAMILY.kernel

@@ -20,7 +20,7 @@ class NequipFamily:
     """Models of NequIP, trained by its own trainer or together."""
 
     name, extra = 'nequip', ''
-    kernel = 'vectorised 4'
+    kernel = 'vectorised 5'
     gain = choice.GAIN
     strategies = {
         'sequential': training.SCRIPTS,

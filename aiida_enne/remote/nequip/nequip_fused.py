@@ -14,7 +14,7 @@ from nequip_private import TensorProductScatter
 from nequip_product import Product, UnfitError
 
 #: Part of the identity of what is trained with it: the last digits depend on the order of sums.
-VERSION = 4
+VERSION = 5
 #: Products by number: operations of torch take numbers, not objects.
 _products: list[Product] = []
 _library = torch.library.Library('aiida_enne', 'FRAGMENT')

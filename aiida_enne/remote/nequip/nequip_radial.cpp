@@ -15,7 +15,8 @@ typedef real vec __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeo
 typedef whole ivec __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real))));
 static inline vec load(const real *p) { return *(const vec *)p; }
 static inline void store(real *p, vec v) { *(vec *)p = v; }
-static const int64_t TILE = 32;
+typedef double wide __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double))));
+static const int64_t TILE = 32, FEW = 8;
 
 struct Args {
     int64_t n_members, n_rows, n_layers, w_size;
@@ -54,19 +55,23 @@ static void multiply(const real *A, int64_t rows, int64_t k, const real *B, int6
     for (; r + 8 <= rows; r += 8) multiply_rows<8>(A + r * k, k, B, n, C + r * n, add);
     for (; r < rows; r++) multiply_rows<1>(A + r * k, k, B, n, C + r * n, add);
 }
-// C += A^T B: k x n from rows x k and rows x n; k is a multiple of LANES
-static void accumulate(const real *A, int64_t rows, int64_t k, const real *B, int64_t n, real *C) {
+// C += A^T B: k x n from rows x k and rows x n; k is a multiple of LANES. Rows are summed by a few, these
+// within a tile, and tiles in double precision: one sum over thousands of rows would lose digits.
+static void accumulate(const real *A, int64_t rows, int64_t k, const real *B, int64_t n, double *C) {
     const int STEP = LANES < 8 ? LANES : 8;
     for (int64_t i = 0; i < k; i += STEP)
         for (int64_t j = 0; j < n; j += LANES) {
-            vec sum[STEP];
-            for (int s = 0; s < STEP; s++) sum[s] = load(C + (i + s) * n + j);
-            for (int64_t r = 0; r < rows; r++) {
-                const vec row = load(B + r * n + j);
+            vec sum[STEP] = {};
+            for (int64_t first = 0; first < rows; first += FEW) {
+                vec few[STEP] = {};
+                for (int64_t r = first; r < rows && r < first + FEW; r++) {
+                    const vec row = load(B + r * n + j);
 #pragma GCC unroll 8
-                for (int s = 0; s < STEP; s++) sum[s] += A[r * k + i + s] * row;
+                    for (int s = 0; s < STEP; s++) few[s] += A[r * k + i + s] * row;
+                }
+                for (int s = 0; s < STEP; s++) sum[s] += few[s];
             }
-            for (int s = 0; s < STEP; s++) store(C + (i + s) * n + j, sum[s]);
+            for (int s = 0; s < STEP; s++) *(wide *)(C + (i + s) * n + j) += __builtin_convertvector(sum[s], wide);
         }
 }
 
@@ -93,7 +98,8 @@ template <int ORDER> static void activate(Layer &l, int64_t rows) {
     }
 }
 
-template <int ORDER> static void tile(const Args &q, std::vector<Layer> &layers, int64_t m, int64_t first, int64_t rows) {
+template <int ORDER>
+static void tile(const Args &q, std::vector<Layer> &layers, int64_t m, int64_t first, int64_t rows, double *sums) {
     const int64_t L = q.n_layers, at = m * q.n_rows + first, width = layers[L - 1].n;
     const real *w = q.w + m * q.w_size, *c = q.c ? q.c + m * q.w_size : nullptr;
     const real *x = q.x + at * layers[0].k, *tangent = ORDER == 2 ? q.b + at * layers[0].k : nullptr;
@@ -115,7 +121,7 @@ template <int ORDER> static void tile(const Args &q, std::vector<Layer> &layers,
     const real *one = nullptr, *along = q.g + at * width;    // cotangents of a and of its tangent
     for (int64_t i = L - 1; i >= 0; i--) {
         Layer &l = layers[i];
-        real *dw = q.dw ? q.dw + m * q.w_size + l.at : nullptr;
+        double *dw = q.dw ? sums + l.at : nullptr;
         if (dw) accumulate(ORDER == 1 ? before(i) : before_t(i), rows, l.k, along, l.n, dw);
         if (dw && one) accumulate(before(i), rows, l.k, one, l.n, dw);
         if (i == 0 && !q.dx) break;
@@ -142,6 +148,7 @@ template <int ORDER> static void tile(const Args &q, std::vector<Layer> &layers,
 
 template <int ORDER> static void run(const Args &q) {
     std::vector<Layer> layers(q.n_layers);
+    std::vector<double> sums;  // dw of a member
     int64_t offset = 0;
     for (int64_t i = 0; i < q.n_layers; i++) {
         Layer &l = layers[i];
@@ -154,8 +161,10 @@ template <int ORDER> static void run(const Args &q) {
             if (ORDER > 0) turn(q.w + m * q.w_size, l, l.turned);
             if (q.c) turn(q.c + m * q.w_size, l, l.turned_c);
         }
+        sums.assign(q.dw ? q.w_size : 0, 0);
         for (int64_t r = 0; r < q.n_rows; r += TILE)
-            tile<ORDER>(q, layers, m, r, q.n_rows - r < TILE ? q.n_rows - r : TILE);
+            tile<ORDER>(q, layers, m, r, q.n_rows - r < TILE ? q.n_rows - r : TILE, sums.data());
+        for (size_t i = 0; i < sums.size(); i++) q.dw[m * q.w_size + i] = sums[i];
     }
 }
 
