@@ -151,11 +151,14 @@ def predict(dataset, node, rng, noise=0.01, indices=None):
     )
 
 
-def train(dataset, split, numbers, computer):
-    """Store a training job and return its models by label."""
+def train(dataset, split, numbers, computer, initial=None):
+    """Store a training job and return its models by label; `initial` are what they begin with."""
     job = orm.CalcJobNode(computer=computer, process_type='aiida.calculations:enne.nequip.train')
     job.base.links.add_incoming(dataset, LinkType.INPUT_CALC, 'dataset')
     job.base.links.add_incoming(split, LinkType.INPUT_CALC, 'split')
+    for number, before in zip(numbers, (initial or {}).values(), strict=False):
+        name = f'initial_models__seed_{number}'
+        job.base.links.add_incoming(before, LinkType.INPUT_CALC, name)
     job.store()
     models = {}
     for number in numbers:

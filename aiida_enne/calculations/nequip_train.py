@@ -1,6 +1,7 @@
 """`CalcJob` that trains one or more members of an ensemble."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from aiida.engine import CalcJobProcessSpec
 from aiida_enne import families
 from aiida_enne.calculations.following import FollowingCalcJob, write_files
 from aiida_enne.calculations.ports import at_least, port
+from aiida_enne.calculations.starting import initial_models, unfit
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import training
 from aiida_enne.families.nequip.gaps import leave_out
 from aiida_enne.families.nequip.needs import find_needs
+from aiida_enne.families.nequip.starting import INITIAL
 from aiida_enne.science.data import frames, trainable
 from aiida_enne.science.options import nearest
 
@@ -61,7 +64,11 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     if 'dataset' not in ports or 'split' not in ports:
         return None  # a workflow has excluded them and validates by submitting
     split, dataset = inputs['split'], inputs['dataset']
-    return split.mismatch(dataset) or untrainable(dataset, split, inputs['parameters'])
+    reason = split.mismatch(dataset) or untrainable(dataset, split, inputs['parameters'])
+    if reason is None and inputs.get('initial_models'):
+        labels = list(inputs['seeds'])
+        return unfit(inputs['initial_models'], labels, inputs['parameters'], dataset)
+    return reason
 
 
 def untrainable(dataset: DatasetData, split: SplitData, parameters: orm.Dict) -> str | None:
@@ -94,6 +101,7 @@ class NequipTrainCalculation(FollowingCalcJob):
             validator=validate_seeds,
             help='Seed of weights and batches of each member, by its label: `seed_7`.',
         )
+        spec.input_namespace('initial_models', **initial_models())
         spec.input(
             'parent_folder',
             **port(orm.RemoteData, required=False),
@@ -171,6 +179,7 @@ class NequipTrainCalculation(FollowingCalcJob):
                 config['trainer']['callbacks'][-1]['snapshots'] = inputs.snapshots.value
             with member.open(training.CONFIG, 'w') as handle:
                 yaml.safe_dump(config, handle, sort_keys=False)
+        self._write_initial(folder)
 
         script = self._write_scripts(folder, parameters)
 
@@ -192,8 +201,16 @@ class NequipTrainCalculation(FollowingCalcJob):
                 left.append((f'{checkpoints}/{training.SNAPSHOT.format("*")}', '.', 4))
         job = self.run_code(words, left)
         job.provenance_exclude_list = [training.TRAIN, training.VALIDATION]
+        for label in inputs.get('initial_models', {}):
+            job.provenance_exclude_list.append(f'{training.MEMBERS}/{label}/{INITIAL}')
         self.copy_from_parent(job, {k: f'{training.MEMBERS}/{label}' for k, label in kept.items()})
         return job
+
+    def _write_initial(self, folder: Folder) -> None:
+        """Write the checkpoints that members begin with."""
+        for label, model in self.inputs.get('initial_models', {}).items():
+            place = folder.get_abs_path(f'{training.MEMBERS}/{label}/{INITIAL}')
+            model.write_checkpoint(Path(place))
 
     def _write_scripts(self, folder: Folder, parameters: dict[str, Any]) -> str:
         """Write the scripts, and why members share the job so; return the script that is run."""

@@ -85,17 +85,27 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option('--dataset', type=NodeParam('enne.dataset'), required=True)
 @click.option('--split', type=NodeParam('enne.split'), required=True)
 @click.option('--seeds', help='Comma-separated seeds, one per member, instead of the protocol.')
+@click.option(
+    '--initial',
+    help='PK or UUID of a training whose members the new ones begin with, instead of anew.',
+)
 @common_options
 def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> None:
     """Train an ensemble on a dataset."""
+    from aiida_enne import provenance
     from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
     overrides = read_overrides(options['overrides'])
     if seeds is not None:
         overrides['seeds'] = parse_seeds(seeds)
-    builder = EnsembleWorkChain.get_builder_from_protocol(
+    builder: Any = EnsembleWorkChain.get_builder_from_protocol(
         options['code'], dataset, split, protocol=options['protocol'], overrides=overrides
     )
+    if options['initial'] is not None:
+        try:
+            builder.initial_models = provenance.begin_with(options['initial'], list(builder.seeds))
+        except ValueError as exception:
+            raise click.ClickException(str(exception)) from None
     start(builder, options)
 
 

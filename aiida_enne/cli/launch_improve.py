@@ -10,7 +10,7 @@ from aiida_enne.cli.common import NodeParam, plain
 from aiida_enne.cli.launch import CodeParam, common_options, read_overrides, start
 
 #: Options of the command that are options of the improvement, too.
-OWN = ('rounds', 'batch', 'repeats', 'budget', 'target')
+OWN = ('rounds', 'batch', 'repeats', 'budget', 'target', 'warm')
 
 
 @click.command()
@@ -47,6 +47,11 @@ OWN = ('rounds', 'batch', 'repeats', 'budget', 'target')
     '--target',
     type=click.FloatRange(min=0, min_open=True),
     help='RMSE of forces on the held-out set that ends an arm, eV/Å.',
+)
+@click.option(
+    '--warm/--cold',
+    default=None,
+    help='Begin the members of each round with those of the round before, or anew (default).',
 )
 @common_options
 def improve(dataset: Any, split: Any, held_out: Any, **options: Any) -> None:

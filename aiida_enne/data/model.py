@@ -84,6 +84,11 @@ class ModelData(orm.Data):
         return True
 
 
+def beginning(initial: ModelData | None) -> tuple[str, ...]:
+    """Return what the identity of a member has of the model that it begins with, if any."""
+    return () if initial is None else (f'begins with {initial.weights_sha256}',)
+
+
 def ensemble_sha256(nodes: Mapping[str, orm.Data]) -> str:
     """Return the identity of an ensemble: the digest of its members' weights, in any order.
 

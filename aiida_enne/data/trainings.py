@@ -43,6 +43,47 @@ def _trainings(name: str, values: Iterable[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def find_earlier(weights: Iterable[str]) -> dict[str, set[str]]:
+    """Return the weights that each member began with, those before them too, by its own weights.
+
+    Members that began anew are left out.
+    """
+    direct: dict[str, set[str]] = {}
+    wanted = set(weights)
+    while wanted:
+        found = _initial(wanted)
+        direct |= found
+        wanted = {one for before in found.values() for one in before} - direct.keys()
+    earlier = {}
+    for own in direct:
+        reached, open_ends = set[str](), set(direct[own])
+        while open_ends:
+            reached |= open_ends
+            open_ends = {e for one in open_ends for e in direct.get(one, ())} - reached
+        earlier[own] = reached
+    return earlier
+
+
+def _initial(weights: Iterable[str]) -> dict[str, set[str]]:
+    """Return the weights of the models that a training took for its members, by the members'."""
+    key, found = 'attributes.weights_sha256', dict[str, set[str]]()
+    query = orm.QueryBuilder()
+    query.append(ModelData, filters={key: {'in': sorted(weights)}}, tag='model', project=key)
+    query.append(orm.CalcJobNode, with_outgoing='model', edge_project='label', tag='job')
+    query.append(
+        ModelData,
+        with_outgoing='job',
+        edge_filters={'label': {'like': 'initial_models__%'}},
+        edge_project='label',
+        project=key,
+    )
+    for own, before, member, port in query.iterall():
+        # models__seed_1, snapshots__seed_1__epoch_9
+        if port.removeprefix('initial_models__') == member.split('__')[1]:
+            found.setdefault(own, set()).add(before)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Overlap:
     """Configurations of a dataset that an ensemble was trained on or validated with.
@@ -68,7 +109,8 @@ class TrainedOn:
     """What the members of an ensemble were trained on, as the graph knows it.
 
     Attributes:
-        sets: Dataset and split of every training; those of equal content once.
+        sets: Dataset and split of every training; those of equal content once. Of members that
+            began with the weights of others, the trainings of these, too.
         unknown: Labels of members whose training is not in the profile, or that began from a
             finished model, of which the graph knows nothing.
     """
@@ -89,15 +131,19 @@ class TrainedOn:
             for label, model in models.items()
             if model.uuid in own or model.weights_sha256 in known
         }
+        earlier = find_earlier(one.weights_sha256 for one in models.values())
+        before = find_trainings(weights for them in earlier.values() for weights in them)
         sets: dict[tuple[str, str], tuple[DatasetData, SplitData]] = {}
-        for uuids in sorted(set(found.values())):
+        for uuids in sorted({*found.values(), *before.values()}):
             dataset, split = (orm.load_node(uuid) for uuid in uuids)
             if isinstance(dataset, DatasetData) and isinstance(split, SplitData):
                 sets.setdefault((dataset.sha256, split.sha256), (dataset, split))
         unknown = [
             label
             for label, model in sorted(models.items())
-            if label not in found or _began_from_another(model)
+            if label not in found
+            or _began_from_another(model)
+            or earlier.get(model.weights_sha256, set()) - before.keys()
         ]
         return cls(tuple(sets.values()), tuple(unknown))
 

@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_enne import families
-from aiida_enne.data.model import ModelData
+from aiida_enne.data.model import ModelData, beginning
 from aiida_enne.families.nequip import training
 from aiida_enne.parsers.base import TextParser
 
@@ -165,7 +165,12 @@ class NequipTrainParser(TextParser):
             parameters,
             seed=seed,
             elements=elements,
-            data=(inputs.dataset.sha256, inputs.dataset.level_of_theory, inputs.split.sha256),
+            data=(
+                inputs.dataset.sha256,
+                inputs.dataset.level_of_theory,
+                inputs.split.sha256,
+                *beginning(self.initial_of(member)),
+            ),
             kernel=result.get('kernel', ''),
         )
         if epoch is not None:  # never handed out for the model itself
@@ -187,6 +192,13 @@ class NequipTrainParser(TextParser):
             best_epoch=best,
             metrics=own['metrics'],
         )
+
+    def initial_of(self, member: Member) -> ModelData | None:
+        """Return the model that a member began with, if any."""
+        name = f'initial_models__{member.label}'
+        link = self.node.base.links.get_incoming(link_label_filter=name).first()
+        found: Any = None if link is None else link.node
+        return found
 
     def summarise(self, member: Member) -> dict[str, Any]:
         """Return the member's own verdict with all that the script said."""

@@ -8,6 +8,7 @@ from aiida_enne.provenance.comparisons import Compared as Compared
 from aiida_enne.provenance.comparisons import compare as compare
 from aiida_enne.provenance.ensembles import Ensemble as Ensemble
 from aiida_enne.provenance.ensembles import Member as Member
+from aiida_enne.provenance.ensembles import begin_with as begin_with
 from aiida_enne.provenance.ensembles import find_ensemble as find_ensemble
 from aiida_enne.provenance.ensembles import find_histories as find_histories
 from aiida_enne.provenance.ensembles import find_snapshots as find_snapshots

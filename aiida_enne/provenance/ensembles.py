@@ -142,6 +142,30 @@ def find_snapshots(identifier: str | int, member: str) -> dict[str, ModelData]:
     return found
 
 
+def begin_with(identifier: str | int, seeds: Sequence[int]) -> dict[str, ModelData]:
+    """Return the models that new members begin with: those of the same seeds, else in turn.
+
+    Args:
+        identifier: What `find_ensemble` takes.
+        seeds: Of the new members, whose labels are `seed_7`.
+
+    Raises:
+        NotExistent: If it is not there or knows no models.
+        ValueError: If it has fewer members than there are seeds.
+    """
+    found = find_ensemble(identifier).members
+    own = {one.seed: one.uuid for one in found}
+    if not set(seeds) <= set(own):
+        if len(found) < len(seeds):
+            raise ValueError(
+                f'{len(seeds)} members cannot begin with the {len(found)} of <{identifier}>: '
+                'name as many seeds, or fewer'
+            )
+        own = dict(zip(seeds, (one.uuid for one in found), strict=False))
+    nodes: dict[str, Any] = {f'seed_{seed}': orm.load_node(own[seed]) for seed in seeds}
+    return nodes
+
+
 def last_trainings(node: orm.Node) -> dict[str, orm.ProcessNode]:
     """Return the last training of every path of an improvement, by the label of the path."""
     calls = node.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()

@@ -17,13 +17,16 @@ SCRIPTS = [
     f'nequip_{name}.py'
     for name in (
         'gpus',
+        'initial',
         'keeper',
         'memory',
         'private',
+        'product',
         'signatures',
         'train',
         'train_member',
         'trust',
+        'weights',
     )
 ]
 

@@ -201,7 +201,7 @@ def test_dynamics_of_the_ensemble_give_candidates_until_the_budget_is_spent(pyth
         python_code,
         {name: node for name, node in data.items() if name != 'pool'} | {'starts': data['dataset']},
         arms={'ensemble': {'kind': 'uncertainty'}, 'random': None, 'farthest': None},
-        improving={'batch': 2, 'budget': 1, 'rounds': 3},
+        improving={'batch': 2, 'budget': 1, 'rounds': 3, 'warm': True},
         exploration=explored,
         **EPOCH,
     )
@@ -213,6 +213,21 @@ def test_dynamics_of_the_ensemble_give_candidates_until_the_budget_is_spent(pyth
     bought = node.outputs.labels.round_0
     assert list(bought.domains) == ['explored warm, 300 K']
     assert bought.level_of_theory == LEVEL
+    assert_second_begins_with_first(node)
+
+
+def assert_second_begins_with_first(node):
+    """The members of round 1 began with those of round 0, each with its own."""
+    first, second = sorted(
+        (one for one in node.called if one.process_label == 'EnsembleWorkChain'),
+        key=lambda one: one.pk,
+    )
+    assert 'initial_models' not in first.inputs
+    for label, model in dict(second.outputs.models).items():
+        before = first.outputs.models[label]
+        assert second.inputs.initial_models[label].uuid == before.uuid
+        assert model.creator.inputs.initial_models[label].uuid == before.uuid
+        assert model.base.attributes.get('identity') != before.base.attributes.get('identity')
 
 
 @pytest.mark.parametrize(
@@ -220,6 +235,7 @@ def test_dynamics_of_the_ensemble_give_candidates_until_the_budget_is_spent(pyth
     [
         ({'arms': {'one': {'kind': 'randm'}}}, 'did you mean `random`'),
         ({'improving': {'round': 2}}, 'did you mean `rounds`'),
+        ({'improving': {'warm': 'yes'}}, '`warm` must be true or false'),
         ({'improving': {'batch': 12}}, 'the `pool` only 11 configurations'),
         ({'exploration': {'temperatures': [300]}}, '`exploration`'),
         ({'audit': {'ddofs': 1}}, 'ddofs'),

@@ -22,10 +22,13 @@ SCRIPTS = (
     'nequip_train_member.py',
     'nequip_keeper.py',
     'nequip_gpus.py',
+    'nequip_initial.py',
     'nequip_memory.py',
     'nequip_private.py',
+    'nequip_product.py',
     'nequip_signatures.py',
     'nequip_trust.py',
+    'nequip_weights.py',
 )
 #: Added where members are trained together.
 VECTORISED_SCRIPTS = (
@@ -42,7 +45,6 @@ VECTORISED_SCRIPTS = (
     'nequip_linear.cpp',
     'nequip_radial.py',
     'nequip_radial.cpp',
-    'nequip_product.py',
     'nequip_product.cpp',
 )
 #: Folder of compiled code, beside the jobs of the same computer.

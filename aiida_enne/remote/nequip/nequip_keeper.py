@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import nequip_initial
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 from nequip_private import begin_whole_epoch
@@ -91,7 +92,9 @@ class Keeper(Checkpoint):
         self.attempt.first_epoch = self.attempt.epochs = len(self.rows)
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        """Take up the shuffling, which NequIP restores too late to have an effect."""
+        """Take up the weights to begin with, and the shuffling, which NequIP restores too late."""
+        if not self.rows:
+            nequip_initial.begin(self.attempt.folder, pl_module)
         data = trainer.datamodule
         data.train_generator.set_state(data.train_generator_state)
         self._clock = time.monotonic()

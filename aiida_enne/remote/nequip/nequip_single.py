@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning
+import nequip_initial
 import nequip_train_member
 import torch
 from hydra.utils import instantiate
@@ -55,6 +56,7 @@ class Member:
             num_datasets=data.num_datasets,
             info_dict=info,
         )
+        nequip_initial.begin(attempt.folder, self.module)
         self.model = self.module.model['sole_model']
         configured = self.module.configure_optimizers()
         self._schedule = None
@@ -207,6 +209,8 @@ def read_configurations(folders: Sequence[Path]) -> list[Any]:
     loader = plain[0]['data'].get('train_dataloader', {})
     if unknown := sorted(set(loader) - LOADER):
         raise UnfitError(f'options {unknown} of the training data')
+    for folder, config in zip(folders, configs, strict=True):
+        nequip_initial.adopt(config, folder)
     return configs
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import nequip_initial
 import nequip_signatures
 import nequip_trust
 import torch
@@ -119,6 +120,7 @@ def read_config(folder: Path) -> DictConfig:
         config.hydra.runtime.output_dir = str(folder / 'run')
         HydraConfig.instance().set_config(config)
         del config['hydra']
+    nequip_initial.adopt(config, folder)
     return config
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aiida_enne.science.checks import count, finite, positive
+from aiida_enne.science.checks import count, finite, flag, positive
 from aiida_enne.science.options import Options, option
 from aiida_enne.science.selection import make_selector
 from aiida_enne.science.selection.refusals import CLOSEST
@@ -41,6 +41,8 @@ class Improving(Options):
         repeats: Times that all is done, each with members of its own seeds: one repeat cannot say
             whether a choice was better than chance.
         seed: Of all choices by chance.
+        warm: Whether members of a round begin with the weights of the round before; else they
+            begin anew.
 
     Raises:
         ValueError: If an option is out of its range.
@@ -54,6 +56,7 @@ class Improving(Options):
     closest: float = option(_share, CLOSEST)
     repeats: int = option(count, 1)
     seed: int = option(partial(count, minimum=0), 1)
+    warm: bool = option(flag, False)
 
 
 def read_arms(given: Any) -> dict[str, dict[str, Any]]:

@@ -39,8 +39,13 @@ def build(chain: WorkChain, kind: str, path: Mapping[str, Any]) -> Job:
         return LabelWorkChain, thaw(inputs) | {'configurations': chain.ctx.unlabelled}
     if kind == 'train':
         inputs = thaw(chain.exposed_inputs(EnsembleWorkChain, 'ensemble', agglomerate=False))
-        seeds = seeds_of(inputs['seeds'].get_list(), path['repeat'])
+        first = inputs['seeds'].get_list()
+        seeds = seeds_of(first, path['repeat'])
         data = {'dataset': path['dataset'], 'split': path['split'], 'seeds': orm.List(seeds)}
+        given = inputs.pop('initial_models', {})
+        labels = {f'seed_{a}': f'seed_{b}' for a, b in zip(first, seeds, strict=True)}
+        if begun := initial_of(chain, path, labels, given):
+            data['initial_models'] = begun
         return EnsembleWorkChain, inputs | data
     if kind == 'explore':
         return _explore(chain, path)
@@ -64,6 +69,23 @@ def build(chain: WorkChain, kind: str, path: Mapping[str, Any]) -> Job:
         inputs['datasets'] = {TRAINING: path['dataset']}
     inputs['predict'] = inputs['predict'] | {'features': features}
     return PredictionWorkChain, inputs
+
+
+def initial_of(
+    chain: WorkChain, path: Mapping[str, Any], labels: Mapping[str, str], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the models that the members of this round begin with, by label.
+
+    Args:
+        chain: The improvement.
+        path: What the path has.
+        labels: Of the members of this repeat, by those of the first.
+        given: Models for the first round, by labels of the first repeat.
+    """
+    if not chain.ctx.round:
+        return {labels[label]: model for label, model in given.items()}
+    improving = Improving.from_dict(chain.inputs.improving.get_dict(), '`improving`')
+    return dict(path['models']) if improving.warm else {}
 
 
 def _explore(chain: WorkChain, path: Mapping[str, Any]) -> Job:

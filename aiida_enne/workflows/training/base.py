@@ -106,6 +106,9 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
         """Continue what was cut short from its checkpoints; nothing else is repeated."""
         labels = self.unfinished(node)
         self.ctx.inputs.seeds = {label: self.inputs.train.seeds[label] for label in labels}
+        if initial := self.inputs.train.get('initial_models', {}):
+            kept = {label: initial[label] for label in labels if label in initial}
+            self.ctx.inputs.initial_models = kept
         self.ctx.inputs.parent_folder = node.outputs.remote_folder
         self.report(
             f'{node.process_label}<{node.pk}> was cut short: continuing {", ".join(labels)}'

@@ -23,8 +23,9 @@ from aiida_enne.calculations.functions import split_by_density
 from aiida_enne.calculations.nequip_train import AUTO
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
 from aiida_enne.calculations.ports import at_least, plain, port
+from aiida_enne.calculations.starting import initial_models
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.data.model import ModelData
+from aiida_enne.data.model import ModelData, beginning
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.plans.study_costs import jobs_for
 from aiida_enne.workflows import protocols
@@ -61,11 +62,12 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         spec.input(
             'seeds', **port(orm.List, validation.validate_seeds), help='One seed per member.'
         )
+        spec.input_namespace('initial_models', **initial_models())
         spec.input('members_per_job', **count, help='Members one job trains, 1 by default.')
         spec.input('max_concurrent', **count, help='Jobs at a time, all by default.')
         spec.input('min_members', **count, help='Models that suffice, all by default.')
         spec.input('snapshots', **count, help='Last epochs that hand out their models, too.')
-        own = ('dataset', 'split', 'seeds', 'parent_folder', 'snapshots')
+        own = ('dataset', 'split', 'seeds', 'parent_folder', 'snapshots', 'initial_models')
         owned = [f'train.{name}' for name in own]
         spec.expose_inputs(Base, namespace='training', exclude=owned)
         spec.inputs.validator = validation.validate_inputs
@@ -167,6 +169,9 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
             'seeds': {label: orm.Int(seed_of(label)) for label in labels},
             'strategy': self.ctx.strategy,
         }
+        initial = self.inputs.get('initial_models', {})
+        if known := {label: initial[label] for label in labels if label in initial}:
+            inputs['train']['initial_models'] = known
         if self.ctx.kernels[0]:
             inputs['train']['kernel'] = orm.Str(self.ctx.kernels[0])
         if 'snapshots' in self.inputs:
@@ -231,13 +236,14 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         """Take a complete model of the same identity made by an equal code, if there is one."""
         train, dataset = self.inputs.training.train, self.inputs.dataset
         split = self.split_of(label)
+        begun = beginning(self.inputs.get('initial_models', {}).get(label))
         parameters = train.parameters.get_dict()
         identities = [
             families.family_of(parameters).identity(
                 parameters,
                 seed=seed,
                 elements=dataset.elements,
-                data=(dataset.sha256, dataset.level_of_theory, split.sha256),
+                data=(dataset.sha256, dataset.level_of_theory, split.sha256, *begun),
                 kernel=kernel,
             )
             for kernel in self.ctx.kernels

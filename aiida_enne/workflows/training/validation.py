@@ -6,6 +6,7 @@ from typing import Any
 from aiida import orm
 
 from aiida_enne.calculations.nequip_train import untrainable
+from aiida_enne.calculations.starting import unfit
 from aiida_enne.science.data.left_out import leave_out_densities
 
 
@@ -34,6 +35,10 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     for split in {one.uuid: one for one in splits.values() or [inputs['split']]}.values():
         why = split.mismatch(inputs['dataset'])
         if why := why or untrainable(inputs['dataset'], split, parameters):
+            return why
+    if initial := inputs.get('initial_models'):
+        why = unfit(initial, labels, parameters, inputs['dataset'])
+        if why:
             return why
     if 'min_members' in inputs and inputs['min_members'].value > len(labels):
         return f'`min_members` is {inputs["min_members"].value}, but there are {len(labels)} seeds'
