@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from aiida import orm
+from aiida.brokers.zeromq.broker import ZeromqBroker
 from aiida.cmdline.utils.daemon import validate_daemon_env
 from aiida.common.hashing import make_hash
 from aiida.common.links import LinkType
@@ -139,7 +140,10 @@ def foreground_runner(tell: Callable[[Process], None] | None = None) -> Iterator
     Args:
         tell: Called with every process that begins in this interpreter.
     """
-    runner = get_manager().get_runner()
+    broker = get_manager().get_broker()
+    # AiiDA's own broker lives with the daemon: where neither runs, nobody sends messages
+    absent = isinstance(broker, ZeromqBroker) and not broker.check_service_reachable()
+    runner = get_manager().get_runner(**({'communicator': None} if absent else {}))
     kept = runner.__class__
     runner.__class__ = _ForegroundRunner
     runner.__dict__['_tell'] = tell

@@ -98,7 +98,8 @@ class Place:
     def __init__(self, folder, frames):
         self.folder = folder
         self.environment = os.environ | {'AIIDA_PATH': str(folder), 'OMP_NUM_THREADS': '1'}
-        self.python('-m', 'aiida', 'presto', '-n', '-p', 'terminal', '--no-broker')
+        # as `verdi presto` makes it: with a broker that runs with the daemon, and no daemon
+        self.python('-m', 'aiida', 'presto', '-n', '-p', 'terminal', '--use-zeromq')
         write(folder / 'frames.xyz', frames, format='extxyz')
         dataset, split = self.python('-c', MAKE, folder / 'frames.xyz').split()
         overrides = {'training': {'train': {'parameters': {'trainer': {'max_epochs': EPOCHS}}}}}
