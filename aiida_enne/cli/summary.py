@@ -168,7 +168,7 @@ def _of_reference(inputs: Mapping[str, Any]) -> Iterator[str]:
         what.append(f'liquids at {", ".join(f"{d:g}" for d in inputs["densities"])} g/cm³')
     if 'samples' in inputs:
         what.append(f'samples {", ".join(inputs["samples"])}')
-    yield f'Reference: engine {inputs["engine"].value}; {"; ".join(what)}'
+    yield '; '.join([f'Reference: engine {inputs["engine"].value}', *what])
 
 
 def name_seeds(seeds: Sequence[int]) -> str:

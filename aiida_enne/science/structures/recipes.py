@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.data.frames import from_atoms
+from aiida_enne.science.structures.checks import at_least
 from aiida_enne.science.structures.defects import point_defect
 from aiida_enne.science.structures.lattice import diamond_supercell
 from aiida_enne.science.structures.liquids import liquid_start
@@ -23,12 +24,13 @@ def build(recipe: Sequence[Mapping[str, Any]]) -> Configurations:
 
     Args:
         recipe: One mapping per kind of structure. `kind` is 'liquid' (`density` in g/cm³,
-            `repeats`), 'phase' (`phase`, `volumes` in Å³/atom and free parameters), 'diamond' or
-            'defect' (`defect`; both `lattice_constant` in Å, `repeats`), 'surface' (`surface`,
-            `layers`, `lattice_constant`, further options of `slab_100`). Each may have a `domain`
-            (by default the phase, defect or kind), a `symbol`, and `rattle`: `count` copies
-            displaced by Gaussians of `stdev` in Å, drawn from `seed`. The `distortion` of a defect
-            displaces the `nearest` atoms only (4 by default), by `stdev` drawn from `seed`.
+            `repeats`), 'phase' (`phase`, `volumes` in Å³/atom, `repeats` of the primitive cell and
+            free parameters), 'diamond' or 'defect' (`defect`; both `lattice_constant` in Å,
+            `repeats`), 'surface' (`surface`, `layers`, `lattice_constant`, further options of
+            `slab_100`). Each may have a `domain` (by default the phase, defect or kind), a
+            `symbol`, and `rattle`: `count` copies displaced by Gaussians of `stdev` in Å, drawn
+            from `seed`. The `distortion` of a defect displaces the `nearest` atoms only (4 by
+            default), by `stdev` drawn from `seed`.
 
     Raises:
         ValueError: If a kind or option is unknown, or a value out of range.
@@ -62,8 +64,11 @@ def _liquid(density: float, repeats: int = 2, symbol: str = 'Si') -> list[Atoms]
     return [liquid_start(density, repeats, symbol)]
 
 
-def _phases(phase: str, volumes: Sequence[float], symbol: str = 'Si', **free: float) -> list[Atoms]:
-    return [build_phase(phase, volume, symbol, **free) for volume in volumes]
+def _phases(
+    phase: str, volumes: Sequence[float], repeats: int = 1, symbol: str = 'Si', **free: float
+) -> list[Atoms]:
+    at_least('repeats', repeats, 1)
+    return [build_phase(phase, volume, symbol, **free).repeat(repeats) for volume in volumes]
 
 
 def _diamond(lattice_constant: float, repeats: int = 2, symbol: str = 'Si') -> list[Atoms]:
