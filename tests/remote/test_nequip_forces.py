@@ -47,6 +47,22 @@ def expected_of(derivatives, geometry):
     return found
 
 
+def strains_of(derivatives, geometry, edges):
+    """Return the derivatives along symmetric strains edge by edge."""
+    (along, slope), (jacobian, n, index, *_) = derivatives, geometry
+    found = along.new_zeros(*index.shape, 3, 3)
+    for member in range(2):
+        for edge in range(4 * N_PAIRS):
+            way, rest = divmod(edge, 2 * N_PAIRS)
+            place, pair = divmod(rest, N_PAIRS)
+            frame = index[member, place]
+            vector = jacobian[frame, way, pair] @ along[member, edge]
+            if way == 0:
+                vector = vector + slope[member, rest] * n[frame, pair]
+            found[member, place] += torch.outer(edges[frame, :, way, pair], vector)
+    return (found + found.mT) / 2
+
+
 @pytest.mark.parametrize('compiled', [True, False])
 def test_they_are_sums_over_edges_and_so_are_their_derivatives(
     forces, tmp_path_factory, monkeypatch, compiled
@@ -62,3 +78,16 @@ def test_they_are_sums_over_edges_and_so_are_their_derivatives(
 
     torch.testing.assert_close(pull(*derivatives), expected_of(derivatives, geometry))
     assert torch.autograd.gradcheck(pull, derivatives)
+
+    edges = torch.randn(N_CONFIGURATIONS, 3, 2, N_PAIRS, dtype=torch.float64)
+    edges[:, :, 1] = -edges[:, :, 0]
+    jacobian, n, index, *_ = geometry
+    rj = (edges[..., None, None] * jacobian.unsqueeze(1)).flatten(0, 1)
+    rn = (edges[:, :, 0, :, None] * n.unsqueeze(1)).flatten(0, 1)
+
+    def pull_strains(*derivatives):
+        return forces.pull_strains(*derivatives, rj, rn, index)
+
+    expected = strains_of(derivatives, geometry, edges)
+    torch.testing.assert_close(pull_strains(*derivatives), expected)
+    assert torch.autograd.gradcheck(pull_strains, derivatives)

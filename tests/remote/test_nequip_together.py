@@ -33,6 +33,11 @@ FORCES_ALONE = {
     'coeff': 1,
     'metric': {'_target_': 'nequip.train.MeanAbsoluteError'},
 }
+STRESS_LOSS = {'_target_': 'nequip.train.EnergyForceStressLoss', 'per_atom_energy': True}
+STRESS_METRICS = {
+    '_target_': 'nequip.train.EnergyForceStressMetrics',
+    'coeffs': {'forces_mae': 1.0, 'stress_mae': 0.1},
+}
 SEEDS = {'a': 1, 'b': 2, 'c': 3}
 
 
@@ -213,23 +218,41 @@ def test_what_cannot_be_trained_together_is_trained_alone(
     assert re.search(f'members are trained one by one: .*{reason}', (folder / 'out').read_text())
 
 
-def test_a_metric_of_stresses_is_measured_by_nequip_alone(prepare_job, options):  # noqa: F811
-    """The fused step predicts none: the labels would be compared with themselves."""
+@pytest.mark.parametrize('trained', [True, False])
+def test_stresses_are_trained_and_measured_as_nequip_does(prepare_job, options, trained):  # noqa: F811
+    """In double precision: with a loss of stresses, or only a metric of them."""
+    changes = {'val_metrics': STRESS_METRICS} | ({'loss': STRESS_LOSS} if trained else {})
+    histories = []
+    for some in (options, ()):
+        folder = prepare_job({'a': 1})
+        for name in ('train.xyz', 'validation.xyz'):
+            parts = re.split('(?= energy=)', (folder / name).read_text())
+            labels = [f' stress="0.{n} 0 0.02 0 0.03 0 0.02 0 -0.{n}"' for n in range(len(parts))]
+            text = ''.join(label + part for label, part in zip(labels, parts[1:], strict=False))
+            (folder / name).write_text(parts[0] + text)
+        path = folder / 'members/a/config.yaml'
+        change(path, 'training_module', 'model', model_dtype='float64')
+        change(path, 'training_module', lr_scheduler=None, **changes)
+        change(path, 'data', 'train_dataloader', batch_size=2)
+        change(path, 'trainer', max_epochs=2)
+        assert ('kernel' in train(folder, *some)['a']) == bool(some)
+        histories.append(history_of(folder, 'a'))
+        if some:
+            said = re.search('differ from NequIP’s by (.*)', (folder / 'out').read_text())
+            assert float(said[1]) < 1e-10
+    found, expected = histories
+    assert found.keys() == expected.keys()
+    assert ('train_loss_epoch_stress_mse' in found) == trained
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-8, err_msg=name)
+
+
+def test_configurations_without_stresses_are_left_to_nequip(prepare_job, options):  # noqa: F811
     folder = prepare_job({'a': 1})
-    for name in ('train.xyz', 'validation.xyz'):
-        text = (folder / name).read_text()
-        label = 'stress="1.0 0.0 0.0 0.0 1.0 0.0 0.0 0.0 1.0" energy='
-        (folder / name).write_text(text.replace('energy=', label))
-    metrics = {
-        '_target_': 'nequip.train.EnergyForceStressMetrics',
-        'coeffs': {'forces_mae': 1.0, 'stress_mae': None},
-    }
-    path = folder / 'members/a/config.yaml'
-    change(path, 'training_module', lr_scheduler=None, val_metrics=metrics)
-    change(path, 'trainer', max_epochs=1)
-    train(folder, *options)
-    assert "one by one: validation metrics of ['stress']" in (folder / 'out').read_text()
-    assert (history_of(folder, 'a')['val0_epoch_stress_mae'] > 0.1).all()
+    change(folder / 'members/a/config.yaml', 'training_module', loss=STRESS_LOSS)
+    assert train(folder, *options)['a']['status'] == 'failed'
+    said = (folder / 'out').read_text()
+    assert 'one by one: stresses of configurations without stress' in said
 
 
 def test_without_a_compiler_the_product_is_that_of_e3nn(

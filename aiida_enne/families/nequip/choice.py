@@ -14,7 +14,11 @@ BUILD, BUILD_ALONE = 0.15, 0.6
 STEP, GAIN = 0.002, 18.0
 #: What is trained together: builders of models, losses, optimisers, modules.
 MODELS = ('nequip.model.NequIPGNNModel',)
-LOSSES = ('nequip.train.EnergyForceLoss', 'nequip.train.MetricsManager')
+LOSSES = (
+    'nequip.train.EnergyForceLoss',
+    'nequip.train.EnergyForceStressLoss',
+    'nequip.train.MetricsManager',
+)
 OPTIMISERS = ('torch.optim.Adam', 'torch.optim.AdamW')
 
 
@@ -69,6 +73,9 @@ def find_unfit(parameters: Mapping[str, Any]) -> str:
         target = str((module.get(section) or {}).get('_target_', ''))
         if target not in known:
             return f'the {section} {target or "of no name"}'
+    gaps = (module.get('loss') or {}).get('ignore_nan') or {}
+    if named := [name for name, left in gaps.items() if left]:
+        return f'a loss that leaves out missing labels of {named}'
     schedule = module.get('lr_scheduler') or {}
     if schedule.get('interval', 'epoch') != 'epoch' or schedule.get('frequency', 1) != 1:
         return 'a schedule of the learning rate other than once an epoch'

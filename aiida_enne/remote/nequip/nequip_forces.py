@@ -128,3 +128,26 @@ def pull(n_atoms: int, along: Any, slope: Any, *geometry: Any) -> torch.Tensor:
     function: Any = _Pull
     forces: torch.Tensor = function.apply(n_atoms, along, slope, *geometry)
     return forces
+
+
+def pull_strains(along: Any, slope: Any, rj: Any, rn: Any, index: Any) -> torch.Tensor:
+    """Return the derivatives of the energy along symmetric strains (M, b, 3, 3).
+
+    They are forces on atoms that stand for strains: three a configuration, one a component of its
+    edges, whose derivatives are multiplied by that component.
+
+    Args:
+        along: As for `pull`.
+        slope: As for `pull`.
+        rj: See `nequip_geometry.add_stress`.
+        rn: See there.
+        index: The chosen configurations' numbers (M, b).
+    """
+    (m, b), n_pairs = index.shape, rn.shape[1]
+    thrice = (3 * index.unsqueeze(-1) + torch.arange(3)).flatten(1)
+    along = along.reshape(m, 2, b, 1, n_pairs, -1).expand(-1, -1, -1, 3, -1, -1).flatten(1, 4)
+    slope = slope.reshape(m, b, 1, n_pairs).expand(-1, -1, 3, -1).flatten(1)
+    strains = torch.arange(3 * b).view(1, -1, 1).expand(2, -1, n_pairs).reshape(1, -1)
+    ends = [end.expand(m, -1) for end in (torch.full_like(strains, 3 * b), strains)]
+    pulled = pull(3 * b + 1, along, slope, rj, rn, thrice, *ends)[:, : 3 * b].view(m, b, 3, 3)
+    return (pulled + pulled.transpose(-1, -2)) / 2

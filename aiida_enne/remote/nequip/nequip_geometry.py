@@ -19,9 +19,9 @@ EMBEDDING = 'edge_embedding'
 #: What is kept instead where the roots of the Bessel functions are trained.
 LENGTH = 'normed_edge_lengths'
 #: Arrays by edge, by pair of an edge and its reverse, and by atom; `B_n` is dB/dr.
-BY_EDGE, BY_PAIR, BY_ATOM = ('Y', 'J', 'src', 'dst'), ('B', 'B_n', 'n'), ('types', 'mask')
-#: Arrays that are read where they are.
-LARGE = ('J', 'n')
+BY_EDGE, BY_PAIR, BY_ATOM = ('Y', 'J', 'r', 'src', 'dst'), ('B', 'B_n', 'n'), ('types', 'mask')
+#: Arrays that are read where they are, and numbers of whole configurations.
+LARGE, BY_FRAME = ('J', 'n', 'rJ', 'rn'), ('energy', 'stress', 'volume')
 #: Configurations whose geometry is computed at a time.
 CHUNK = 32
 #: A length in units of the cutoff: an edge that is not there.
@@ -59,8 +59,9 @@ def compute(network: torch.nn.Module, frames: Sequence[Any]) -> list[Arrays]:
 
     Returns:
         For each, with p pairs of an edge and its reverse and n atoms: `Y` (2p, y), `J` = dY/dr
-        (2p, 3, y), `src` and `dst` (2p,), first all edges and then in the same order their
-        reverses; `B` (p, b), `B_n` (p, b) and the directions `n` (p, 3); `types` and `mask` (n,).
+        (2p, 3, y), the edges `r` (2p, 3), `src` and `dst` (2p,), first all edges and then in the
+        same order their reverses; `B` (p, b), `B_n` (p, b) and the directions `n` (p, 3); `types`
+        and `mask` (n,).
 
     Raises:
         UnfitError: If edges have no reverse, or one with another embedding.
@@ -106,6 +107,7 @@ def _compute(network: torch.nn.Module, frames: Sequence[Any]) -> list[Arrays]:
         'B': embedding,
         'B_n': slope.to(embedding.dtype),
         'n': n.to(harmonics.dtype),
+        'r': vector.to(harmonics.dtype),
     }
     sizes = [len(part) for part in vectors]
     parts = zip(*[array.split(sizes) for array in by_edge.values()], strict=True)
@@ -179,6 +181,28 @@ def pad(geometries: Sequence[Arrays], frames: Sequence[Any]) -> Arrays:
     return padded
 
 
+def add_stress(padded: Arrays, frames: Sequence[Any]) -> None:
+    """Add what stresses need to the arrays of `pad`.
+
+    These are `volume` (configurations,) and labels `stress` (configurations, 3, 3), and derivatives
+    along strains as those along positions: `rJ` (3 configurations, 2, pairs, 3, y) and `rn`
+    (3 configurations, pairs, 3), each configuration three times, by the components of its edges.
+
+    Raises:
+        UnfitError: If there are no labels, or configurations without a cell.
+    """
+    if missing := [key for key in ('stress', 'cell') if any(key not in one for one in frames)]:
+        raise UnfitError(f'stresses of configurations without {" and ".join(missing)}')
+    padded['stress'] = torch.cat([frame['stress'].view(1, 3, 3) for frame in frames])
+    cells = torch.cat([frame['cell'].view(1, 3, 3) for frame in frames])
+    padded['volume'] = torch.linalg.det(cells).abs()
+    if not (padded['volume'] > 0).all():
+        raise UnfitError('stresses of configurations without a volume')
+    r = padded['r'].movedim(-1, 1)  # (c, 3, 2, p)
+    padded['rJ'] = (r[..., None, None] * padded['J'].unsqueeze(1)).flatten(0, 1)
+    padded['rn'] = (r[:, :, 0, :, None] * padded['n'].unsqueeze(1)).flatten(0, 1)
+
+
 def gather(padded: Arrays, index: torch.Tensor) -> Arrays:
     """Return chosen configurations side by side as one graph.
 
@@ -188,14 +212,14 @@ def gather(padded: Arrays, index: torch.Tensor) -> Arrays:
 
     Returns:
         Arrays ([M,] 2 × b × pairs, …) by edge, all edges before all their reverses, ([M,] b × pairs
-        or atoms, …), and labels ([M,] b) and ([M,] b × atoms, 3); `J` and `n`, which are large, as
-        they are, with `index`.
+        or atoms, …), numbers of configurations ([M,] b, …), forces ([M,] b × atoms, 3); the large
+        ones as they are, with `index`.
     """
     lead = index.dim() - 1
     shift = (torch.arange(index.shape[-1]) * padded['types'].shape[1]).view(-1, 1, 1)
-    made = {'index': index} | {key: padded[key] for key in LARGE}
+    made = {'index': index} | {key: padded[key] for key in LARGE if key in padded}
     for key, array in padded.items():
-        if key in LARGE:
+        if key in LARGE or key == 'r':
             continue
         chosen = array[index]
         if key in ('src', 'dst'):
@@ -203,5 +227,5 @@ def gather(padded: Arrays, index: torch.Tensor) -> Arrays:
         if key in BY_EDGE:
             made[key] = chosen.transpose(lead, lead + 1).flatten(lead, lead + 2)
         else:
-            made[key] = chosen if key == 'energy' else chosen.flatten(lead, lead + 1)
+            made[key] = chosen if key in BY_FRAME else chosen.flatten(lead, lead + 1)
     return made

@@ -1,6 +1,7 @@
-"""Recognises a lack of memory, which smaller batches avoid, and looks for no garbage in vain."""
+"""Recognises a lack of memory, keeps what is freed, and looks for no garbage in vain."""
 
 import contextlib
+import ctypes
 import gc
 from collections.abc import Iterator
 
@@ -15,6 +16,16 @@ MARKERS = (
     'cudnn_status_alloc_failed',
     'std::bad_alloc',
 )
+#: Numbers of glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, and values that let it keep memory.
+KEPT_MEMORY = ((-3, 32 << 20), (-1, 2**31 - 1))
+
+
+def keep_memory() -> None:
+    """Let the C library keep freed memory: many members would fetch it anew in every step."""
+    set_option = getattr(ctypes.CDLL(None), 'mallopt', None)
+    if set_option is not None:
+        for option, value in KEPT_MEMORY:
+            set_option(option, value)
 
 
 @contextlib.contextmanager

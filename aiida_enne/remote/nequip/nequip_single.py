@@ -219,15 +219,16 @@ def container(config: Any, *, resolve: bool) -> dict[str, Any]:
     return dict(cast('dict[str, Any]', OmegaConf.to_container(config, resolve=resolve)))
 
 
-def loss_of(module: Any) -> tuple[tuple[str, str], Loss]:
-    """Return the names of both parts of a loss of energies and forces, and the loss.
+def loss_of(module: Any) -> tuple[tuple[str, ...], Loss, bool]:
+    """Return the names of the parts of a loss, the loss, and whether stresses are looked at.
 
     Raises:
-        UnfitError: If the loss is another one.
+        UnfitError: If the loss is not one of energies and forces, with or without stresses.
     """
     parts = module.loss.entries
     energies = [name for name in parts if name in ENERGIES]
-    if len(energies) != 1 or set(parts) != {*energies, 'forces_mse'}:
+    names = (*energies, 'forces_mse', *(['stress_mse'] if 'stress_mse' in parts else []))
+    if len(energies) != 1 or set(parts) != {*names}:
         raise UnfitError(f'a loss of {sorted(parts)}')
     for name, part in parts.items():
         kind = type(module.loss[name]).__name__
@@ -235,11 +236,10 @@ def loss_of(module: Any) -> tuple[tuple[str, str], Loss]:
             raise UnfitError(f'a loss of {name} as {kind}, by type or with gaps')
     (metrics,) = module.val_metrics
     fields = {getattr(part.field, 'field', None) for part in metrics.entries.values()}
-    if other := sorted(map(str, fields - {'total_energy', 'forces'})):
+    if other := sorted(map(str, fields - {'total_energy', 'forces', 'stress'})):
         raise UnfitError(f'validation metrics of {other}')
-    (energy,) = energies
-    weights = (parts[energy].coeff, parts['forces_mse'].coeff)
-    return (energy, 'forces_mse'), Loss(*weights, per_atom=ENERGIES[energy])
+    loss = Loss([parts[name].coeff for name in names], ENERGIES[names[0]])
+    return names, loss, 'stress_mse' in names or 'stress' in fields
 
 
 def _loops(epoch: int, steps: int, n_batches: int) -> dict[str, Any]:

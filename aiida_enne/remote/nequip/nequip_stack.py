@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import torch
 from nequip.nn import SequentialGraphNetwork
-from nequip_forces import prepare, pull
+from nequip_forces import prepare, pull, pull_strains
 from nequip_fused import VERSION, drop_unused, fuse, use_plain
 from nequip_geometry import Arrays, fixed_modules
 from nequip_linear import compile_linear
@@ -25,6 +25,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 INPUTS = ('Y', 'J', 'B', 'B_n', 'n', 'src', 'dst', 'types', 'mask', 'index')
 LABELS = ('energy', 'forces')
+#: Added where stresses are wanted.
+STRESS_INPUTS = ('rJ', 'rn', 'volume')
 Tensors = list[torch.Tensor]
 
 
@@ -54,12 +56,16 @@ class Stack:
     Args:
         models: NequIP's models of one architecture, on the CPU.
         artefacts: Folder of compiled code.
+        stress: Whether stresses are wanted.
 
     Raises:
         UnfitError: If they are not models of one architecture that is known.
     """
 
-    def __init__(self, models: Sequence[torch.nn.Module], artefacts: Path) -> None:
+    def __init__(
+        self, models: Sequence[torch.nn.Module], artefacts: Path, *, stress: bool = False
+    ) -> None:
+        self._inputs = (*INPUTS, *(STRESS_INPUTS if stress else ()))
         networks = [network_of(model) for model in models]
         cores = [Core(network) for network in networks]
         self.size = len(models)
@@ -91,7 +97,9 @@ class Stack:
                 compile_parts(self._core, artefacts)
 
     def evaluate(self, weights: Tensors, arrays: Arrays, shared: bool, training: bool) -> Tensors:
-        """Return energies of atoms (M, n), forces (M, n, 3) and features (M, n, f).
+        """Return energies of atoms (M, n), forces (M, n, 3), features (M, n, f).
+
+        Where they are wanted, stresses (M, configurations, 3, 3) come last.
 
         Args:
             weights: As `self.weights`.
@@ -114,7 +122,10 @@ class Stack:
         ends = [arrays[key].expand(self.size, -1) for key in ('index', 'src', 'dst')]
         n_atoms = arrays['types'].shape[-1]
         forces = pull(n_atoms, along, slope, arrays['J'], arrays['n'], *ends)
-        return [atomic, forces, features]
+        if 'volume' not in arrays:
+            return [atomic, forces, features]
+        strains = pull_strains(along, slope, arrays['rJ'], arrays['rn'], ends[0])
+        return [atomic, forces, features, strains / arrays['volume'][..., None, None]]
 
     def _energies(self, weights: Tensors, y: Any, b: Any, src: Any, dst: Any, *atoms: Any) -> Any:
         """Return energies of one member's atoms (n,), zero where there is none, and features."""
@@ -133,17 +144,18 @@ class Stack:
     def step(self, arrays: Arrays, loss: 'Loss') -> Callable[..., Tensors]:
         """Return a function of weights and arrays, for arrays of these shapes.
 
-        It returns the gradient of each weight (M, …), then the mean squares of the errors of
-        energies and forces (M,).
+        It returns the gradient of each weight (M, …), then the mean squares of the errors that
+        make the loss, each (M,).
         """
-        keys = (*INPUTS, *LABELS)
+        labels = (*LABELS, *(['stress'] if len(loss.weights) > len(LABELS) else []))
+        keys = (*self._inputs, *labels)
 
         def run(weights: Tensors, values: Tensors) -> Tensors:
             weights = [weight.detach().requires_grad_(True) for weight in weights]
             given = dict(zip(keys, values, strict=True))
-            atomic, forces, _ = self.evaluate(weights, given, shared=False, training=True)
-            total, energy, force = loss.of(atomic, forces, given)
-            return [*torch.autograd.grad(total, weights), energy, force]
+            atomic, forces, _, *stress = self.evaluate(weights, given, shared=False, training=True)
+            total, parts = loss.of(given, atomic, forces, *stress)
+            return [*torch.autograd.grad(total, weights), *parts]
 
         return self._trace(run, keys, arrays)
 
@@ -151,10 +163,10 @@ class Stack:
         """Return `evaluate` of weights and shared arrays, for arrays of these shapes."""
 
         def run(weights: Tensors, values: Tensors) -> Tensors:
-            given = dict(zip(INPUTS, values, strict=True))
+            given = dict(zip(self._inputs, values, strict=True))
             return self.evaluate(weights, given, shared=True, training=False)
 
-        return self._trace(run, INPUTS, arrays)
+        return self._trace(run, self._inputs, arrays)
 
     def _trace(self, run: Any, keys: Sequence[str], arrays: Arrays) -> Callable[..., Tensors]:
         example = [arrays[key] for key in keys]
@@ -171,26 +183,28 @@ class Stack:
 
 
 class Loss:
-    """NequIP's loss of energies and forces, summed over members.
+    """NequIP's loss of energies, forces and, where it has three weights, stresses.
 
     Args:
-        energy: Weight of the mean squared error of energies.
-        force: Weight of that of forces.
+        weights: Of the mean squared errors of energies, forces, stresses.
         per_atom: The energy is taken per atom.
     """
 
-    def __init__(self, energy: float, force: float, per_atom: bool) -> None:
-        self.weights, self.per_atom = (energy, force), per_atom
+    def __init__(self, weights: Sequence[float], per_atom: bool) -> None:
+        self.weights, self.per_atom = tuple(weights), per_atom
 
-    def of(self, atomic: Any, forces: Any, arrays: Arrays) -> tuple[Any, Any, Any]:
-        """Return the sum over members, and the two mean squares of each member (M,)."""
+    def of(self, arrays: Arrays, atomic: Any, forces: Any, *stress: Any) -> tuple[Any, Tensors]:
+        """Return the sum over members, and the mean squares of each member (M,)."""
         m, frames = arrays['energy'].shape
         n_atoms = arrays['mask'].view(m, frames, -1).sum(-1)
         difference = atomic.view(m, frames, -1).sum(-1) - arrays['energy']
         energy = (difference / n_atoms if self.per_atom else difference).square().mean(1)
         squares = (forces - arrays['forces']).square().sum(-1) * arrays['mask']
-        force = squares.sum(1) / (3 * n_atoms.sum(1))
-        return (self.weights[0] * energy + self.weights[1] * force).sum(), energy, force
+        parts = [energy, squares.sum(1) / (3 * n_atoms.sum(1))]
+        if len(self.weights) > len(parts):
+            parts.append((stress[0] - arrays['stress']).square().mean((1, 2, 3)))
+        weighted = [weight * part for weight, part in zip(self.weights, parts, strict=True)]
+        return sum(weighted[1:], weighted[0]).sum(), parts
 
 
 def network_of(model: torch.nn.Module) -> torch.nn.Module:

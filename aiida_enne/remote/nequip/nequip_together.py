@@ -4,7 +4,6 @@ Configuration, data, statistics, initial weights, order of batches, learning rat
 checkpoints are NequIP's own for every member: each could be continued alone by its trainer.
 """
 
-import ctypes
 import os
 import time
 import traceback
@@ -22,7 +21,7 @@ from nequip_adam import Adam
 from nequip_codegen import share_generated_code
 from nequip_fused import VERSION
 from nequip_keeper import Attempt, DivergedError, OutOfTimeError, is_disk_full
-from nequip_memory import is_out_of_memory, no_garbage
+from nequip_memory import is_out_of_memory, keep_memory, no_garbage
 from nequip_private import set_global_state
 from nequip_product import UnfitError
 from nequip_single import Member, container, loss_of, read_configurations
@@ -39,18 +38,6 @@ VALIDATED = 8
 KEEP_EVERY = 20.0
 #: Steps between looks at the losses.
 LOOK_EVERY = 10
-
-
-#: Numbers of glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, and values that let it keep memory.
-KEPT_MEMORY = ((-3, 32 << 20), (-1, 2**31 - 1))
-
-
-def keep_memory() -> None:
-    """Let the C library keep freed memory: many members would fetch it anew in every step."""
-    set_option = getattr(ctypes.CDLL(None), 'mallopt', None)
-    if set_option is not None:
-        for option, value in KEPT_MEMORY:
-            set_option(option, value)
 
 
 class Group:
@@ -85,8 +72,8 @@ class Group:
             for folder, config in zip(folders, configs, strict=True)
         ]
         first = self.members[0]
-        self.loss_names, self.loss = loss_of(first.module)
-        self.stack = Stack([member.model for member in self.members], artefacts)
+        self.loss_names, self.loss, stress = loss_of(first.module)
+        self.stack = Stack([member.model for member in self.members], artefacts, stress=stress)
         ema = getattr(first.module, 'ema', None)
         self.adam = Adam(self.stack.weights, first.optimizer, None if ema is None else ema.decay)
         # graphs are traced for the strides that weights have here
@@ -96,6 +83,9 @@ class Group:
             geometry.pad(geometry.compute(network, frames), frames)
             for frames in (self.train, self.validation)
         )
+        if stress:
+            geometry.add_stress(self.arrays, self.train)
+            geometry.add_stress(self.targets, self.validation)
         self.epoch = self._resume()
         self._steps: dict[int, Any] = {}
         self._predictions: dict[int, Any] = {}
@@ -127,7 +117,7 @@ class Group:
         size = min(self.members[0].batch_size, len(self.train))
         index = torch.arange(size).expand(len(self.members), -1)
         arrays = geometry.gather(self.arrays, index)
-        *gradients, _, _ = self._step(arrays, size)
+        gradients, _ = self._step(arrays, size)
         batch = AtomicDataDict.batched_from_list([self.train[frame] for frame in range(size)])
         worst = 0.0
         for row in sorted({0, len(self.members) - 1}):
@@ -146,35 +136,40 @@ class Group:
             )
         return worst
 
-    def _step(self, arrays: geometry.Arrays, size: int) -> list[torch.Tensor]:
+    def _step(self, arrays: geometry.Arrays, size: int) -> tuple[list[torch.Tensor], ...]:
+        """Return gradients of weights, and mean squares of errors in the order of the loss."""
         if size not in self._steps:
             self._steps[size] = self.stack.step(arrays, self.loss)
-        return list(self._steps[size](self.stack.weights, arrays))
+        made = list(self._steps[size](self.stack.weights, arrays))
+        split = len(self.stack.weights)
+        return made[:split], made[split:]
 
     def train_epoch(self) -> None:
         """Train and validate for one epoch; members that diverge are left out from then on."""
         rates = torch.tensor([[member.rate] for member in self.members], dtype=torch.float64)
         orders = [member.batches() for member in self.members]
-        sums = torch.zeros(4, len(self.members), dtype=torch.float64)
+        n_parts = len(self.loss_names)
+        sums = torch.zeros(2, n_parts, len(self.members), dtype=torch.float64)
         n_atoms = self.arrays['mask'].sum(1)
         for number, batches in enumerate(zip(*orders, strict=True)):
             if os.getppid() != self.members[0].keeper.attempt.parent:
                 os._exit(1)  # a new attempt may already be reading the checkpoints
             index = torch.tensor(batches)
             size = index.shape[1]
-            *gradients, energy, force = self._step(geometry.gather(self.arrays, index), size)
+            gradients, parts = self._step(geometry.gather(self.arrays, index), size)
             self.adam.update(gradients, rates)
             atoms = n_atoms[index].sum(1).double()
             frames = torch.full_like(atoms, size)
-            sums += torch.stack([energy * frames, force * atoms, frames, atoms])
+            counts = torch.stack([frames, atoms, frames][:n_parts])
+            sums += torch.stack([torch.stack([part.double() for part in parts]) * counts, counts])
             if number % LOOK_EVERY == 0:
-                self._look(energy + force, rates)
-        energy, force = sums[0] / sums[2], sums[1] / sums[3]
+                self._look(sum(parts[1:], parts[0]), rates)
+        means = sums[0] / sums[1]
         found = self._validate()
         for row in self.alive:
             member, total = self.members[row], 0.0
             for name, value, weight in zip(
-                self.loss_names, (energy[row], force[row]), self.loss.weights, strict=True
+                self.loss_names, means[:, row], self.loss.weights, strict=True
             ):
                 found[row][f'train_loss_epoch/{name}'] = float(value)
                 total += weight * float(value)
@@ -200,14 +195,15 @@ class Group:
         """Return each member's metrics, by the averaged weights where a training has them."""
         n, at_once = len(self.validation), max(1, VALIDATED // len(self.members))
         parts = [torch.arange(start, min(start + at_once, n)) for start in range(0, n, at_once)]
-        energies, forces = [], []
+        energies, forces, stresses = [], [], []
         for part in parts:
             arrays = geometry.gather(self.targets, part)
             if len(part) not in self._predictions:
                 self._predictions[len(part)] = self.stack.prediction(arrays)
-            atomic, force, _ = self._predictions[len(part)](self.adam.used, arrays)
+            atomic, force, _, *stress = self._predictions[len(part)](self.adam.used, arrays)
             energies.append(atomic.view(len(self.members), len(part), -1).sum(-1))
             forces.append(force)
+            stresses += stress
         energy = torch.cat(energies, 1)
         force = torch.cat(forces, 1)[:, self.targets['mask'].flatten() > 0]
         batch = AtomicDataDict.batched_from_list(self.validation)
@@ -217,6 +213,8 @@ class Group:
                 'total_energy': energy[row].unsqueeze(1),
                 'forces': force[row].to(batch['forces'].dtype),
             }
+            if stresses:
+                out['stress'] = torch.cat([one[row] for one in stresses]).to(batch['stress'].dtype)
             found.append({} if member.lost else member.measure(out, batch))
         return found
 

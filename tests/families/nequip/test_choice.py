@@ -8,6 +8,8 @@ from aiida_enne import families
 from aiida_enne.families.nequip import FAMILY, choice
 from aiida_enne.workflows import protocols
 
+STRESS = {'_target_': 'nequip.train.EnergyForceStressLoss'}
+
 
 def parameters_of(protocol, **trainer):
     train = protocols.load('ensemble', protocol)['training']['train']
@@ -43,7 +45,8 @@ def test_training_without_an_end_is_worth_it():
 @pytest.mark.parametrize(
     ('change', 'reason'),
     [
-        ({'loss': {'_target_': 'nequip.train.EnergyForceStressLoss'}}, 'EnergyForceStressLoss'),
+        ({'loss': {'_target_': 'nequip.train.EnergyOnlyLoss'}}, 'the loss nequip.train.EnergyOnly'),
+        ({'loss': STRESS | {'ignore_nan': {'stress': True}}}, "missing labels of ['stress']"),
         ({'optimizer': {'_target_': 'torch.optim.SGD'}}, 'the optimizer torch.optim.SGD'),
         ({'model': {'_target_': 'nequip.model.ZBLPairPotential'}}, 'ZBLPairPotential'),
         ({'lr_scheduler': {'interval': 'step'}}, 'a schedule of the learning rate'),
@@ -55,6 +58,12 @@ def test_what_the_script_would_refuse_is_not_chosen(change, reason):
     chosen = FAMILY.choose(parameters, members=8, frames=56)
     assert chosen.strategy == 'parallel'
     assert reason in chosen.reason
+
+
+def test_a_loss_of_stresses_is_no_reason():
+    parameters = parameters_of('laptop')
+    parameters['training_module']['loss'] = STRESS
+    assert FAMILY.choose(parameters, members=8, frames=56).strategy == 'vectorised'
 
 
 def test_a_gpu_and_callbacks_are_reasons():
