@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_enne.data.model import ModelData
-from aiida_enne.families.nequip import training
+from aiida_enne.families.nequip import starting, training
 from aiida_enne.science.data import frames
 
 SEEDS = (7, 8, 9)
@@ -130,3 +131,26 @@ def models(aiida_profile_clean, trained, checkpoints):
             r_max=result['r_max'],
         ).store()
     return nodes
+
+
+@pytest.fixture(scope='session')
+def package(trained, checkpoints):
+    """Return the first member as a package that NequIP's own tool built of it."""
+    path = trained / 'seed_7.nequip.zip'
+    tool = Path(sys.executable).parent / 'nequip-package'
+    command = [tool, 'build', checkpoints['seed_7'], path]
+    work = trained / training.MEMBERS / 'seed_7' / 'run'  # the checkpoint names its data so
+    subprocess.run(command, cwd=work, check=True, capture_output=True, timeout=300)
+    return path
+
+
+def fine_tuning(base, shifts=None):
+    """Return parameters of a fine-tuning in NequIP's own form, with the base model in clear."""
+    modifier = {'modifier': 'modify_PerTypeScaleShift', 'shifts': shifts}
+    model = {
+        '_target_': 'nequip.model.modify',
+        'modifiers': [modifier] if shifts else [],
+        'model': {'_target_': 'nequip.model.ModelFromPackage'},
+    }
+    module = PARAMETERS['training_module'] | {'model': model}
+    return starting.resolve(PARAMETERS | {'training_module': module}, base)

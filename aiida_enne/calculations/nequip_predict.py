@@ -74,7 +74,8 @@ def unseen(
         job = model.creator
         if job is None or not {'dataset', 'split', 'parameters'} <= set(job.inputs):
             continue
-        if find_needs(job.inputs.parameters.get_dict()).elements_known:
+        is_tuned = 'base_model' in set(job.inputs)  # it knows what its base model knew
+        if is_tuned or find_needs(job.inputs.parameters.get_dict()).elements_known:
             continue
         key = job.inputs.dataset.uuid, job.inputs.split.uuid
         if key not in known:

@@ -14,14 +14,15 @@ from aiida.engine import CalcJobProcessSpec
 from aiida_enne import families
 from aiida_enne.calculations.following import FollowingCalcJob, write_files
 from aiida_enne.calculations.ports import at_least, port
-from aiida_enne.calculations.starting import initial_models, unfit
+from aiida_enne.calculations.starting import initial_models, unfit, unfit_base
+from aiida_enne.data.base_model import BaseModelData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.families.nequip import training
 from aiida_enne.families.nequip.gaps import leave_out
 from aiida_enne.families.nequip.needs import find_needs
-from aiida_enne.families.nequip.starting import INITIAL
+from aiida_enne.families.nequip.starting import CHECKPOINT, INITIAL, PACKAGE
 from aiida_enne.science.data import frames, trainable
 from aiida_enne.science.options import nearest
 
@@ -65,6 +66,7 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
         return None  # a workflow has excluded them and validates by submitting
     split, dataset = inputs['split'], inputs['dataset']
     reason = split.mismatch(dataset) or untrainable(dataset, split, inputs['parameters'])
+    reason = reason or unfit_base(inputs.get('base_model'), inputs['parameters'], dataset)
     if reason is None and inputs.get('initial_models'):
         labels = list(inputs['seeds'])
         return unfit(inputs['initial_models'], labels, inputs['parameters'], dataset)
@@ -102,6 +104,12 @@ class NequipTrainCalculation(FollowingCalcJob):
             help='Seed of weights and batches of each member, by its label: `seed_7`.',
         )
         spec.input_namespace('initial_models', **initial_models())
+        spec.input(
+            'base_model',
+            valid_type=(BaseModelData, ModelData),
+            required=False,
+            help='What all members without an initial model begin with: they are fine-tuned.',
+        )
         spec.input(
             'parent_folder',
             **port(orm.RemoteData, required=False),
@@ -200,17 +208,23 @@ class NequipTrainCalculation(FollowingCalcJob):
             if 'snapshots' in inputs:
                 left.append((f'{checkpoints}/{training.SNAPSHOT.format("*")}', '.', 4))
         job = self.run_code(words, left)
-        job.provenance_exclude_list = [training.TRAIN, training.VALIDATION]
+        job.provenance_exclude_list = [training.TRAIN, training.VALIDATION, PACKAGE, CHECKPOINT]
         for label in inputs.get('initial_models', {}):
             job.provenance_exclude_list.append(f'{training.MEMBERS}/{label}/{INITIAL}')
         self.copy_from_parent(job, {k: f'{training.MEMBERS}/{label}' for k, label in kept.items()})
         return job
 
     def _write_initial(self, folder: Folder) -> None:
-        """Write the checkpoints that members begin with."""
+        """Write the checkpoints that members begin with, and the model that all begin with."""
         for label, model in self.inputs.get('initial_models', {}).items():
             place = folder.get_abs_path(f'{training.MEMBERS}/{label}/{INITIAL}')
             model.write_checkpoint(Path(place))
+        base = self.inputs.get('base_model')
+        if isinstance(base, ModelData):
+            base.write_checkpoint(Path(folder.get_abs_path(CHECKPOINT)))
+        elif base is not None:
+            content = base.base.repository.get_object_content(base.FILENAME, 'rb')
+            Path(folder.get_abs_path(PACKAGE)).write_bytes(content)
 
     def _write_scripts(self, folder: Folder, parameters: dict[str, Any]) -> str:
         """Write the scripts, and why members share the job so; return the script that is run."""

@@ -37,6 +37,37 @@ def list_ensembles() -> None:
 
 
 @ensemble.command()
+@click.argument('file', type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option('--label', default='', help='Label of the node.')
+@with_profile
+def base(file: Path, label: str) -> None:
+    """Store the NequIP package FILE, to fine-tune members from it.
+
+    `nequip-package build` makes a package of a checkpoint. Its code runs where members are trained:
+    take packages from those whom you would let run a program.
+    """
+    from aiida import orm
+
+    from aiida_enne.data.base_model import BaseModelData
+
+    try:
+        node = BaseModelData.from_file(file)
+    except (ValueError, OSError) as exception:
+        raise click.ClickException(str(exception)) from None
+    same = {'attributes.sha256': node.sha256}
+    known: Any = orm.QueryBuilder().append(BaseModelData, filters=same).first(flat=True)
+    node = known or node
+    if label or known is None:
+        node.label = label
+    node.store()
+    click.echo(f'BaseModelData <{node.pk}> {node.uuid}: {node.get_description()}')
+    click.echo(
+        'Next: aiida-enne launch ensemble --protocol fine-tune --base-model '
+        f'{node.pk} --code CODE --dataset DATASET --split SPLIT'
+    )
+
+
+@ensemble.command()
 @click.argument('process')
 @with_profile
 def show(process: str) -> None:

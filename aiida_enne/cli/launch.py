@@ -89,6 +89,11 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     '--initial',
     help='PK or UUID of a training whose members the new ones begin with, instead of anew.',
 )
+@click.option(
+    '--base-model',
+    type=NodeParam('enne.base_model', 'enne.model'),
+    help='Package, see `ensemble base`, or member to tune; with --protocol fine-tune.',
+)
 @common_options
 def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> None:
     """Train an ensemble on a dataset."""
@@ -98,14 +103,19 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
     overrides = read_overrides(options['overrides'])
     if seeds is not None:
         overrides['seeds'] = parse_seeds(seeds)
-    builder: Any = EnsembleWorkChain.get_builder_from_protocol(
-        options['code'], dataset, split, protocol=options['protocol'], overrides=overrides
-    )
-    if options['initial'] is not None:
-        try:
+    try:
+        builder: Any = EnsembleWorkChain.get_builder_from_protocol(
+            options['code'],
+            dataset,
+            split,
+            protocol=options['protocol'],
+            overrides=overrides,
+            base_model=options['base_model'],
+        )
+        if options['initial'] is not None:
             builder.initial_models = provenance.begin_with(options['initial'], list(builder.seeds))
-        except ValueError as exception:
-            raise click.ClickException(str(exception)) from None
+    except ValueError as exception:
+        raise click.ClickException(plain(str(exception))) from None
     start(builder, options)
 
 

@@ -41,6 +41,15 @@ class ModelData(orm.Data):
         """Return the NequIP configuration."""
         return dict(yaml.safe_load(self.base.repository.get_object_content(CONFIG, 'r')))
 
+    def get_model(self) -> dict[str, Any]:
+        """Return the builder of its model, with all settings that the configuration has."""
+        return dict(self.get_config()['training_module'].get('model', {}))
+
+    @property
+    def elements(self) -> list[str]:
+        """Names of its types, in its order."""
+        return list(self.base.attributes.get('elements'))
+
     def write_checkpoint(self, path: Path) -> Path:
         """Write the checkpoint, for `nequip-compile`, `nequip-package` or a restart."""
         path.write_bytes(self.base.repository.get_object_content(CHECKPOINT, mode='rb'))
@@ -84,9 +93,17 @@ class ModelData(orm.Data):
         return True
 
 
-def beginning(initial: ModelData | None) -> tuple[str, ...]:
-    """Return what the identity of a member has of the model that it begins with, if any."""
-    return () if initial is None else (f'begins with {initial.weights_sha256}',)
+def beginning(*initial: orm.Data | None) -> tuple[str, ...]:
+    """Return what the identity of a member has of the model that it begins with: the first of all.
+
+    Args:
+        *initial: A model, or a base model, or None.
+    """
+    for node in initial:
+        if node is not None:
+            known = node.base.attributes.all
+            return (f'begins with {known.get("weights_sha256") or known["sha256"]}',)
+    return ()
 
 
 def ensemble_sha256(nodes: Mapping[str, orm.Data]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from aiida import orm
 
+from aiida_enne.data.base_model import BaseModelData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
@@ -73,15 +74,24 @@ def _initial(weights: Iterable[str]) -> dict[str, set[str]]:
     query.append(
         ModelData,
         with_outgoing='job',
-        edge_filters={'label': {'like': 'initial_models__%'}},
+        edge_filters={'label': {'or': [{'like': 'initial_models__%'}, {'==': 'base_model'}]}},
         edge_project='label',
         project=key,
     )
     for own, before, member, port in query.iterall():
         # models__seed_1, snapshots__seed_1__epoch_9
-        if port.removeprefix('initial_models__') == member.split('__')[1]:
+        if port in (f'initial_models__{member.split("__")[1]}', 'base_model'):
             found.setdefault(own, set()).add(before)
     return found
+
+
+def _from_packages(weights: Iterable[str]) -> set[str]:
+    """Return which members were tuned from a package, of whose data the graph knows nothing."""
+    key, query = 'attributes.weights_sha256', orm.QueryBuilder()
+    query.append(ModelData, filters={key: {'in': sorted(weights)}}, tag='model', project=key)
+    query.append(orm.CalcJobNode, with_outgoing='model', tag='job')
+    query.append(BaseModelData, with_outgoing='job')
+    return set(query.all(flat=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +148,18 @@ class TrainedOn:
             dataset, split = (orm.load_node(uuid) for uuid in uuids)
             if isinstance(dataset, DatasetData) and isinstance(split, SplitData):
                 sets.setdefault((dataset.sha256, split.sha256), (dataset, split))
+        reached = {
+            label: {one.weights_sha256} | earlier.get(one.weights_sha256, set())
+            for label, one in models.items()
+        }
+        tuned = _from_packages(set().union(*reached.values()))
         unknown = [
             label
             for label, model in sorted(models.items())
             if label not in found
             or _began_from_another(model)
-            or earlier.get(model.weights_sha256, set()) - before.keys()
+            or reached[label] - before.keys() - {model.weights_sha256}
+            or reached[label] & tuned
         ]
         return cls(tuple(sets.values()), tuple(unknown))
 

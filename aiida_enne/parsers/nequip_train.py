@@ -193,12 +193,14 @@ class NequipTrainParser(TextParser):
             metrics=own['metrics'],
         )
 
-    def initial_of(self, member: Member) -> ModelData | None:
+    def initial_of(self, member: Member) -> orm.Data | None:
         """Return the model that a member began with, if any."""
-        name = f'initial_models__{member.label}'
-        link = self.node.base.links.get_incoming(link_label_filter=name).first()
-        found: Any = None if link is None else link.node
-        return found
+        for name in (f'initial_models__{member.label}', 'base_model'):
+            link = self.node.base.links.get_incoming(link_label_filter=name).first()
+            if link is not None:
+                found: Any = link.node
+                return found
+        return None
 
     def summarise(self, member: Member) -> dict[str, Any]:
         """Return the member's own verdict with all that the script said."""

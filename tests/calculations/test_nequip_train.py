@@ -16,6 +16,7 @@ NAME = 'enne.nequip.train'
 SCRIPTS = [
     f'nequip_{name}.py'
     for name in (
+        'base',
         'gpus',
         'initial',
         'keeper',

@@ -52,6 +52,9 @@ CASES = {
     ],
     'demo': [('--protocol paper', 'paper'), ('--output {noise}', 'noise')],
     'doctor': [('--code nothing', 'nothing')],
+    'ensemble base': [
+        ('{missing}', 'missing'), ('{folder}', 'folder'), ('{noise}', 'not a NequIP package'),
+    ],
     'ensemble compare': [('nothing nothing', 'nothing'), ('{dataset} {dataset}', 'DatasetData')],
     'ensemble export': [
         ('nothing out', 'nothing'), ('{dataset} out', 'DatasetData'), ('{waiting} out', 'models'),
@@ -118,6 +121,8 @@ CASES = {
         ('--dataset {dataset} --split {split} --initial {other} {launch}', 'has no models'),
         ('--dataset {dataset} --split {split} --initial {trained} {launch}', 'cannot begin with'),
         ('--dataset {dataset} --split {split} --initial 424242 {launch}', '424242'),
+        ('--dataset {dataset} --split {split} --base-model {dataset} {launch}', 'BaseModelData'),
+        ('--dataset {dataset} --split {split} --protocol fine-tune {launch}', '`base_model`'),
         ('--dataset {dataset} --split {split} --group= {launch}', 'leave out --group'),
     ],
     'launch eos': [('--engine none {launch}', '`none`'), ('--protocol none {launch}', 'none')],

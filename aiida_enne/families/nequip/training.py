@@ -20,6 +20,7 @@ Nested = dict[str, Any]
 SCRIPTS = (
     'nequip_train.py',
     'nequip_train_member.py',
+    'nequip_base.py',
     'nequip_keeper.py',
     'nequip_gpus.py',
     'nequip_initial.py',

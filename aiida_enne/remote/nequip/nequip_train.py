@@ -49,7 +49,7 @@ def main() -> None:
     waiting = sorted(path.parent.resolve() for path in Path('members').glob('*/config.yaml'))
     if not waiting:
         sys.exit('there are no members: no file members/*/config.yaml')
-    if reason := nequip_train_member.misspelt(waiting):
+    if reason := nequip_train_member.misspelt(waiting) or nequip_train_member.unpack(waiting):
         sys.exit(reason)
     if arguments.together:
         waiting = train_together(waiting, arguments.processes, Path(arguments.artefacts), deadline)

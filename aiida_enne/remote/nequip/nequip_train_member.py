@@ -80,6 +80,14 @@ def misspelt(folders: list[Path]) -> str:
     return next(iter(reasons.values()), '')
 
 
+def unpack(folders: list[Path]) -> str:
+    """Return why members cannot begin with the model of the job, and note it as their result."""
+    reason: str = nequip_initial.unpack(folders[0].parent.parent)
+    for folder in folders if reason else ():
+        write_result(Attempt(folder), 'failed', reason, 0.0)
+    return reason
+
+
 def write_result(attempt: Attempt, status: str, message: str, seconds: float, **known: Any) -> None:
     """Write down what became of a member.
 

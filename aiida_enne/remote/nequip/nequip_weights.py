@@ -42,6 +42,8 @@ def weights(content: Any, model: torch.nn.Module) -> dict[str, torch.Tensor]:
     if trainer(content) == AVERAGED:
         if not state['ema._extra_state']['is_holding_ema_weights']:
             raise UnfitError('the checkpoint was written in the middle of a validation')
+        if sum(name.startswith('ema.ema_weight_') for name in state) != len(names):
+            raise UnfitError('the checkpoint has other trainable parts')
         found |= {name: state[f'ema.ema_weight_{number}'] for number, name in enumerate(names)}
     elif trainer(content) != PLAIN:
         raise UnfitError(f'weights of {trainer(content)} are read by NequIP alone')

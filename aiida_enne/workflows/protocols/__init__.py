@@ -11,6 +11,9 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_enne import families
 from aiida_enne.aiida_private import fill_builder, inputs_of
+from aiida_enne.data.base_model import BaseModelData
+from aiida_enne.data.model import ModelData
+from aiida_enne.families.nequip import starting
 from aiida_enne.science.options import nearest
 from aiida_enne.workflows.protocols.machine import WORDS, place_training, queue
 
@@ -115,15 +118,19 @@ def merge(base: Mapping[str, Any], update: Mapping[str, Any], place: str = '') -
 
 
 def ensemble_inputs(
-    code: orm.AbstractCode, protocol: str | None, overrides: Mapping[str, Any] | None
+    code: orm.AbstractCode,
+    protocol: str | None,
+    overrides: Mapping[str, Any] | None,
+    base_model: BaseModelData | ModelData | None = None,
 ) -> dict[str, Any]:
     """Return the inputs of an ensemble by its protocol, placed on the computer of a code.
 
-    The word `family` of the overrides puts another family's model in the place of NequIP's.
+    The word `family` of the overrides puts another family's model in the place of NequIP's. A model
+    that is `ModelFromPackage` or `ModelFromCheckpoint` is the base model, in clear.
 
     Raises:
-        ValueError: If there is no such protocol or family, or a word has a value that it cannot
-            have.
+        ValueError: If there is no such protocol or family, a word has a value that it cannot
+            have, or there is no base model where one is needed.
     """
     given = dict(overrides or {})
     family = families.load(given.pop('family', 'nequip'))
@@ -132,7 +139,17 @@ def ensemble_inputs(
     if model := family.model(protocol or read('ensemble')['default_protocol']):
         parameters = inputs['training']['train']['parameters']
         parameters['training_module'] = parameters['training_module'] | {'model': model}
-    return place_training(merge(inputs, given), code, given)
+    inputs = merge(inputs, given)
+    train = inputs['training']['train']
+    if base_model is not None:
+        train['parameters'] = starting.resolve(train['parameters'], base_model.get_model())
+        train['base_model'] = base_model
+    elif starting.needs_base(train['parameters']):
+        raise ValueError(
+            f'the protocol {protocol!r} needs a `base_model`: a NequIP package, which '
+            '`aiida-enne ensemble base FILE` stores, or a trained member'
+        )
+    return place_training(inputs, code, given)
 
 
 def fill(process_class: type[Process], inputs: dict[str, Any], code: orm.AbstractCode) -> Any:

@@ -24,6 +24,7 @@ from aiida_enne.calculations.nequip_train import AUTO
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
 from aiida_enne.calculations.ports import at_least, plain, port
 from aiida_enne.calculations.starting import initial_models
+from aiida_enne.data.base_model import BaseModelData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData, beginning
 from aiida_enne.data.split import SplitData
@@ -89,6 +90,7 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         *,
         protocol: str | None = None,
         overrides: Mapping[str, Any] | None = None,
+        base_model: BaseModelData | ModelData | None = None,
     ) -> ProcessBuilder:
         """Return a builder with all inputs set by the protocol, then by the overrides.
 
@@ -99,11 +101,13 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
             protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; also `gpus` of a job, `members_per_gpu`,
                 `gpu_directive`, `gpu_type` and `family`, see `ensemble.yaml`.
+            base_model: What the members are fine-tuned from; the protocol `fine-tune` needs it.
 
         Raises:
-            ValueError: If there is no such protocol, or no such GPUs.
+            ValueError: If there is no such protocol, or no such GPUs, or the base model is missing
+                or cannot be used.
         """
-        inputs = protocols.ensemble_inputs(code, protocol, overrides)
+        inputs = protocols.ensemble_inputs(code, protocol, overrides, base_model)
         inputs['training']['train']['code'] = code
         inputs |= {'dataset': dataset}
         inputs |= {'splits': dict(split)} if isinstance(split, Mapping) else {'split': split}
@@ -236,7 +240,8 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         """Take a complete model of the same identity made by an equal code, if there is one."""
         train, dataset = self.inputs.training.train, self.inputs.dataset
         split = self.split_of(label)
-        begun = beginning(self.inputs.get('initial_models', {}).get(label))
+        initial = self.inputs.get('initial_models', {}).get(label)
+        begun = beginning(initial, train.get('base_model'))
         parameters = train.parameters.get_dict()
         identities = [
             families.family_of(parameters).identity(

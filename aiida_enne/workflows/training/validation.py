@@ -6,7 +6,7 @@ from typing import Any
 from aiida import orm
 
 from aiida_enne.calculations.nequip_train import untrainable
-from aiida_enne.calculations.starting import unfit
+from aiida_enne.calculations.starting import unfit, unfit_base
 from aiida_enne.science.data.left_out import leave_out_densities
 
 
@@ -36,10 +36,11 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
         why = split.mismatch(inputs['dataset'])
         if why := why or untrainable(inputs['dataset'], split, parameters):
             return why
-    if initial := inputs.get('initial_models'):
-        why = unfit(initial, labels, parameters, inputs['dataset'])
-        if why:
-            return why
+    base = inputs['training']['train'].get('base_model')
+    initial = inputs.get('initial_models') or {}
+    why = unfit_base(base, parameters, inputs['dataset'])
+    if why := why or unfit(initial, labels, parameters, inputs['dataset']):
+        return why
     if 'min_members' in inputs and inputs['min_members'].value > len(labels):
         return f'`min_members` is {inputs["min_members"].value}, but there are {len(labels)} seeds'
     return None

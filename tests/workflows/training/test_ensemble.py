@@ -52,7 +52,7 @@ def two_splits(dataset, split):
     return {'seed_1': split, 'seed_2': other, 'seed_3': split}
 
 
-@pytest.mark.parametrize('name', sorted(protocols.read('ensemble')['protocols']))
+@pytest.mark.parametrize('name', sorted({*protocols.read('ensemble')['protocols']} - {'fine-tune'}))
 def test_every_protocol_builds_and_describes_itself(build, name):
     builder = build(protocol=name)
     assert instantiate_process(get_manager().get_runner(), builder)
