@@ -81,7 +81,7 @@ def gather(material: Material, quantity: str) -> tuple[Asked, np.ndarray, tuple[
     names = np.unique(rows.configurations.domains)
     samples = Asked(
         own.members, own.block, own.reference, frames, known,
-        features.trained_errors, features.trained_groups, own.domain,
+        features.trained_errors, features.trained_groups, own.domain, own.snapshots,
     )  # fmt: skip
     return samples, names, material.training_domains
 

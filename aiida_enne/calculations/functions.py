@@ -101,7 +101,8 @@ def audit_ensemble(
     """Audit one ensemble on every dataset: `datasets.<label>`, `predictions.<label>.<member>`.
 
     `judges` are those of `calculations.audits.judges_of`. Where features are compared, what the
-    members were trained on is `trained.datasets.<set>` and `trained.predictions.<set>.<member>`.
+    members were trained on is `trained.datasets.<set>` and `trained.predictions.<set>.<member>`;
+    what snapshots of a member predicted is `snapshots.<label>.<epoch>`.
     """
     if (known := judges_of(parameters).get_dict()) != judges.get_dict():
         raise ValueError(f'`judges` must be what is registered, {known}, got {judges.get_dict()}')
@@ -122,6 +123,8 @@ def audit_ensemble(
     found = {}
     for label, table in tables.items():
         extra = features_of(predictions[label], datasets[label], trained, options)
+        if 'snapshots' in nodes:
+            extra['snapshots'] = tabulate(datasets[label], nodes['snapshots'][label])[1:]
         result = audit(*table, options=options, offsets=offsets, **extra)
         found[label] = statistics_node(result, datasets[label], predictions[label])
     return found

@@ -154,6 +154,11 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
 )
 @click.option('--estimator', help='Estimator of uncertainty; default: σ of the ensemble.')
 @click.option('--calibration-domain', help='What an estimator learns from; it is not judged.')
+@click.option(
+    '--snapshots',
+    metavar='MEMBER',
+    help='Predict also with the last epochs of this member of the first ensemble, e.g. seed_1.',
+)
 @click.option('--features', type=FEATURES, help='Of the last layer; default: what is needed.')
 @click.option('--role', default='dataset', show_default=True, help='Name of the dataset.')
 @common_options
@@ -186,6 +191,8 @@ def audit(
     named = {name: options[name] for name in ('estimator', 'calibration_domain')}
     chosen |= {name: value for name, value in named.items() if value is not None}
     given: dict[str, Any] = {'splits': {} if split is None else {role: split}}
+    if options['snapshots'] is not None:
+        given['snapshots'] = provenance.find_snapshots(trainings[0], options['snapshots'])
     if ways := [way for way in ('exclude', 'include') if options[f'{way}_trained']]:
         given['trained_frames'] = ways[0]
     if len(ways) > 1:

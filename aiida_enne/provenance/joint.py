@@ -21,6 +21,7 @@ from aiida_enne.provenance.rows import (
     join_rows,
     thin,
 )
+from aiida_enne.provenance.snapshots import stored_snapshots
 from aiida_enne.science.fields import Floats, Strings
 from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
@@ -62,7 +63,7 @@ def joint_audit(
     chosen = replace(given, training_domains=tuple(trained), r_max=r_max)
 
     def make() -> Audit:
-        forces = gather_forces(material.record.ensemble, rows)
+        forces = joint_forces(material, n_frames)
         gates = find_gates(material, chosen.energy_tolerance)
         table = rows.configurations, rows.energies, forces
         found = audit(*table, options=chosen, offsets=offsets, gates=gates)
@@ -101,10 +102,19 @@ def joint_quantities(
     rows, offsets = _rows(material, n_frames)
 
     def make() -> dict[str, Samples]:
-        forces = gather_forces(material.record.ensemble, rows)
-        return gather(rows.configurations, rows.energies, forces, offsets, AuditOptions())
+        table = rows.configurations, rows.energies, joint_forces(material, n_frames)
+        rivals = stored_snapshots(material, rows)
+        return gather(*table, offsets, AuditOptions(), snapshots=rivals)
 
     return rows, material.once(('joint samples', n_frames), make)
+
+
+def joint_forces(material: Material, n_frames: int = N_FRAMES) -> Floats:
+    """Return the forces of all members on all rows in eV/Å, shape (M, N, 3), read once."""
+    rows, _ = _rows(material, n_frames)
+    return material.once(
+        ('joint forces', n_frames), lambda: gather_forces(material.record.ensemble, rows)
+    )
 
 
 def _rows(material: Material, n_frames: int) -> tuple[Rows, Offsets | None]:

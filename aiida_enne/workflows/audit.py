@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
@@ -37,6 +37,9 @@ from aiida_enne.workflows.audit_inputs import (
 from aiida_enne.workflows.base import ProtocolMixin
 from aiida_enne.workflows.prediction import PredictionWorkChain
 
+#: What is called to let snapshots predict.
+RIVALS = 'snapshots'
+
 
 class AuditWorkChain(ProtocolMixin, WorkChain):
     """Predict every dataset with every member, and audit the spread where labels are known."""
@@ -59,6 +62,12 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             help='Configurations that the ensemble was trained on or validated with: `refuse`, '
             '`exclude` (leave them out) or `include` (audit them all the same).',
         )
+        spec.input_namespace(
+            'snapshots',
+            valid_type=ModelData,
+            dynamic=True,
+            help='Snapshots of one member, for the estimator of this name, by epoch.',
+        )
         spec.inputs.validator = validate_inputs
         spec.expose_outputs(PredictionWorkChain)
         spec.output_namespace(
@@ -66,6 +75,12 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             valid_type=PredictionData,
             dynamic=True,
             help='Where features are compared, of training frames, by set and member.',
+        )
+        spec.output_namespace(
+            'rivals',
+            valid_type=PredictionData,
+            dynamic=True,
+            help='Of snapshots, by dataset and epoch.',
         )
         spec.output_namespace('statistics', valid_type=StatisticsData, help='By dataset.')
         spec.outline(cls.leave_out, cls.predict, cls.audit)
@@ -158,6 +173,13 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
                 'metadata': {'call_link_label': name},
             }
             waiting[name] = self.submit(PredictionWorkChain, **inputs | known)
+        if self.inputs.get('snapshots'):
+            rivals = {
+                'models': dict(self.inputs.snapshots),
+                'metadata': {'call_link_label': RIVALS},
+            }
+            rivals['predict'] = inputs['predict'] | {'features': orm.Str(NO_FEATURES)}
+            waiting[RIVALS] = self.submit(PredictionWorkChain, **inputs | rivals)
         return ToContext(prediction=self.submit(PredictionWorkChain, **inputs), **waiting)
 
     def audit(self) -> ExitCode | None:
@@ -180,6 +202,10 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             'datasets': dict(self.ctx.sets),
             'predictions': known,
         }
+        rivals = self._rivals(labels)
+        if self.inputs.get('snapshots') and not rivals:
+            reason = f'snapshots: {self.ctx[RIVALS].exit_message}'
+            return self.exit_codes.ERROR_PREDICTION_FAILED.format(reason=reason)
         statistics = audit_ensemble(
             self.inputs.audit,
             judges_of(self.inputs.audit),
@@ -189,11 +215,23 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
                 for label, table in tables.items()
             },
             **({'trained': compared} if known else {}),
+            **({'snapshots': rivals} if rivals else {}),
         )
         self.out('statistics', statistics)
         if not prediction.is_finished_ok:
             return self.exit_codes.ERROR_PREDICTION_FAILED.format(reason=prediction.exit_message)
         return None
+
+    def _rivals(self, labels: Sequence[str]) -> dict[str, dict[str, PredictionData]]:
+        """Hand out what snapshots predicted, by dataset; nothing where one is not complete."""
+        if RIVALS not in self.ctx or 'predictions' not in self.ctx[RIVALS].outputs:
+            return {}
+        given = self.ctx[RIVALS].outputs.predictions
+        found = {label: dict(given[label]) for label in labels if label in given}
+        self.out('rivals', found)
+        epochs = set(self.inputs.snapshots)
+        is_complete = all(set(found.get(label, {})) == epochs for label in labels)
+        return found if is_complete else {}
 
     def _trained(self) -> dict[str, dict[str, PredictionData]]:
         """Return the predictions of training frames, by set and member."""

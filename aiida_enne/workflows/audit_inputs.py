@@ -56,6 +56,8 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     for label, node in datasets.items():
         if not isinstance(node, DatasetData):
             return f'`{label}` has no reference labels: expected a DatasetData, got {node}'
+    if reason := why_no_snapshots(inputs):
+        return reason
     asked, way = asked_about(inputs), way_of(inputs)
     overlaps = trained.find_overlaps(TrainedOn.of(inputs['models']), asked)
     if reason := trained.why_refused(asked, overlaps, way):
@@ -65,6 +67,17 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
     remains = trained.left(asked, overlaps if way == trained.EXCLUDE else {})
     options = inputs['audit'].get_dict()
     return unknown_domains(options, asked, remains) or too_few_blocks(options, asked, remains)
+
+
+def why_no_snapshots(inputs: Mapping[str, Any]) -> str | None:
+    """Return why snapshots cannot be judged as asked for, or None if they can."""
+    given = inputs.get('snapshots') or {}
+    options = {k: v for k, v in inputs['audit'].get_dict().items() if k != 'alignment'}
+    if len(given) == 1:
+        return f'`snapshots` must hold two or more models, got {sorted(given)}'
+    if not given and 'snapshots' in AuditOptions.from_dict(options).make_estimator().needs:
+        return 'the estimator `snapshots` needs the input `snapshots`: models of the last epochs'
+    return None
 
 
 def unknown_domains(

@@ -99,6 +99,7 @@ CASES = {
         ('--ensemble {trained} --dataset {dataset} --estimator= {launch}', "''"),
         ('--ensemble {trained} --dataset {dataset} --align-domain= {launch}', "must be a domain"),
         ('--ensemble {trained} --dataset {dataset} --features some {launch}', "'some'"),
+        ('--ensemble {trained} --dataset {dataset} --snapshots no {launch}', 'has no member no'),
     ],
     'launch defect': [
         ('--lattice-constant 5 --engine none {launch}', '`none`'),

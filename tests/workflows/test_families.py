@@ -1,11 +1,20 @@
 """Every family, and members trained together, go through the same work chains to an audit."""
 
+import numpy as np
 import pytest
 from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 
 from aiida_enne import families
+from aiida_enne.data.prediction import stack_predictions
 from aiida_enne.families.nequip import choice
+from aiida_enne.provenance import (
+    Material,
+    find_snapshots,
+    join_members,
+    joint_audit,
+    joint_quantities,
+)
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
@@ -23,38 +32,81 @@ def overrides_of(family, strategy):
 def train(dataset, split, train_code):
     """Return a function: `node = train('allegro', 'sequential')`."""
 
-    def run(family, strategy):
+    def run(family, strategy, **others):
+        asked = overrides_of(family, strategy) | others
         builder = EnsembleWorkChain.get_builder_from_protocol(
-            train_code, dataset, split, protocol='test', overrides=overrides_of(family, strategy)
+            train_code, dataset, split, protocol='test', overrides=asked
         )
         return run_get_node(builder)[1]
 
     return run
 
 
+@pytest.fixture
+def ask(dataset, train_code):
+    """Return a function: `audit, statistics = ask(models, **inputs)`, of all configurations."""
+
+    def run(models, options=None, **inputs):
+        audit = AuditWorkChain.get_builder_from_protocol(
+            train_code,
+            models,
+            {'all': dataset},
+            protocol='test',
+            overrides={'audit': options or {}},
+            **inputs,
+        )
+        node = run_get_node(audit)[1]
+        assert node.is_finished_ok, node.exit_message
+        (statistics,) = dict(node.outputs.statistics).values()
+        return node, statistics
+
+    return run
+
+
 @pytest.mark.slow
 @pytest.mark.nequip
-@pytest.mark.parametrize(
-    ('name', 'strategy'), [('allegro', 'sequential'), ('nequip', 'vectorised')]
-)
-def test_a_family_is_trained_predicts_and_is_audited(
-    dataset, split, train, train_code, name, strategy
-):
-    node = train(name, strategy)
-    assert node.is_finished_ok, [one.get_dict() for one in dict(node.outputs.results).values()]
-    models = dict(node.outputs.models)
-    assert {model.family for model in models.values()} == {name}
-    assert {model.get_config()['training_module']['model']['_target_'] for model in models.values()}
-    family = families.load(name)
-    kernels = {result.get_dict().get('kernel') for result in dict(node.outputs.results).values()}
-    assert kernels == {family.kernel or None}
-    audit = AuditWorkChain.get_builder_from_protocol(
-        train_code, models, {'all': dataset}, protocol='test', splits={'all': split}
-    )
-    audited = run_get_node(audit)[1]
-    assert audited.is_finished_ok, audited.exit_message
-    (statistics,) = dict(audited.outputs.statistics).values()
+def test_families_are_trained_predict_and_are_audited_alone_and_as_one(split, train, ask):
+    nodes = {
+        'allegro': train('allegro', 'sequential'),
+        'nequip': train('nequip', 'vectorised', snapshots=2),
+    }
+    for name, node in nodes.items():
+        assert node.is_finished_ok, [one.get_dict() for one in dict(node.outputs.results).values()]
+        models = dict(node.outputs.models)
+        assert {model.family for model in models.values()} == {name}
+        results = dict(node.outputs.results).values()
+        kernels = {result.get_dict().get('kernel') for result in results}
+        assert kernels == {families.load(name).kernel or None}
+    _, statistics = ask(dict(nodes['allegro'].outputs.models), splits={'all': split})
     assert statistics.base.attributes.get('pooled')['force_rmse'] > 0
+    one_of_all_is_compared_with_snapshots(nodes, ask)
+
+
+def one_of_all_is_compared_with_snapshots(nodes, ask):
+    """Members of two architectures, audited as one ensemble beside the last epochs of a member."""
+    members = join_members([node.pk for node in nodes.values()])
+    assert {model.family for model in members.values()} == set(nodes)
+    snapshots = find_snapshots(nodes['nequip'].pk, 'seed_1')
+    options = {'estimator': 'snapshots', 'calibration_domain': 'cold'}
+    node, statistics = ask(members, options, snapshots=snapshots, trained_frames='include')
+    assert statistics.base.attributes.get('n_members') == 4
+    (dataset,) = dict(node.inputs.datasets).values()
+    frames = dataset.get_configurations()
+    mean, rival = (
+        stack_predictions(dict(found['all']), dataset)[1]['energies'] / frames.n_atoms
+        for found in (node.outputs.predictions, node.outputs.rivals)
+    )
+    assert len(rival) == 2
+    error = mean.mean(axis=0) - frames.energies / frames.n_atoms
+    spread, cold = rival.std(axis=0, ddof=1), frames.domains == 'cold'
+    factor = np.sqrt(np.mean((error[cold] / spread[cold]) ** 2))
+    (found,) = statistics.get_arrays(['energy_spread']).values()
+    np.testing.assert_allclose(found, factor * spread, rtol=1e-9)
+    material = Material.of(node.pk)
+    assert {row.n_members for row in joint_audit(material).verdicts} == {4}
+    rows, samples = joint_quantities(material)
+    np.testing.assert_array_equal(samples['energy'].snapshots, rival[:, rows.indices])
+    assert samples['force'].snapshots.shape == (2, 3 * rows.configurations.n_atoms.sum())
 
 
 @pytest.mark.slow

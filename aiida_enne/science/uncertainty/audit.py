@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.cautions import limits
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Asked
-from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.histograms import force_histograms
 from aiida_enne.science.uncertainty.judging import find_novelty, judge_samples
@@ -26,7 +25,7 @@ from aiida_enne.science.uncertainty.local import local_arrays
 from aiida_enne.science.uncertainty.options import AuditOptions, width_label
 from aiida_enne.science.uncertainty.reasons import why_undefined
 from aiida_enne.science.uncertainty.rule import Row
-from aiida_enne.science.uncertainty.samples import Samples, gather
+from aiida_enne.science.uncertainty.samples import Beside, Samples, gather
 from aiida_enne.science.uncertainty.scores import Scalars
 from aiida_enne.science.uncertainty.scores.correlations import correlation_matrix
 from aiida_enne.science.uncertainty.summary import Judge, expectations, spread_growth
@@ -88,8 +87,8 @@ def audit(
     *,
     options: AuditOptions | None = None,
     offsets: Offsets | None = None,
-    features: Features | None = None,
     gates: Sequence[Gate] = (),
+    **beside: Unpack[Beside],
 ) -> Audit:
     """Compare the predictions of an ensemble with the reference labels.
 
@@ -99,15 +98,16 @@ def audit(
         forces: Forces of the members in eV/Å, shape (M, N, 3).
         options: Choices; the paper's by default.
         offsets: Own zeros of the reference and the members; without them nothing is aligned.
-        features: Last-layer features, for estimators that need them and for the novelty of domains.
         gates: Conditions of a verdict that predictions cannot show, see `gates`.
+        **beside: `features` and `snapshots`, for estimators that need them; with features, the
+            novelty of domains is known, too.
 
     Raises:
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, or
             a member holds values that are not finite.
     """
     options = AuditOptions() if options is None else options
-    quantities = gather(configurations, energies, forces, offsets, options, features)
+    quantities = gather(configurations, energies, forces, offsets, options, **beside)
     names, domain = np.unique(configurations.domains, return_inverse=True)
     trained = np.flatnonzero(np.isin(names, options.training_domains))
     sizes = np.arange(2, len(energies) + 1, dtype=np.int64)
@@ -151,7 +151,7 @@ def audit(
         'aligned_by': None if offsets is None else offsets.by,
     }
     novelty = None
-    if features is not None:
+    if (features := beside.get('features')) is not None:
         trained_on = options.training_domains
         counts = configurations.n_atoms
         novelty = find_novelty(features, counts, arrays['domain_index'], names.tolist(), trained_on)

@@ -33,6 +33,7 @@ RIVALS: tuple[tuple[str, dict[str, Any]], ...] = (
     ('conformal', {'score': 'leverage', 'level': NOMINAL}),
     ('llpr', {}),
     ('left_out', {}),
+    ('snapshots', {}),
     ('mahalanobis', {}),
     ('neighbours', {}),
     ('mixture', {}),
@@ -192,7 +193,13 @@ def find_all(
     trained = [number for number, name in enumerate(names) if name in options.training_domains]
     found: dict[tuple[str, str], Best] = {}
     for quantity, samples in quantities.items():
-        asked = Asked(samples.members, samples.block, samples.reference, domain=samples.domain)
+        asked = Asked(
+            samples.members,
+            samples.block,
+            samples.reference,
+            domain=samples.domain,
+            snapshots=samples.snapshots,
+        )
         if features is not None and counts is not None and quantity != 'force':
             own, known = features.frames(counts)
             asked = replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,19 @@ from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 Used = NDArray[np.bool_]
+
+
+class Beside(TypedDict, total=False):
+    """What may be known beside what the members predicted.
+
+    Attributes:
+        features: Last-layer features.
+        snapshots: Energies (K, n) and forces (K, N, 3) of the snapshots of one member, in the units
+            of the members' own.
+    """
+
+    features: Features | None
+    snapshots: tuple[Floats, Floats] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class Samples:
         block: Number of the independent block of each sample, see `blocks`, shape (n,).
         trajectory: Number of the stored block of each sample, shape (n,).
         is_width: Whether `spread` holds widths in the unit of the quantity.
+        snapshots: Predictions of K snapshots of one member, shape (K, n); None without any.
     """
 
     reference: Floats
@@ -49,6 +63,7 @@ class Samples:
     block: Integers
     trajectory: Integers
     is_width: bool = True
+    snapshots: Floats | None = None
 
     def errors(self, chosen: NDArray[Any]) -> Floats:
         """Return the errors of the members for the chosen samples, shape (M, chosen)."""
@@ -77,7 +92,7 @@ def gather(
     forces: Floats,
     offsets: Offsets | None,
     options: AuditOptions,
-    features: Features | None = None,
+    **beside: Unpack[Beside],
 ) -> dict[str, Samples]:
     """Return the samples of `energy` and `aligned` (eV/atom) and of `force` (eV/Å).
 
@@ -91,7 +106,8 @@ def gather(
         forces: Forces of the members in eV/Å, shape (M, N, 3).
         offsets: Own zeros of the reference and the members.
         options: Choices of the audit.
-        features: Last-layer features, for estimators that need them.
+        **beside: What estimators may need. Snapshots have no own zeros: nothing is said of them
+            where these are taken.
 
     Raises:
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, a
@@ -113,20 +129,25 @@ def gather(
     every = np.ones(n, dtype=bool)
     block = find_blocks(configurations, frame_errors(configurations, members, forces)).number
 
-    known = _known_features(configurations, energies, features, options)
+    known = _known_features(configurations, energies, beside.get('features'), options)
+    rivals = _rivals(configurations, beside.get('snapshots'), options)
 
-    def make(reference: Floats, members: Floats, used: Used, each: Integers | None) -> Samples:
+    def make(
+        name: str, truth: Floats, members: Floats, used: Used, each: Integers | None = None
+    ) -> Samples:
         """Judge one quantity, of which a configuration has one sample or `each` of them."""
         repeated = [
             a if each is None else np.repeat(a, each) for a in (domain, block, stored, learnt)
         ]
-        found = known['energy' if each is None else 'force']
-        return _samples(reference, members, used, repeated, found, options)
+        own, several = known['energy' if each is None else 'force'], rivals[name]
+        found = None if own is None or several is None else own | several
+        judged = _samples(truth, members, used, repeated, found, options)
+        return replace(judged, snapshots=(several or {}).get('snapshots'))
 
-    samples = {'energy': make(reference, members, every, None)}
+    samples = {'energy': make('energy', reference, members, every)}
     if offsets is not None:
         own = members - offsets.members[:, None]
-        samples['aligned'] = make(reference - offsets.reference, own, every, None)
+        samples['aligned'] = make('aligned', reference - offsets.reference, own, every)
     flat = forces.reshape(len(forces), -1).astype(np.float64, copy=False)
     labels = np.asarray(configurations.forces).reshape(-1)
     is_label = configurations.known_forces.reshape(-1)
@@ -135,7 +156,7 @@ def gather(
         used |= np.abs(member) >= options.zero_force_tolerance
     used &= is_label
     labels = np.where(is_label, labels, 0.0)
-    samples['force'] = make(labels, flat, used, 3 * configurations.n_atoms)
+    samples['force'] = make('force', labels, flat, used, 3 * configurations.n_atoms)
     return samples
 
 
@@ -210,6 +231,22 @@ def _known_features(
         return {'energy': known, 'force': None}
     own, trained = features.components()
     return {'energy': known, 'force': {'features': own, 'trained': trained}}
+
+
+def _rivals(
+    configurations: Configurations, snapshots: tuple[Floats, Floats] | None, options: AuditOptions
+) -> dict[str, dict[str, Any] | None]:
+    """Return what snapshots predicted by quantity; None of own zeros where the estimator asks."""
+    if snapshots is None:
+        return {'energy': {}, 'aligned': {}, 'force': {}}
+    _check(configurations, *snapshots, None, options)
+    energies, forces = snapshots
+    asked = 'snapshots' in options.make_estimator().needs
+    return {
+        'energy': {'snapshots': energies / configurations.n_atoms},
+        'aligned': None if asked else {},
+        'force': {'snapshots': forces.reshape(len(forces), -1).astype(np.float64, copy=False)},
+    }
 
 
 def _samples(

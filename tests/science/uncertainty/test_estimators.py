@@ -1,6 +1,6 @@
 """Tests of every registered estimator, of one that is added here, and of a score that is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -8,9 +8,11 @@ import pytest
 
 from aiida_enne.science.uncertainty import ensemble, estimators, scores
 from aiida_enne.science.uncertainty.audit import audit
+from aiida_enne.science.uncertainty.best import find_all
 from aiida_enne.science.uncertainty.estimators import Asked, contract, make_estimator
 from aiida_enne.science.uncertainty.findings import find
 from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.samples import gather
 from aiida_enne.science.uncertainty.scores.contract import check_score
 
 #: A domain to learn from, and two to judge.
@@ -55,6 +57,35 @@ def test_a_recalibrated_spread_makes_the_calibration_errors_those_of_its_width()
     assert np.sqrt(np.mean(error**2)) / np.sqrt(np.mean((factor * spread) ** 2)) == pytest.approx(
         1, abs=0.05
     )
+
+
+def test_the_spread_of_snapshots_has_the_errors_of_its_calibration():
+    learnt, judged = contract.make_samples(1), contract.make_samples(2)
+    fitted = make_estimator('snapshots').fit(learnt)
+    spread = np.asarray(learnt.snapshots).std(axis=0, ddof=1)
+    error = learnt.members.mean(axis=0) - learnt.reference
+    factor = np.sqrt(np.mean((error / spread) ** 2))
+    expected = factor * np.asarray(judged.snapshots).std(axis=0, ddof=1)
+    np.testing.assert_allclose(fitted(judged), expected, rtol=1e-12)
+    assert np.mean((error / fitted(learnt)) ** 2) == pytest.approx(1)
+    with pytest.raises(ValueError, match='what the snapshots of a member predicted'):
+        fitted(replace(judged, snapshots=None))
+    same = replace(learnt, snapshots=np.ones((5, len(learnt))))
+    with pytest.raises(ValueError, match='samples on which they differ'):
+        make_estimator('snapshots').fit(same)
+
+
+def test_snapshots_are_compared_with_the_members_in_each_domain(silicon_like, rng):
+    configurations, energies, forces = silicon_like
+    rivals = tuple(one[:2] + 0.01 * rng.normal(size=one[:2].shape) for one in (energies, forces))
+    options = AuditOptions(training_domains=(LIQUID,))
+    quantities = gather(configurations, energies, forces, None, options, snapshots=rivals)
+    found = find_all(quantities, np.unique(configurations.domains).tolist(), options)
+    for quantity in ('energy', 'force'):
+        assert 'snapshots' in found[SOLID, quantity].scores
+    asked = AuditOptions(estimator='snapshots', calibration_domain=LIQUID)
+    with pytest.raises(ValueError, match='what the snapshots of a member predicted'):
+        gather(configurations, energies, forces, None, asked)
 
 
 @pytest.mark.parametrize(

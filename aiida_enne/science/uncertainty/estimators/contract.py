@@ -27,7 +27,8 @@ def make_samples(seed: int, *, scale: float = 1.0, n: int = 60, n_members: int =
     errors = 0.1 * scale * rng.normal(size=(n_members, 2 * n))
     parts = n_members * [np.repeat(['one', 'two', 'three', 'four'], n // 2)]
     known = trained, errors, parts
-    return Asked(scale * members, block, scale * reference, features, *known, domain)
+    snapshots = scale * (reference + 0.3 * size * rng.normal(size=(5, n)))
+    return Asked(scale * members, block, scale * reference, features, *known, domain, snapshots)
 
 
 def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimator:
@@ -80,7 +81,10 @@ def _check_laws(
         larger = make_samples(1, scale=10.0)
         refitted = estimator.fit(larger if estimator.calibrated else None)
         errors = 10 * np.asarray(judged.trained_errors)
-        tenfold = replace(judged, members=10 * judged.members, trained_errors=errors)
+        several = 10 * np.asarray(judged.snapshots)
+        tenfold = replace(
+            judged, members=10 * judged.members, trained_errors=errors, snapshots=several
+        )
         found = refitted(replace(tenfold, reference=None))
         require(np.allclose(found, 10 * values, rtol=1e-9), f'{name} must scale with its unit')
     for key, value in estimator.expectations(8).items():

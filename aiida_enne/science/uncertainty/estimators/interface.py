@@ -13,7 +13,7 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.features import ByMember
 
 #: What may be needed of the samples beside nothing at all.
-Need = Literal['members', 'features', 'training errors']
+Need = Literal['members', 'features', 'training errors', 'snapshots']
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Asked:
         trained_errors: Errors of each member on these, each (k,); None where they are not known.
         trained_group: Domain and density of each of these by member, each (k,).
         domain: Number of the domain of each sample, shape (n,); None where it does not matter.
+        snapshots: Predictions of K snapshots of one member, shape (K, n); None without any.
     """
 
     members: Floats
@@ -41,6 +42,7 @@ class Asked:
     trained_errors: ByMember | None = None
     trained_group: Sequence[NDArray[Any]] | None = None
     domain: Integers | None = None
+    snapshots: Floats | None = None
 
     def __len__(self) -> int:
         return int(self.members.shape[1])
@@ -51,6 +53,8 @@ class Asked:
         for name in ('block', 'reference', 'domain'):
             if (value := getattr(self, name)) is not None:
                 parts[name] = value[chosen]
+        if self.snapshots is not None:
+            parts['snapshots'] = self.snapshots[:, chosen]
         if self.features is not None:
             parts['features'] = [own[chosen] for own in self.features]
         return replace(self, **parts)
