@@ -82,7 +82,7 @@ def test_snapshots_are_compared_with_the_members_in_each_domain(silicon_like, rn
     quantities = gather(configurations, energies, forces, None, options, snapshots=rivals)
     found = find_all(quantities, np.unique(configurations.domains).tolist(), options)
     for quantity in ('energy', 'force'):
-        assert 'snapshots' in found[SOLID, quantity].scores
+        assert 'snapshots' in found[HOT, quantity].scores
     asked = AuditOptions(estimator='snapshots', calibration_domain=LIQUID)
     with pytest.raises(ValueError, match='what the snapshots of a member predicted'):
         gather(configurations, energies, forces, None, asked)
