@@ -154,11 +154,7 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
 )
 @click.option('--estimator', help='Estimator of uncertainty; default: σ of the ensemble.')
 @click.option('--calibration-domain', help='What an estimator learns from; it is not judged.')
-@click.option(
-    '--snapshots',
-    metavar='MEMBER',
-    help='Predict also with the last epochs of this member of the first ensemble, e.g. seed_1.',
-)
+@click.option('--snapshots', metavar='MEMBER', help='Let its last epochs predict, too: seed_1.')
 @click.option('--features', type=FEATURES, help='Of the last layer; default: what is needed.')
 @click.option('--role', default='dataset', show_default=True, help='Name of the dataset.')
 @common_options

@@ -2,7 +2,6 @@
 
 import pytest
 from aiida import orm
-from aiida.common.exceptions import NotExistent
 from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
@@ -12,8 +11,7 @@ from aiida_enne.calculations.ensemble import summarise_ensemble
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.model import ModelData, beginning
 from aiida_enne.data.split import SplitData
-from aiida_enne.families.nequip import FAMILY, training
-from aiida_enne.provenance import find_ensemble, find_histories, find_snapshots
+from aiida_enne.families.nequip import training
 from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
@@ -216,39 +214,6 @@ def test_tolerated_failures_are_named(build, dataset, split, needed, status):
     assert outputs['results']['seed_2']['exit_status'] == 303
     if status:
         assert '1 of 2 models: none for seed_2' in node.exit_message
-
-
-@pytest.mark.nequip
-@pytest.mark.slow
-@pytest.mark.parametrize('strategy', ['sequential', 'vectorised'])
-def test_the_last_epochs_hand_out_their_models_too(build, strategy):
-    """Three epochs, the last two are kept: the model of the best is one of them, or older."""
-    builder = build(snapshots=2)
-    builder.training.train.strategy = strategy
-    if strategy == 'vectorised':
-        builder.training.train.kernel = orm.Str(FAMILY.kernel)
-    outputs, node = run_get_node(builder)
-    assert node.is_finished_ok, node.exit_message
-    assert set(outputs['snapshots']) == set(outputs['models']) == {'seed_1', 'seed_2'}
-    for label, model in outputs['models'].items():
-        snapshots = outputs['snapshots'][label]
-        assert set(snapshots) == {'epoch_1', 'epoch_2'}
-        digests = {one.weights_sha256 for one in snapshots.values()}
-        assert len(digests) == 2
-        best = snapshots.get(f'epoch_{model.base.attributes.get("best_epoch")}')
-        assert best is None or best.weights_sha256 == model.weights_sha256
-        metric = 'val0_epoch/forces_mae'
-        history = outputs['histories'][label].get_array('val0_epoch_forces_mae')
-        for epoch, one in snapshots.items():
-            attributes = one.base.attributes.all
-            number = int(epoch.removeprefix('epoch_'))
-            assert (attributes['seed'], attributes['best_epoch']) == (model.seed, number)
-            assert attributes['metrics'][metric] == pytest.approx(history[number], rel=1e-12)
-            assert attributes['identity'] != model.base.attributes.get('identity')
-        assert find_snapshots(node.pk, label) == snapshots
-    assert set(find_histories(find_ensemble(node.pk))) == {'seed_1', 'seed_2'}
-    with pytest.raises(NotExistent, match='no member seed_3; there are seed_1, seed_2'):
-        find_snapshots(node.pk, 'seed_3')
 
 
 @pytest.fixture
