@@ -76,12 +76,18 @@ def compare(arguments: argparse.Namespace) -> None:
             costs[side] = measure(side, frames, members, arguments)
             print(
                 f'{members:3d} members, {side:>12}: {costs[side].cpu:8.1f} s of CPU, '
-                f'{costs[side].wall:8.1f} s, {costs[side].memory / 2**20:6.0f} MiB',
+                f'{costs[side].wall:8.1f} s, {costs[side].memory / 2**20:6.0f} MiB, '
+                f'{costs[side].memory / 2**20 / at_once(side, members):6.0f} MiB a member',
                 flush=True,
             )
         for side in costs if 'vectorised' in costs else ():
             ratio = costs[side].cpu / costs['vectorised'].cpu
             print(f'{members:3d} members: {side} / vectorised = {ratio:.2f} of CPU', flush=True)
+
+
+def at_once(side: str, members: int) -> int:
+    """Return how many members share the memory of a side."""
+    return members if side == 'vectorised' else 1
 
 
 def label(seed: int) -> Atoms:

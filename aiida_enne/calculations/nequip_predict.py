@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common import CalcInfo
+from aiida.common import CalcInfo, LinkType
 from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 
@@ -69,29 +69,52 @@ def unseen(
 
     Models that come without their training, or began from a finished model, are not asked.
     """
+    jobs: dict[int, frozenset[str] | None] = {}
     known: dict[tuple[str, str], frozenset[str]] = {}
     for label, model in models.items():
         job = model.creator
-        if job is None or not {'dataset', 'split', 'parameters'} <= set(job.inputs):
+        if job is None:
             continue
-        is_tuned = 'base_model' in set(job.inputs)  # it knows what its base model knew
-        if is_tuned or find_needs(job.inputs.parameters.get_dict()).elements_known:
-            continue
-        key = job.inputs.dataset.uuid, job.inputs.split.uuid
-        if key not in known:
-            used = job.inputs.dataset.get_configurations()
-            known[key] = frozenset(used.select(job.inputs.split.get_split().train).elements)
-        if not set(dataset.elements) - known[key]:
+        if job.pk not in jobs:
+            jobs[job.pk] = trained_elements(job, known)
+        elements = jobs[job.pk]
+        if elements is None or not set(dataset.elements) - elements:
             continue
         asked = dataset.get_configurations().select(indices)
-        for element, count in untrained_elements(asked, known[key]).items():
+        for element, count in untrained_elements(asked, elements).items():
             frames = f'{count} configuration{"" if count == 1 else "s"}'
             return (
                 f'{frames} hold {element}, which the model `{label}` was never trained on '
-                f'(only {sorted(known[key])}): its weights of {element} are as they were drawn. '
+                f'(only {sorted(elements)}): its weights of {element} are as they were drawn. '
                 f'Train with configurations that hold {element}, or leave them out of the dataset'
             )
     return None
+
+
+def trained_elements(
+    job: orm.ProcessNode, known: dict[tuple[str, str], frozenset[str]]
+) -> frozenset[str] | None:
+    """Return the elements of the configurations that a job trained on; None if it began elsewhere.
+
+    Args:
+        job: Creator of a model.
+        known: What was found by data set and split, which is added to.
+    """
+    links = job.base.links.get_incoming(link_type=LinkType.INPUT_CALC)
+    inputs = {link.link_label: link.node for link in links}
+    if not {'dataset', 'split', 'parameters'} <= inputs.keys():
+        return None
+    is_tuned = 'base_model' in inputs  # it knows what its base model knew
+    if is_tuned or find_needs(inputs['parameters'].get_dict()).elements_known:
+        return None
+    dataset, split = inputs['dataset'], inputs['split']
+    key = dataset.uuid, split.uuid
+    if key not in known:
+        known[key] = frozenset(dataset.elements)
+        if len(known[key]) > 1:  # else there is nothing that a part of it could lack
+            used = dataset.get_configurations().select(split.get_split().train)
+            known[key] = frozenset(used.elements)
+    return known[key]
 
 
 def chosen_part(split: SplitData | None, part: orm.Str | None) -> str:

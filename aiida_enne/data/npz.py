@@ -43,5 +43,5 @@ class NpzData(FileData):
         Raises:
             ValueError: If the file is damaged or lacks an array that is named.
         """
-        with self.base.repository.as_path(self.FILENAME) as path, path.open('rb') as handle:
-            return npz.loads(handle, names)
+        content = self.base.repository.get_object_content(self.FILENAME, mode='rb')
+        return npz.loads(content, names)

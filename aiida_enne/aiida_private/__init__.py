@@ -11,7 +11,6 @@ from aiida import orm
 from aiida.brokers.zeromq.broker import ZeromqBroker
 from aiida.cmdline.utils.daemon import validate_daemon_env
 from aiida.common.hashing import make_hash
-from aiida.common.links import LinkType
 from aiida.engine import Process, ProcessBuilder, ProcessBuilderNamespace, WorkChain
 from aiida.engine.daemon.client import DaemonException
 from aiida.engine.daemon.execmanager import kill_calculation
@@ -20,15 +19,12 @@ from aiida.engine.processes.workchains.awaitable import Awaitable
 from aiida.engine.runners import Runner
 from aiida.manage import get_manager
 from aiida.manage.configuration import get_config
-from aiida.orm.nodes.links import NodeLinks
-from aiida.orm.utils import serialize
-from aiida.orm.utils.links import validate_link
 from aiida.schedulers.datastructures import JobTemplateCodeInfo
 from aiida.tools.graph.graph_traversers import get_nodes_export
 from plumpy import ProcessState, Wait
 from plumpy.persistence import LoadSaveContext
 
-from aiida_enne.libyaml import emitting
+from aiida_enne.aiida_private.bookkeeping import lean_bookkeeping
 
 __all__ = [
     'PROVEN',
@@ -153,45 +149,6 @@ def foreground_runner(tell: Callable[[Process], None] | None = None) -> Iterator
     finally:
         runner.__class__ = kept
         del runner.__dict__['_tell']
-
-
-@contextmanager
-def lean_bookkeeping() -> Iterator[None]:
-    """Spare AiiDA's own bookkeeping what cannot matter, as long as the context is open.
-
-    - A link of a node that is not stored closes no cycle: the recursive query that looks for one,
-      for each input of each process, is left out.
-    - A process without outputs has none to attach: its links are not read at each change of state.
-    - Checkpoints are written by libyaml, where PyYAML has it; their content is the same.
-    """
-    whole, update = NodeLinks.validate_incoming, Process.update_outputs
-
-    def update_outputs(process: Process) -> None:
-        if process.outputs:
-            update(process)
-
-    def validate_incoming(
-        links: NodeLinks, source: orm.Node, link_type: LinkType, link_label: str
-    ) -> None:
-        node = links._node
-        if node.is_stored and source.is_stored:
-            whole(links, source, link_type, link_label)
-        else:
-            validate_link(source, node, link_type, link_label, backend=node.backend)
-
-    changes: list[tuple[Any, str, Any]] = [
-        (NodeLinks, 'validate_incoming', validate_incoming),
-        (Process, 'update_outputs', update_outputs),
-        (serialize, 'AiiDADumper', emitting(serialize.AiiDADumper)),
-    ]
-    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
-    try:
-        for change in changes:
-            setattr(*change)
-        yield
-    finally:
-        for change in kept:
-            setattr(*change)
 
 
 def run_until(runner: Runner, *futures: asyncio.Future[Any]) -> None:
