@@ -10,6 +10,12 @@ from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows import protocols
 
 
+@pytest.fixture(scope='session')
+def artefacts(tmp_path_factory):
+    """Return a folder of compiled code that tests share."""
+    return tmp_path_factory.mktemp('artefacts')
+
+
 @pytest.fixture
 def split(dataset):
     """Return a stored split: six configurations train, two validate, two test."""

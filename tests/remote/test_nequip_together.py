@@ -41,11 +41,6 @@ STRESS_METRICS = {
 SEEDS = {'a': 1, 'b': 2, 'c': 3}
 
 
-@pytest.fixture(scope='session')
-def artefacts(tmp_path_factory):
-    return tmp_path_factory.mktemp('artefacts')
-
-
 @pytest.fixture(scope='module')
 def options(artefacts):
     return ('--together', '--artefacts', str(artefacts))

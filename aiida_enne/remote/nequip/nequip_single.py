@@ -1,5 +1,6 @@
 """What belongs to one member of a group: NequIP's module, order of batches, schedule, files."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -158,7 +159,9 @@ class Member:
 
     def save_checkpoint(self, path: Path) -> None:
         """Write what Lightning writes between two epochs."""
-        torch.save(self._checkpoint(len(self.keeper.rows), len(self._loader)), path)
+        checkpoint = self._checkpoint(len(self.keeper.rows), len(self._loader))
+        torch.save(checkpoint, buffer := io.BytesIO())  # torch would not say that the disk is full
+        path.write_bytes(buffer.getbuffer())
 
     def _checkpoint(self, epoch: int, n_batches: int) -> dict[str, Any]:
         steps = self.global_step

@@ -256,12 +256,11 @@ def train(folders: Sequence[Path], deadline: float, artefacts: Path) -> str:
     keep_memory()
     nequip_trust.force()
     begin = time.monotonic()
-    members: Sequence[Member] = ()
+    group: Group | None = None
     status, message = 'finished', ''
     try:
         with no_garbage():
             group = Group(folders, deadline, artefacts)
-        members = group.members
         print(
             f'{len(folders)} members are trained together from epoch {group.epoch} '
             f'with the {group.stack.note}; '
@@ -282,13 +281,18 @@ def train(folders: Sequence[Path], deadline: float, artefacts: Path) -> str:
             print(f'members are trained one by one: {type(exception).__name__}', flush=True)
             return 'unfit'
         if len(folders) > 1:
-            del group, members
+            del group
             half = len(folders) // 2
             print(f'{len(folders)} members need too much memory: now {half} at a time', flush=True)
             ended = [train(part, deadline, artefacts) for part in (folders[:half], folders[half:])]
             return next((one for one in ended if one != 'finished'), 'finished')
         status, message = 'out_of_memory', f'{type(exception).__name__}: {exception}'
-    for member in members:
+    if group is None:
+        nequip_train_member.write_result(
+            Attempt(folders[0]), status, message, time.monotonic() - begin
+        )
+        return status
+    for member in group.members:
         own = member.lost or (status, message)
         seconds = time.monotonic() - begin
         known = {'model': member.module.model, 'kernel': KERNEL}

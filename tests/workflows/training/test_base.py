@@ -13,6 +13,7 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from aiida_enne.families.nequip import FAMILY
 from tests.lost import lose
 
 pytestmark = pytest.mark.nequip
@@ -25,6 +26,14 @@ def base_inputs(train_inputs):
     train_inputs['seeds'] = {'seed_7': orm.Int(7), 'seed_8': orm.Int(8)}
     train_inputs['parameters']['trainer']['max_epochs'] = EPOCHS
     return {'train': train_inputs, 'max_iterations': orm.Int(4)}
+
+
+@pytest.fixture(params=['sequential', 'vectorised'])
+def of_each_strategy(base_inputs, request):
+    """Return inputs that train members in each way."""
+    kernel = {'kernel': orm.Str(FAMILY.kernel)} if request.param == 'vectorised' else {}
+    base_inputs['train'] |= {'strategy': request.param} | kernel
+    return base_inputs
 
 
 class Killer(threading.Thread):
@@ -81,12 +90,12 @@ def test_killed_training_continues_and_repeats_nothing(base_inputs, train_code):
 
 
 @pytest.mark.slow
-def test_training_continues_after_the_clock(base_inputs):
+def test_training_continues_after_the_clock(of_each_strategy):
     """So little time that one attempt is not enough, though each finishes some epochs."""
-    base_inputs['train']['seeds'] = {'seed_7': orm.Int(7)}
-    base_inputs['train']['parameters']['trainer']['max_epochs'] = 2
-    base_inputs['train']['metadata']['options']['max_wallclock_seconds'] = 2
-    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **base_inputs)
+    of_each_strategy['train']['seeds'] = {'seed_7': orm.Int(7)}
+    of_each_strategy['train']['parameters']['trainer']['max_epochs'] = 2
+    of_each_strategy['train']['metadata']['options']['max_wallclock_seconds'] = 2
+    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **of_each_strategy)
     assert node.is_finished_ok, node.exit_message
     attempts = [job.outputs.results.seed_7 for job in node.called]
     assert [(a['first_epoch'], a['epochs']) for a in attempts] == [(0, 1), (1, 2)]
@@ -95,11 +104,11 @@ def test_training_continues_after_the_clock(base_inputs):
     assert outputs['models']['seed_7'].base.attributes.get('complete')
 
 
-def test_failed_members_fail_alone_and_are_named(base_inputs):
-    base_inputs['train']['seeds'] = {'seed_7': orm.Int(7)}
-    base_inputs['train']['parameters']['trainer']['max_epochs'] = 2
-    base_inputs['train']['parameters']['training_module']['optimizer']['lr'] = 1e30
-    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **base_inputs)
+def test_failed_members_fail_alone_and_are_named(of_each_strategy):
+    of_each_strategy['train']['seeds'] = {'seed_7': orm.Int(7)}
+    of_each_strategy['train']['parameters']['trainer']['max_epochs'] = 2
+    of_each_strategy['train']['parameters']['training_module']['optimizer']['lr'] = 1e30
+    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **of_each_strategy)
     assert node.exit_status == 500
     assert 'seed_7' in node.exit_message
     assert len(node.called) == 1
