@@ -261,10 +261,13 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         known.sort(key=lambda model: identities.index(model.base.attributes.get('identity')))
         for model in known:
             job = model.creator
-            code = None if job is None else job.inputs.code.base.caching.get_hash()
-            if job is None or code != train.code.base.caching.get_hash():
+            if job is None:
                 continue
-            wanted, kept = (plain(one.get('snapshots', 0)) for one in (self.inputs, job.inputs))
+            links = job.base.links.get_incoming(link_type=LinkType.INPUT_CALC)
+            inputs = {link.link_label: link.node for link in links}
+            if inputs['code'].base.caching.get_hash() != train.code.base.caching.get_hash():
+                continue
+            wanted, kept = (plain(one.get('snapshots', 0)) for one in (self.inputs, inputs))
             if wanted not in (0, kept):
                 continue
             link = model.base.links.get_incoming(link_type=LinkType.CREATE).one().link_label
