@@ -33,7 +33,7 @@ class CodeParam(NodeParam):
 COMMANDS = {
     'audit': ('aiida_enne.cli.launch:audit', 'Audit an ensemble on a dataset.'),
     'defect': ('aiida_enne.cli.launch_study:defect', 'Relax point defects by any engine.'),
-    'ensemble': ('aiida_enne.cli.launch:ensemble', 'Train an ensemble on a dataset.'),
+    'ensemble': ('aiida_enne.cli.launch_ensemble:ensemble', 'Train an ensemble on a dataset.'),
     'eos': ('aiida_enne.cli.launch_study:eos', 'Relax phases over their volumes by any engine.'),
     'explore': ('aiida_enne.cli.launch_explore:explore', 'Run dynamics with σ on an ensemble.'),
     'improve': ('aiida_enne.cli.launch_improve:improve', 'Choose, label and train, in rounds.'),
@@ -79,44 +79,6 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = option(function)
     return with_profile(function)
-
-
-@click.command()
-@click.option('--dataset', type=NodeParam('enne.dataset'), required=True)
-@click.option('--split', type=NodeParam('enne.split'), required=True)
-@click.option('--seeds', help='Comma-separated seeds, one per member, instead of the protocol.')
-@click.option(
-    '--initial',
-    help='PK or UUID of a training whose members the new ones begin with, instead of anew.',
-)
-@click.option(
-    '--base-model',
-    type=NodeParam('enne.base_model', 'enne.model'),
-    help='Package, see `ensemble base`, or member to tune; with --protocol fine-tune.',
-)
-@common_options
-def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> None:
-    """Train an ensemble on a dataset."""
-    from aiida_enne import provenance
-    from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
-
-    overrides = read_overrides(options['overrides'])
-    if seeds is not None:
-        overrides['seeds'] = parse_seeds(seeds)
-    try:
-        builder: Any = EnsembleWorkChain.get_builder_from_protocol(
-            options['code'],
-            dataset,
-            split,
-            protocol=options['protocol'],
-            overrides=overrides,
-            base_model=options['base_model'],
-        )
-        if options['initial'] is not None:
-            builder.initial_models = provenance.begin_with(options['initial'], list(builder.seeds))
-    except ValueError as exception:
-        raise click.ClickException(plain(str(exception))) from None
-    start(builder, options)
 
 
 @click.command()
@@ -226,18 +188,6 @@ def read_overrides(path: Path | None) -> dict[str, Any]:
     if wrong := [key for key in content if not isinstance(key, str)]:
         raise click.ClickException(f'a key of {path} must be text, got {wrong[0]!r}')
     return content
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Return the seeds of a comma-separated list.
-
-    Raises:
-        click.ClickException: If one is not an integer.
-    """
-    try:
-        return [int(seed) for seed in text.split(',')]
-    except ValueError:
-        raise click.ClickException(f'seeds must be integers like 1,2,3, got {text!r}') from None
 
 
 def start(builder: Any, options: Mapping[str, Any]) -> None:

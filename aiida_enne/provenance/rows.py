@@ -130,6 +130,24 @@ def gather_forces(ensemble: Ensemble, rows: Rows) -> Floats:
     return forces
 
 
+def gather_stresses(ensemble: Ensemble, rows: Rows) -> Floats:
+    """Return every member's stresses on the rows in eV/Å³, shape (M, n, 3, 3), in their order.
+
+    Raises:
+        ValueError: If a prediction has none, as where a configuration does not repeat.
+    """
+    stresses = np.empty((len(rows.members), len(rows), 3, 3))
+    for uuid in np.unique(rows.datasets).tolist():
+        mine = np.flatnonzero(rows.datasets == uuid)
+        dataset: Any = orm.load_node(uuid)
+        found = _predictions(ensemble, dataset)
+        indices, arrays = stack_predictions(found, dataset, ['stresses'])
+        order = np.argsort(indices)
+        at = order[np.searchsorted(indices, rows.indices[mine], sorter=order)]
+        stresses[:, mine] = arrays['stresses'][:, at]
+    return stresses
+
+
 def frame_keys(configurations: Configurations) -> list[bytes]:
     """Return what makes each frame itself: cell, elements and positions, to the last bit."""
     offsets = configurations.offsets

@@ -7,7 +7,8 @@ from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import CalculationFactory
 
-from aiida_enne.cli.launch import parse_seeds, read_overrides
+from aiida_enne.cli.launch import read_overrides
+from aiida_enne.cli.launch_ensemble import parse_seeds
 from aiida_enne.cli.status import member_rows
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.data.splits import Split

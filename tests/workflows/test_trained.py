@@ -172,23 +172,6 @@ def test_a_model_is_of_its_own_training_even_if_another_has_its_weights(
     assert not TrainedOn.of({'seed_1': stranger}).unknown
 
 
-def test_what_members_began_with_was_trained_on_too(trained, dataset, configurations, mixed):
-    """New members on two new frames, which began with the old ones: they know the old frames."""
-    new = DatasetData.from_configurations(configurations.select([8, 9]), level_of_theory='EMT')
-    part = SplitData.from_split(Split([0], [1], []), new.store(), method='x', shared=True).store()
-    computer = trained['seed_1'].creator.computer
-    models = studied.train(new, part, (11, 12), computer, initial=trained)
-    known = TrainedOn.of(models)
-    assert [data.n_frames for data, _ in known.sets].count(10) == 1
-    assert not known.unknown
-    overlap = known.find_overlap(mixed, np.arange(5))
-    assert (overlap.train.tolist(), overlap.validation.tolist()) == ([0, 2], [1])
-    again = studied.train(new, part, (21,), computer, initial={'seed_1': models['seed_12']})
-    assert len(TrainedOn.of(again).sets) == 2
-    strangers = studied.train(new, part, (31,), computer, initial={'seed_1': model(99).store()})
-    assert TrainedOn.of(strangers).unknown == ('seed_31',)
-
-
 def test_what_the_graph_does_not_know_is_said(build, dataset):
     models = {f'seed_{number}': model(number).store() for number in (11, 12)}
     builder, why, said = build(dataset, models=models)
