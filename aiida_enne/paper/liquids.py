@@ -17,7 +17,9 @@ from aiida_enne.science.uncertainty.options import AuditOptions
 def build_structure(material: Material, *, temperature: float) -> Result:
     """Return g(r) of every density at one temperature; 0 is that of the most densities."""
     frames, uuids = material.liquids()
-    kinds = frames.kinds
+    kinds = {name: kind for name, kind in frames.kinds.items() if kind.density is not None}
+    if not kinds:
+        raise missing('liquids of one density each', 'enne.liquid')
     counted = Counter(kind.temperature for kind in kinds.values())
     chosen = temperature or max(counted, key=lambda one: (counted[one], one or 0.0))
     wanted = [name for name, kind in kinds.items() if kind.temperature == chosen]
@@ -66,7 +68,7 @@ def build_errors(material: Material, *, ddof: int, n_frames: int, density: float
     Without liquids of known temperature it is that of all domains.
     """
     kinds = material.rows.configurations.kinds
-    kinds = {n: one for n, one in kinds.items() if one.family == 'liquid' and one.temperature}
+    kinds = {n: one for n, one in kinds.items() if one.density and one.temperature}
     counted = Counter(kind.density for kind in kinds.values())
     chosen = density or max(counted, key=lambda one: (counted[one], one or 0.0), default=0)
     wanted = [name for name, kind in kinds.items() if kind.density == chosen]

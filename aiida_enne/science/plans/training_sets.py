@@ -49,7 +49,9 @@ def order_liquids(kinds: Mapping[str, Domain]) -> list[str]:
         raise ValueError(f'only liquids are trained on, got {others}')
     if not kinds:
         raise ValueError('there is no liquid to train on')
-    return sorted(kinds, key=lambda name: (kinds[name].density, kinds[name].temperature or 0.0))
+    return sorted(
+        kinds, key=lambda name: (kinds[name].density or 0.0, kinds[name].temperature or 0.0)
+    )
 
 
 def production_indices(configurations: Configurations, domains: Sequence[str]) -> Integers:

@@ -25,7 +25,7 @@ _FORMS: dict[str, Iterable[str]] = {
     'defect:NAME:REPEATS': DEFECTS,
     'bulk[:REPEATS]': (),
     'surface:NAME:LAYERS[:SYMBOL]': SURFACES,
-    'liquid:DENSITY[:TEMPERATURE]': (),
+    'liquid[:[DENSITY][:TEMPERATURE]]': (),
     FREE: (),
 }
 _NAMES = {'phase': PHASES, 'defect': DEFECTS, 'surface': SURFACES}
@@ -33,6 +33,8 @@ _NAMES = {'phase': PHASES, 'defect': DEFECTS, 'surface': SURFACES}
 _COUNT = re.compile(r'[1-9]\d*')
 _NUMBER = r'(\d+(?:\.\d+)?(?:e[+-]?\d+)?)'
 _LIQUID = re.compile(rf'liquid {_NUMBER} g/cm³(?:, {_NUMBER} K)?')
+#: Of several densities at one temperature.
+_DENSITIES = re.compile(rf'liquid, {_NUMBER} K')
 _DEFECT = re.compile(rf'({"|".join(DEFECTS)}) (\d+)³')
 _BULK = re.compile(r'bulk(?: (\d+)³)?')
 _SURFACE = re.compile(rf'([A-Z][a-z]?)\(100\) ({"|".join(SURFACES)}), (\d+) layers')
@@ -49,7 +51,7 @@ class Domain:
         repeats: Conventional cells along each edge, of defects and their perfect crystal.
         layers: Atomic layers of a slab.
         symbol: Chemical symbol of a slab.
-        density: Of a liquid, g/cm³.
+        density: Of a liquid, g/cm³; None where it has several.
         temperature: Of a liquid, K.
         own: Whether the ensemble relaxed the geometry, rather than the reference.
 
@@ -79,7 +81,7 @@ class Domain:
         if self.family == 'surface':
             text = f'{self.symbol}(100) {self.name}, {self.layers} layers'
         if self.family == 'liquid':
-            text = stage_domain(self.name, self.density or 0.0, self.temperature)
+            text = stage_domain(self.name, self.density, self.temperature)
         return OWN * self.own + text
 
     @property
@@ -92,7 +94,8 @@ class Domain:
             return f'layers_{self.layers}'
         if self.family == 'liquid':
             heat = '' if self.temperature is None else f'_{self.temperature:g}K'
-            return f'density_{self.density:g}{heat}'.replace('.', 'p')
+            start = self.name if self.density is None else f'density_{self.density:g}'
+            return f'{start}{heat}'.replace('.', 'p')
         name = _identifier(self.name)
         return name if self.repeats is None else f'{name}_{self.repeats}'
 
@@ -108,15 +111,15 @@ class Domain:
         return 'own_' * self.own + (names.get(self.family) or self.port or 'mixed')
 
 
-def stage_domain(stage: str, density: float, temperature: float | None = None) -> str:
+def stage_domain(stage: str, density: float | None, temperature: float | None = None) -> str:
     """Return the domain of frames of a trajectory, e.g. `melt 2.57 g/cm³`.
 
     Args:
         stage: Its name; that of the production is 'liquid'.
-        density: In g/cm³.
+        density: In g/cm³; None of frames of several.
         temperature: In K.
     """
-    label = f'{stage} {density:g} g/cm³'
+    label = stage if density is None else f'{stage} {density:g} g/cm³'
     return label if temperature is None else f'{label}, {temperature:g} K'
 
 
@@ -146,6 +149,8 @@ def parse(domain: str, roles: Mapping[str, str] | None = None) -> Domain:
     if read := _LIQUID.fullmatch(domain):
         temperature = None if read[2] is None else float(read[2])
         return Domain('liquid', 'liquid', density=float(read[1]), temperature=temperature)
+    if read := _DENSITIES.fullmatch(domain):
+        return Domain('liquid', 'liquid', temperature=float(read[1]))
     return Domain('other', domain)
 
 
@@ -198,6 +203,10 @@ def read_role(role: str) -> Domain:
         case ['surface', name, layers, *symbol] if name in SURFACES and _COUNT.fullmatch(layers):
             symbols = ':'.join(symbol) or 'Si'
             label = Domain('surface', name, layers=int(layers), symbol=symbols).label
+        case ['liquid']:
+            return Domain('liquid', 'liquid')
+        case ['liquid', '', temperature]:
+            label = f'liquid, {temperature} K'
         case ['liquid', density, *temperature]:
             label = ', '.join([f'liquid {density} g/cm³', *(f'{t} K' for t in temperature)])
     found = Domain('other', role) if label is None else parse(label)

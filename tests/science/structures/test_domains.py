@@ -31,6 +31,7 @@ def test_what_is_named_is_read_back(own):
         named[label] = Domain('liquid', 'liquid', density=known, temperature=1600.0)
         label = Domain('liquid', 'liquid', density=density).label
         named[label] = Domain('liquid', 'liquid', density=known)
+    named['liquid, 1600 K'] = Domain('liquid', 'liquid', temperature=1600.0)
     for label, expected in named.items():
         found = parse(domains.OWN + label if own else label)
         assert found.own is own
@@ -73,6 +74,8 @@ ROLES = {
     'surface:tilted:10:Ge': Domain('surface', 'tilted', layers=10, symbol='Ge'),
     'liquid:2.57': Domain('liquid', 'liquid', density=2.57),
     'liquid:2.57:1800': Domain('liquid', 'liquid', density=2.57, temperature=1800.0),
+    'liquid::2000': Domain('liquid', 'liquid', temperature=2000.0),
+    'liquid': Domain('liquid', 'liquid'),
 }
 
 
@@ -95,8 +98,9 @@ def test_a_role_has_the_last_word(role):
         'bulk:2:2',
         'surface:flat:10',
         'surface:tilted:10:Ge:x',
-        'liquid',
+        'liquid:',
         'liquid:thin',
+        'liquid::thin',
         'liquid:2:3:4',
         'diamond',
         '',
@@ -125,6 +129,7 @@ NAMES = {  # label: port of its part, role of its dataset in a study
     'Si(100) tilted, 10 layers': ('layers_10', 'surface_10'),
     'own Si(100) tilted, 10 layers': ('layers_10', 'own_surface_10'),
     'liquid 2.57 g/cm³': ('density_2p57', 'liquid'),
+    'liquid, 2000 K': ('liquid_2000K', 'liquid'),
     'liquid 2.57 g/cm³, 1600 K': ('density_2p57_1600K', 'liquid'),
     'Elastic constants': ('elastic_constants', 'elastic_constants'),
 }
