@@ -154,11 +154,19 @@ class Browser:
 
     def violations(self):
         """Return what the accessibility checker finds: rule, and the elements that break it."""
+        return self._checked('violations')
+
+    def undecided(self):
+        """Return what the accessibility checker cannot judge: rule, and the elements."""
+        return self._checked('incomplete')
+
+    def _checked(self, kind):
         self.evaluate(f'{AXE.read_text()}; 0')
         found = self.evaluate(
-            "axe.run({resultTypes: ['violations']}).then((all) => all.violations)"
+            f"axe.run({{resultTypes: ['{kind}']}}).then((all) => all.{kind}.map((one) => [one.id, "
+            'one.nodes.map((node) => node.html.slice(0, 200))]))'
         )
-        return {one['id']: [node['html'][:200] for node in one['nodes']] for one in found}
+        return dict(found)
 
     def _receive(self, seconds=60):
         while b'\0' not in self._buffer:

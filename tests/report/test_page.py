@@ -131,6 +131,34 @@ def test_the_accessibility_checker_finds_nothing(window, width):
 @pytest.mark.skipif(
     not browser.AXE.exists(), reason='no axe-core: `make .venv/.tests` gets it by npm'
 )
+def test_what_the_accessibility_checker_cannot_judge_is_named_and_judged_here(window):
+    """Markers beside names, which it is not told are no text, and numbers at axes of the map."""
+    window.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    undecided = window.undecided()
+    window.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
+    assert set(undecided) <= {'color-contrast'}
+    found = undecided.get('color-contrast', ())
+    known = ('<span class="swatch"', '<text ', '<tspan ')
+    assert [html for html in found if not html.startswith(known)] == []
+    assert window.evaluate("document.querySelectorAll('svg text').length") == 0  # only the map's
+    hidden = "[...document.querySelectorAll('.swatch')].map((one) => one.ariaHidden)"
+    assert set(window.evaluate(hidden)) == {'true'}
+    texts = window.evaluate("""[...document.querySelector('#map-scatter > div').shadowRoot
+      .querySelectorAll('svg text')].map((one) => getComputedStyle(one).fill)""")
+    assert texts
+    assert min(contrast(one) for one in set(texts)) >= 4.5
+
+
+def contrast(colour):
+    """Return the contrast of a colour, `rgb(…)`, with white, as WCAG 2 defines it."""
+    parts = [int(one) / 255 for one in re.findall(r'\d+', colour)[:3]]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+
+
+@pytest.mark.skipif(
+    not browser.AXE.exists(), reason='no axe-core: `make .venv/.tests` gets it by npm'
+)
 def test_the_accessibility_checker_would_find_something(window):
     window.evaluate('document.body.insertAdjacentHTML(\'beforeend\', \'<img id="x" src="">\')')
     found = window.violations()

@@ -32,9 +32,8 @@ _NAMES = {'phase': PHASES, 'defect': DEFECTS, 'surface': SURFACES}
 
 _COUNT = re.compile(r'[1-9]\d*')
 _NUMBER = r'(\d+(?:\.\d+)?(?:e[+-]?\d+)?)'
-_LIQUID = re.compile(rf'liquid {_NUMBER} g/cm³(?:, {_NUMBER} K)?')
-#: Of several densities at one temperature.
-_DENSITIES = re.compile(rf'liquid, {_NUMBER} K')
+#: Of one density, of one temperature, or of both.
+_LIQUID = re.compile(rf'liquid(?=[ ,])(?: {_NUMBER} g/cm³)?(?:, {_NUMBER} K)?')
 _DEFECT = re.compile(rf'({"|".join(DEFECTS)}) (\d+)³')
 _BULK = re.compile(r'bulk(?: (\d+)³)?')
 _SURFACE = re.compile(rf'([A-Z][a-z]?)\(100\) ({"|".join(SURFACES)}), (\d+) layers')
@@ -147,10 +146,8 @@ def parse(domain: str, roles: Mapping[str, str] | None = None) -> Domain:
     if read := _SURFACE.fullmatch(domain):
         return Domain('surface', read[2], layers=int(read[3]), symbol=read[1])
     if read := _LIQUID.fullmatch(domain):
-        temperature = None if read[2] is None else float(read[2])
-        return Domain('liquid', 'liquid', density=float(read[1]), temperature=temperature)
-    if read := _DENSITIES.fullmatch(domain):
-        return Domain('liquid', 'liquid', temperature=float(read[1]))
+        density, temperature = (None if one is None else float(one) for one in read.groups())
+        return Domain('liquid', 'liquid', density=density, temperature=temperature)
     return Domain('other', domain)
 
 

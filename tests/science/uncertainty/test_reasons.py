@@ -78,6 +78,18 @@ def test_bins_of_local_calibration_have_an_interval_and_an_honest_value(ensemble
     assert (value[known] < high[known]).all()
 
 
+def test_the_relative_calibration_error_of_few_members_has_its_honest_value(rng, ensemble):
+    """1 - RMSE/σ: with four members an honest one is far from 0, and has the same rank."""
+    configurations, energies, _ = ensemble
+    forces = configurations.forces + rng.normal(size=(4, *configurations.forces.shape))
+    found = audit(configurations, energies[:4], forces).domains[LIQUID]
+    ratio = found['force_rmse_over_spread_honest']
+    assert found['force_rce_honest'] == pytest.approx(1 - ratio)
+    assert found['force_rce_honest'] < -0.1
+    assert found['force_rce_p_low'] == found['force_rmse_over_spread_p_high']
+    assert found['force_rce_honest_low'] <= found['force_rce_honest']
+
+
 def test_the_area_under_the_curve_has_an_honest_value_where_members_err_beyond_the_tolerance(
     ensemble, audited
 ):

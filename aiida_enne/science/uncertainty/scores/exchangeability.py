@@ -15,7 +15,7 @@ from aiida_enne.science.uncertainty.scores.calibration import (
 )
 from aiida_enne.science.uncertainty.scores.detection import confidence_area, roc_auc
 from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars
-from aiida_enne.science.uncertainty.scores.local import ence, n_bins
+from aiida_enne.science.uncertainty.scores.local import ence, n_bins, rce
 from aiida_enne.science.uncertainty.scores.proper import mean_crps, mean_nll
 
 #: From ε and width to a score.
@@ -28,6 +28,7 @@ TESTED: dict[str, Measure] = {
     'rank_correlation': rank_correlation,
     'mean_squared_z': mean_squared_z,
     'ence': lambda error, width: ence(error, width, n_bins(len(error))),
+    'rce': rce,
     'confidence_area': confidence_area,
     'crps': mean_crps,
     'nll': mean_nll,
