@@ -15,6 +15,12 @@ from aiida_enne.cli.launch import common_options, read_overrides, start
 @click.option('--split', type=NodeParam('enne.split'), required=True)
 @click.option('--seeds', help='Comma-separated seeds, one per member, instead of the protocol.')
 @click.option(
+    '--atomic-energies',
+    metavar='WAY|YAML',
+    help='Energies of elements to start from: least_squares, isolated, or "{Al: -3.4, Cu: -3.7}" '
+    'in eV; default: the mean energy of an atom for all.',
+)
+@click.option(
     '--initial',
     help='PK or UUID of a training whose members the new ones begin with, instead of anew.',
 )
@@ -32,6 +38,8 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
     overrides = read_overrides(options['overrides'])
     if seeds is not None:
         overrides['seeds'] = parse_seeds(seeds)
+    if options['atomic_energies'] is not None:
+        overrides['atomic_energies'] = read_energies(options['atomic_energies'])
     try:
         builder: Any = EnsembleWorkChain.get_builder_from_protocol(
             options['code'],
@@ -46,6 +54,20 @@ def ensemble(dataset: Any, split: Any, seeds: str | None, **options: Any) -> Non
     except ValueError as exception:
         raise click.ClickException(plain(str(exception))) from None
     start(builder, options)
+
+
+def read_energies(text: str) -> Any:
+    """Return a way to have energies of elements, or these by element.
+
+    Raises:
+        click.ClickException: If it is not valid YAML.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as exception:
+        raise click.ClickException(f'{text!r} is not valid YAML: {exception}') from None
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -14,6 +14,7 @@ from aiida_enne.data.prediction import PredictionData
 from aiida_enne.provenance import Material, Missing
 from aiida_enne.report.contract import check_figure
 from aiida_enne.report.figures import find_figure
+from aiida_enne.report.stresses import of_stresses
 from aiida_enne.science.data.frames import to_atoms
 from tests.audited import chain, model, store_audit
 
@@ -100,3 +101,13 @@ def test_without_deformed_cells_the_remedy_is_named(dataset):
     for name in ('elastic', 'phonons'):
         with pytest.raises(Missing, match='deform_crystal'):
             find_figure(name).build(material, ddof=0, crystal='')
+
+
+def test_stresses_are_judged_component_by_component_in_gpa(material):
+    """Members are 0.81, 1 and 1.44 times the reference: ε and σ are multiples of its stress."""
+    (table,) = of_stresses(material)
+    assert [row[0] for row in table.rows] == ['displaced fcc', 'strained fcc']
+    strained = table.rows[1]
+    assert (strained[1], table.headers[2]) == ('12', 'xx: RMSE / σ (GPa)')
+    factors = np.array(FACTORS)
+    assert float(strained[-1]) == pytest.approx((factors.mean() - 1) / factors.std(), rel=0.05)

@@ -34,6 +34,7 @@ from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, why_failed
 from aiida_enne.workflows.training import validation
 from aiida_enne.workflows.training.base import NAMESPACES, hand_out, outputs
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
+from aiida_enne.workflows.training.energies import put_energies
 
 
 class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
@@ -100,14 +101,19 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
             split: One for all members, or one per member by its label `seed_7`.
             protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; also `gpus` of a job, `members_per_gpu`,
-                `gpu_directive`, `gpu_type` and `family`, see `ensemble.yaml`.
+                `gpu_directive`, `gpu_type` and `family`, see `ensemble.yaml`, and
+                `atomic_energies`, see `science.data.atomic_energies`.
             base_model: What the members are fine-tuned from; the protocol `fine-tune` needs it.
 
         Raises:
-            ValueError: If there is no such protocol, or no such GPUs, or the base model is missing
-                or cannot be used.
+            ValueError: If there is no such protocol, or no such GPUs, the base model is missing or
+                cannot be used, or energies of elements cannot be had.
         """
-        inputs = protocols.ensemble_inputs(code, protocol, overrides, base_model)
+        given = dict(overrides or {})
+        how = given.pop('atomic_energies', None)
+        inputs = protocols.ensemble_inputs(code, protocol, given, base_model)
+        if how is not None:
+            put_energies(inputs, how, dataset, split)
         inputs['training']['train']['code'] = code
         inputs |= {'dataset': dataset}
         inputs |= {'splits': dict(split)} if isinstance(split, Mapping) else {'split': split}
