@@ -35,6 +35,7 @@ SCRIPTS = (
 VECTORISED_SCRIPTS = (
     'nequip_together.py',
     'nequip_single.py',
+    'nequip_settings.py',
     'nequip_stack.py',
     'nequip_geometry.py',
     'nequip_adam.py',

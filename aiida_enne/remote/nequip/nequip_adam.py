@@ -1,7 +1,7 @@
 """Adam and moving averages of all members at once, each operation as torch and NequIP have it."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from nequip_product import UnfitError
@@ -11,6 +11,16 @@ Tensors = list[torch.Tensor]
 SETTINGS = ('lr', 'betas', 'eps', 'weight_decay', 'amsgrad', 'decoupled_weight_decay', 'params')
 IGNORED = ('foreach', 'fused', 'initial_lr')
 REFUSED = ('capturable', 'differentiable', 'maximize')
+
+
+class Numbers(NamedTuple):
+    """One member's weights, their averages and moments, flat, and the steps that made them."""
+
+    weights: Tensors
+    average: Tensors
+    moments: dict[str, Tensors]
+    steps: int
+    updates: int
 
 
 class Adam:
@@ -91,23 +101,32 @@ class Adam:
             for flat in flats:
                 flat[row] = 0
 
-    def give(self, row: int, module: Any, optimizer: Any = None) -> None:
+    def numbers(self, row: int) -> Numbers:
+        """Return a copy of one member's numbers."""
+
+        def own(flats: Tensors) -> Tensors:
+            return [flat[row].clone() for flat in flats]
+
+        moments = {name: own(flats) for name, flats in self._moments.items()}
+        return Numbers(own(self._weights), own(self._average), moments, self.steps, self.updates)
+
+    def give(self, numbers: Numbers, module: Any, optimizer: Any = None) -> None:
         """Put one member's numbers where NequIP's module and torch's optimiser have them."""
         parameters = list(module.model.parameters())
         with torch.no_grad():
-            for parameter, value in zip(parameters, self._row(self._weights, row), strict=True):
+            for parameter, value in zip(parameters, self._views(numbers.weights), strict=True):
                 parameter.copy_(value)
             if self.decay is not None:
-                averages = self._row(self._average, row)
+                averages = self._views(numbers.average)
                 for average, value in zip(module.ema.ema_weights, averages, strict=True):
                     average.copy_(value)
-                module.ema.num_updates = self.updates
+                module.ema.num_updates = numbers.updates
         if optimizer is None:
             return
-        moments = {name: self._row(flats, row) for name, flats in self._moments.items()}
+        moments = {name: self._views(flats) for name, flats in numbers.moments.items()}
         for index, parameter in enumerate(parameters):
             own = {name: values[index].clone() for name, values in moments.items()}
-            optimizer.state[parameter] = {'step': torch.tensor(float(self.steps)), **own}
+            optimizer.state[parameter] = {'step': torch.tensor(float(numbers.steps)), **own}
 
     def take(self, row: int, module: Any, optimizer: Any) -> None:
         """Go on from where a module and its optimiser are, whoever trained them before."""
@@ -128,19 +147,16 @@ class Adam:
             for dtype in self.dtypes
         ]
 
-    def _views(self, flats: Tensors, lead: Callable[[Any], Any] = lambda flat: flat) -> Tensors:
+    def _views(self, flats: Tensors) -> Tensors:
         """Return numbers as weights of the models' shapes and in their order, without copies."""
         parts = {}
         for dtype, flat in zip(self.dtypes, flats, strict=True):
             sizes = [shape.numel() for kind, shape in self._like if kind == dtype]
-            parts[dtype] = iter(lead(flat).split(sizes, -1))
+            parts[dtype] = iter(flat.split(sizes, -1))
         return [
             (part := next(parts[dtype])).view(*part.shape[:-1], *shape)
             for dtype, shape in self._like
         ]
-
-    def _row(self, flats: Tensors, row: int) -> Tensors:
-        return self._views(flats, lambda flat: flat[row])
 
     def _put(self, flats: Tensors, row: int, values: Sequence[torch.Tensor]) -> None:
         for flat, own in zip(flats, self._flat(list(values), 0), strict=True):

@@ -98,7 +98,7 @@ class Keeper(Checkpoint):
         data = trainer.datamodule
         data.train_generator.set_state(data.train_generator_state)
         self._clock = time.monotonic()
-        self._report(trainer)
+        self.report(trainer)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin a whole epoch: with `max_steps`, Lightning would look for the rest of the last."""
@@ -159,6 +159,13 @@ class Keeper(Checkpoint):
         """Keep the last epoch."""
         self._keep(trainer)
 
+    def keep_best(self, trainer: Any) -> None:
+        """Write the best model, which is not that of the last epoch."""
+        fresh = self.attempt.folder / 'checkpoints' / 'fresh.ckpt'
+        trainer.save_checkpoint(fresh)
+        fresh.replace(fresh.with_name(BEST))
+        self.improved = False
+
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Make the loops' counters of our own files say that an epoch ended and none began."""
         if self._saving:
@@ -193,9 +200,10 @@ class Keeper(Checkpoint):
             (folder / LAST).replace(folder / PREVIOUS)
         fresh.replace(folder / LAST)
         self._pending = self.improved = False
-        self._report(trainer)
+        self.report(trainer)
 
-    def _report(self, trainer: Any) -> None:
+    def report(self, trainer: Any) -> None:
+        """Write the history and the progress."""
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(self.columns)

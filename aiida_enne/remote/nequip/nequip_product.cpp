@@ -7,7 +7,8 @@
 // Q = <out, g> is linear in each of x, y, w and g, so that first and second derivatives are the same
 // sums with arguments exchanged. Features of atoms come as [atom][component][u] within each block of
 // irreps: u, the multiplicity, is innermost.
-// No headers of torch are needed; compiled with -DREAL=float|double and -DLANES=1|2|4|8|16.
+// No headers of torch are needed; compiled with -DREAL=float|double, -DLANES=1|2|4|8|16 and, where no path has
+// more, -DL_MAX=0|1|2: what is not needed would take most of the compiler's time.
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -16,6 +17,9 @@
 typedef REAL real;
 typedef std::conditional<sizeof(real) == 4, int32_t, int64_t>::type whole;
 typedef real vec __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real))));
+#ifndef L_MAX
+#define L_MAX 3
+#endif
 static const int MAX_EDGE = 16;   // components of spherical harmonics up to l = 3
 static const int MAX_CELLS = 49;  // of the matrix of one coupling, l = 3 to l = 3
 typedef real edge_vec __attribute__((vector_size(MAX_EDGE * sizeof(real)), aligned(sizeof(real))));
@@ -126,6 +130,7 @@ template <int NI, int NK> static inline void along_edge(const vec *v, const vec 
 // along y goes to `outer`, which is `fresh` where nothing has been added yet.
 template <int ORDER, bool EDGE, int NI, int NK>
 static inline void visit(const Args &q, const Path &p, const Edge &e, int64_t u, vec *outer, bool fresh) {
+    if (NI > 2 * L_MAX + 1 || NK > 2 * L_MAX + 1) return;
     const int64_t in = e.src * q.x_size + p.in + u, to = e.dst * q.out_size + p.out + u, row = p.weight + u;
     const real *A = e.A + p.cell, *B = e.B + p.cell;
     const vec w = load(e.w + row);

@@ -166,7 +166,9 @@ class Product(Couplings):
         super().__init__(old)
         blocks = ((irreps.dim, irreps) for irreps in (old.feature_irreps_in, old.irreps_mid))
         self._blocks = {size: _blocks(irreps) for size, irreps in blocks}
-        self._code = code = library(old.model_dtype, self.muls, folder, options=['-DEDGES'] * edges)
+        l_max = max(irreps.lmax for irreps in (old.feature_irreps_in, old.irreps_mid))
+        options = [f'-DL_MAX={l_max}', *['-DEDGES'] * edges]
+        self._code = code = library(old.model_dtype, self.muls, folder, options=options)
         code.product.argtypes = [ctypes.c_int, ctypes.POINTER(_Arguments)]
         code.transpose.argtypes = [
             ctypes.c_int,

@@ -1,29 +1,20 @@
 """What belongs to one member of a group: NequIP's module, order of batches, schedule, files."""
 
+import copy
 import io
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import lightning
 import nequip_initial
 import nequip_train_member
 import torch
 from hydra.utils import instantiate
+from nequip_adam import Adam, Numbers
 from nequip_keeper import Attempt, Keeper
 from nequip_private import get_current_code_versions, get_latest_global_state, step_elsewhere
 from nequip_product import UnfitError
-from nequip_stack import Loss
-from omegaconf import OmegaConf
-
-MODULES = ('nequip.train.EMALightningModule', 'nequip.train.NequIPLightningModule')
-#: Options of the trainer that change nothing, or that are followed here.
-TRAINER = {
-    '_target_', 'accelerator', 'callbacks', 'devices', 'enable_model_summary', 'max_epochs',
-    'enable_progress_bar', 'logger', 'num_nodes', 'num_sanity_val_steps',
-}  # fmt: skip
-LOADER = {'_target_', 'batch_size', 'shuffle', 'num_workers', 'collate_fn'}
-ENERGIES = {'total_energy_mse': False, 'per_atom_energy_mse': True}
+from nequip_settings import container
 
 
 class Member:
@@ -89,6 +80,9 @@ class Member:
         self.callback_metrics: dict[str, float] = {}
         self.global_step = 0
         self.sanity_checking = False
+        #: numbers and state of the best model, if it is not written; state of what is being written
+        self._best: tuple[Numbers, dict[str, Any]] | None = None
+        self._now: dict[str, Any] | None = None
 
     @property
     def optimizers(self) -> list[Any]:
@@ -99,11 +93,6 @@ class Member:
     def rate(self) -> float:
         """Return the learning rate; 0 once the member is lost."""
         return 0.0 if self.lost else float(self.optimizer.param_groups[0]['lr'])
-
-    @property
-    def improved(self) -> bool:
-        """Return whether the last epoch gave the best model so far."""
-        return bool(self.keeper.improved)
 
     def batches(self) -> list[list[int]]:
         """Return the configurations of each batch of an epoch, in NequIP's order."""
@@ -137,112 +126,98 @@ class Member:
         self.keeper.on_validation_end(self, self.module)
         self.keeper.on_train_epoch_end(self, self.module)
 
-    def keep(self) -> None:
+    @property
+    def is_best(self) -> bool:
+        """Return whether the last epoch, not yet written, gave the best model so far."""
+        keeper = self.keeper
+        return bool(keeper.improved and keeper.best['epoch'] == len(keeper.rows) - 1)
+
+    def is_snapshot(self, epochs: int) -> bool:
+        """Return whether the last of so many epochs is one whose model is kept."""
+        return bool(epochs > self.max_epochs - self.keeper.snapshots)
+
+    def remember(self, adam: Adam, row: int) -> None:
+        """Keep the last epoch in mind where it gave the best model so far."""
+        if self.is_best:
+            self._best = (adam.numbers(row), self._state())
+
+    def keep(self, adam: Adam, row: int) -> None:
         """Write the checkpoints, the history and the progress."""
+        if self.is_best:
+            self._best = None  # the older one
+        self.keep_best(adam)
+        adam.give(adam.numbers(row), self.module, self.optimizer)
         self.keeper.on_train_end(self, self.module)
 
-    def resume(self) -> int:
-        """Take up the newest checkpoint, whoever wrote it; return the epochs that it has."""
+    def keep_best(self, adam: Adam) -> None:
+        """Write the best model where it was kept in mind."""
+        if self._best is None:
+            return
+        numbers, self._now = self._best
+        adam.give(numbers, self.module, self.optimizer)
+        self.keeper.keep_best(self)
+        self._best = self._now = None
+
+    def checkpoints(self) -> dict[int, Path]:
+        """Return the checkpoints that are there, whoever wrote them, by their epochs."""
         attempt = self.keeper.attempt
         (attempt.folder / 'checkpoints').mkdir(exist_ok=True)
-        path = nequip_train_member.newest(attempt)
-        state = None if path is None else nequip_train_member.load(path)
-        if state is not None:
-            self.module.load_state_dict(state['state_dict'])
-            self.optimizer.load_state_dict(state['optimizer_states'][0])
-            if self._schedule:
-                self._schedule['scheduler'].load_state_dict(state['lr_schedulers'][0])
-            self._generator.set_state(state[type(self._data).__name__]['train_generator_state'])
-            self.keeper.load_state_dict(state['callbacks']['Keeper'])
-            self.global_step = state['global_step']
-        return int(attempt.epochs)
+        return {epoch: path for path, epoch in nequip_train_member.readable(attempt).items()}
+
+    def resume(self, path: Path) -> None:
+        """Take up a checkpoint."""
+        state = nequip_train_member.load(path)
+        if state is None:
+            raise UnfitError(f'{path.name} is damaged')
+        self.module.load_state_dict(state['state_dict'])
+        self.optimizer.load_state_dict(state['optimizer_states'][0])
+        if self._schedule:
+            self._schedule['scheduler'].load_state_dict(state['lr_schedulers'][0])
+        self._generator.set_state(state[type(self._data).__name__]['train_generator_state'])
+        self.keeper.load_state_dict(state['callbacks']['Keeper'])
+        self.global_step = state['global_step']
+        self.keeper.report(self)
 
     def save_checkpoint(self, path: Path) -> None:
         """Write what Lightning writes between two epochs."""
-        checkpoint = self._checkpoint(len(self.keeper.rows), len(self._loader))
+        checkpoint = self._checkpoint(self._now or self._state(), len(self._loader))
         torch.save(checkpoint, buffer := io.BytesIO())  # torch would not say that the disk is full
         path.write_bytes(buffer.getbuffer())
 
-    def _checkpoint(self, epoch: int, n_batches: int) -> dict[str, Any]:
-        steps = self.global_step
+    def _state(self) -> dict[str, Any]:
+        """Return all but numbers that a later epoch changes."""
+        schedule = self._schedule and copy.deepcopy(self._schedule['scheduler'].state_dict())
+        (group,) = self.optimizer.state_dict()['param_groups']
+        return {
+            'steps': self.global_step,
+            'generator': self._generator.get_state(),
+            'schedules': [schedule] if schedule else [],
+            'group': group,
+            'keeper': copy.deepcopy(self.keeper.state_dict()),
+        }
+
+    def _checkpoint(self, state: dict[str, Any], n_batches: int) -> dict[str, Any]:
+        steps, epoch = state['steps'], len(state['keeper']['rows'])
         data = {
-            'train_generator_state': self._generator.get_state(),
+            'train_generator_state': state['generator'],
             'generator_state': self._data.generator_state,
             '_train_dataloader_0': {},
             '_val_dataloader_0': {},
         }
-        schedulers = [self._schedule['scheduler'].state_dict()] if self._schedule else []
+        optimizer = self.optimizer.state_dict() | {'param_groups': [state['group']]}
         return {
             'epoch': epoch,
             'global_step': steps,
             'pytorch-lightning_version': lightning.__version__,
             'state_dict': self.module.state_dict(),
             'loops': _loops(epoch, steps, n_batches),
-            'callbacks': {'Keeper': self.keeper.state_dict()},
-            'optimizer_states': [self.optimizer.state_dict()],
-            'lr_schedulers': schedulers,
+            'callbacks': {'Keeper': state['keeper']},
+            'optimizer_states': [optimizer],
+            'lr_schedulers': state['schedules'],
             'hparams_name': 'kwargs',
             'hyper_parameters': dict(self.module.hparams),
             type(self._data).__name__: data,
         }
-
-
-def read_configurations(folders: Sequence[Path]) -> list[Any]:
-    """Return the configurations of members, which share all but their seeds.
-
-    Raises:
-        UnfitError: If they share more or less, or ask for what is done by NequIP's trainer alone.
-    """
-    configs = [OmegaConf.load(folder / 'config.yaml') for folder in folders]
-    plain = [container(config, resolve=False) for config in configs]
-    for one in plain:
-        one['data'].pop('seed')
-        one['training_module']['model'].pop('seed', None)
-    if any(one != plain[0] for one in plain):
-        raise UnfitError('members differ in more than their seeds')
-    trainer, module = plain[0]['trainer'], plain[0]['training_module']
-    if unknown := sorted(set(trainer) - TRAINER):
-        raise UnfitError(f'options {unknown} of the trainer')
-    if len(trainer['callbacks']) != 1:
-        raise UnfitError(f'callbacks {[one["_target_"] for one in trainer["callbacks"]]}')
-    if trainer.get('accelerator') != 'cpu':
-        raise UnfitError(f'the accelerator {trainer.get("accelerator")}')
-    if module['_target_'] not in MODULES or module.get('train_metrics') is not None:
-        raise UnfitError(f'the training module {module["_target_"]}, or metrics of its training')
-    loader = plain[0]['data'].get('train_dataloader', {})
-    if unknown := sorted(set(loader) - LOADER):
-        raise UnfitError(f'options {unknown} of the training data')
-    for folder, config in zip(folders, configs, strict=True):
-        nequip_initial.adopt(config, folder)
-    return configs
-
-
-def container(config: Any, *, resolve: bool) -> dict[str, Any]:
-    """Return a configuration as plain values."""
-    return dict(cast('dict[str, Any]', OmegaConf.to_container(config, resolve=resolve)))
-
-
-def loss_of(module: Any) -> tuple[tuple[str, ...], Loss, bool]:
-    """Return the names of the parts of a loss, the loss, and whether stresses are looked at.
-
-    Raises:
-        UnfitError: If the loss is not one of energies and forces, with or without stresses.
-    """
-    parts = module.loss.entries
-    energies = [name for name in parts if name in ENERGIES]
-    names = (*energies, 'forces_mse', *(['stress_mse'] if 'stress_mse' in parts else []))
-    if len(energies) != 1 or set(parts) != {*names}:
-        raise UnfitError(f'a loss of {sorted(parts)}')
-    for name, part in parts.items():
-        kind = type(module.loss[name]).__name__
-        if kind != 'MeanSquaredError' or part.per_type or part.ignore_nan:
-            raise UnfitError(f'a loss of {name} as {kind}, by type or with gaps')
-    (metrics,) = module.val_metrics
-    fields = {getattr(part.field, 'field', None) for part in metrics.entries.values()}
-    if other := sorted(map(str, fields - {'total_energy', 'forces', 'stress'})):
-        raise UnfitError(f'validation metrics of {other}')
-    loss = Loss([parts[name].coeff for name in names], ENERGIES[names[0]])
-    return names, loss, 'stress_mse' in names or 'stress' in fields
 
 
 def _loops(epoch: int, steps: int, n_batches: int) -> dict[str, Any]:

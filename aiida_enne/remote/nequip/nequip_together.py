@@ -24,7 +24,8 @@ from nequip_keeper import Attempt, DivergedError, OutOfTimeError, is_disk_full
 from nequip_memory import is_out_of_memory, keep_memory, no_garbage
 from nequip_private import set_global_state
 from nequip_product import UnfitError
-from nequip_single import Member, container, loss_of, read_configurations
+from nequip_settings import container, loss_of, read_configurations
+from nequip_single import Member
 from nequip_stack import Stack
 from omegaconf import OmegaConf
 
@@ -34,8 +35,8 @@ TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 KERNEL = f'vectorised {VERSION}'
 #: Configurations that are validated at a time, counted over all members.
 VALIDATED = 8
-#: Seconds between checkpoints of members that have not become better.
-KEEP_EVERY = 20.0
+#: Longest time between checkpoints, seconds, and the share of time that writing them may take.
+KEEP_EVERY, KEEP_SHARE = 20.0, 0.02
 #: Steps between looks at the losses.
 LOOK_EVERY = 10
 
@@ -96,20 +97,17 @@ class Group:
         """Return the numbers of the members that are still trained."""
         return [index for index, member in enumerate(self.members) if member.lost is None]
 
-    @property
-    def is_snapshot(self) -> bool:
-        """Whether the epoch that has ended is one of the last, whose models are kept."""
-        first = self.members[0]
-        return bool(self.epoch > first.max_epochs - first.keeper.snapshots)
-
     def _resume(self) -> int:
-        epochs = {member.resume() for member in self.members}
-        if len(epochs) > 1:
-            raise UnfitError(f'members are at the epochs {sorted(epochs)}')
-        epoch: int = epochs.pop()
-        if epoch:
-            for row, member in enumerate(self.members):
-                self.adam.take(row, member.module, member.optimizer)
+        """Go on from the last epoch that every member has; return it."""
+        known = [member.checkpoints() for member in self.members]
+        if not any(known):
+            return 0
+        if not (shared := set.intersection(*map(set, known))):
+            raise UnfitError(f'members are at the epochs {[max(one, default=0) for one in known]}')
+        epoch: int = max(shared)
+        for row, (member, paths) in enumerate(zip(self.members, known, strict=True)):
+            member.resume(paths[epoch])
+            self.adam.take(row, member.module, member.optimizer)
         return epoch
 
     def _compare(self) -> float:
@@ -122,7 +120,7 @@ class Group:
         worst = 0.0
         for row in sorted({0, len(self.members) - 1}):
             module = self.members[row].module
-            self.adam.give(row, module)
+            self.adam.give(self.adam.numbers(row), module)
             module.train()
             loss = module.loss(module(batch.copy()), batch.copy(), prefix='')['weighted_sum']
             expected = torch.autograd.grad(loss, list(module.model.parameters()))
@@ -187,7 +185,10 @@ class Group:
                 self._lose(row, message, rates)
 
     def _lose(self, row: int, message: str, rates: torch.Tensor) -> None:
-        self.members[row].lost = ('diverged', message)
+        member = self.members[row]
+        member.lost = ('diverged', message)
+        member.keep_best(self.adam)
+        member.keeper.report(member)
         rates[row] = 0.0
         self.adam.clear(row)
 
@@ -218,13 +219,10 @@ class Group:
             found.append({} if member.lost else member.measure(out, batch))
         return found
 
-    def keep(self, *, every: bool) -> None:
-        """Write checkpoints of the members that have become better, or of every one."""
+    def keep(self, *, write: bool) -> None:
+        """Write the checkpoints of an epoch, or keep the best models in mind."""
         for row in self.alive:
-            member = self.members[row]
-            if every or member.improved:
-                self.adam.give(row, member.module, member.optimizer)
-                member.keep()
+            (self.members[row].keep if write else self.members[row].remember)(self.adam, row)
 
     def run(self) -> None:
         """Train until all is done, everyone is lost or the time is over.
@@ -232,18 +230,20 @@ class Group:
         Raises:
             OutOfTimeError: If the clock leaves no room for another epoch.
         """
-        last, seconds = time.monotonic(), 0.0
+        due = seconds = 0.0
         while self.epoch < self.members[0].max_epochs and self.alive:
             begin = time.monotonic()
             if seconds and begin + 1.2 * seconds + 2 > self.deadline:
-                self.keep(every=True)
+                self.keep(write=True)
                 raise OutOfTimeError(f'no time for epoch {self.epoch} of {seconds:.1f} s')
             self.train_epoch()
-            due = time.monotonic() > last + KEEP_EVERY
-            self.keep(every=due or self.is_snapshot)
-            last = time.monotonic() if due else last
-            seconds = time.monotonic() - begin
-        self.keep(every=True)
+            trained = time.monotonic()
+            self.keep(write=self.members[0].is_snapshot(self.epoch) or trained > due)
+            now = time.monotonic()
+            if trained > due:
+                due = now + min(KEEP_EVERY, (now - trained) / KEEP_SHARE)
+            seconds = now - begin
+        self.keep(write=True)
 
 
 def train(folders: Sequence[Path], deadline: float, artefacts: Path) -> str:

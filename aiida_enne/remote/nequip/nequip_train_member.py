@@ -134,6 +134,12 @@ def read_config(folder: Path) -> DictConfig:
 
 def newest(attempt: Attempt) -> Path | None:
     """Return the readable checkpoint with the most epochs; note the best model of all."""
+    epochs = readable(attempt)
+    return max(epochs, key=epochs.__getitem__, default=None)
+
+
+def readable(attempt: Attempt) -> dict[Path, int]:
+    """Return checkpoints that are not damaged with their epochs; note the best model of all."""
     epochs: dict[Path, int] = {}
     for name in (LAST, PREVIOUS, BEST):
         path = attempt.folder / 'checkpoints' / name
@@ -145,7 +151,7 @@ def newest(attempt: Attempt) -> Path | None:
             epochs[path] = len(state['callbacks']['Keeper']['rows'])
             if name == BEST:
                 attempt.best = state['callbacks']['Keeper']['best']
-    return max(epochs, key=epochs.__getitem__, default=None)
+    return epochs
 
 
 def load(path: Path) -> dict[str, Any] | None:
