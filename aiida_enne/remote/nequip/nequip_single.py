@@ -159,10 +159,16 @@ class Member:
         self._best = self._now = None
 
     def checkpoints(self) -> dict[int, Path]:
-        """Return the checkpoints that are there, whoever wrote them, by their epochs."""
+        """Return the checkpoints that are there, whoever wrote them, by their epochs.
+
+        Where there are none, the progress says that no epoch has ended.
+        """
         attempt = self.keeper.attempt
         (attempt.folder / 'checkpoints').mkdir(exist_ok=True)
-        return {epoch: path for path, epoch in nequip_train_member.readable(attempt).items()}
+        found = {epoch: path for path, epoch in nequip_train_member.readable(attempt).items()}
+        if not found:
+            self.keeper.report(self)
+        return found
 
     def resume(self, path: Path) -> None:
         """Take up a checkpoint."""
