@@ -51,10 +51,11 @@ def demo(output: Path, protocol: str, keep_jobs: bool, dry_run: bool) -> None:
         click.echo(describe(builder))
         return
     process = run(builder, code, keep_jobs=keep_jobs)
+    from aiida_enne.cli.foreground import why_ended
+
     if not process.is_finished_ok:
         raise click.ClickException(
-            f'the study <{process.pk}> ended with exit status {process.exit_status}: '
-            f'{process.exit_message or process.exception}\n'
+            f'the study <{process.pk}>: {why_ended(process)}\n'
             f'`AIIDA_PATH={output} verdi process report {process.pk}` tells more.'
         )
     from aiida_enne.report.write import report_on

@@ -132,7 +132,21 @@ def drive(builder: Any, known: Any, key: str, watch: Any, plan: Any, *, keep_job
             run_until(runner, end, interruption.wish)
         if interruption.number is not None and not node.is_terminated:
             leave(node, interruption)
+        if not node.is_terminated and (reason := end.exception()) is not None:
+            raise click.ClickException(
+                f'{node.process_label} <{node.pk}> was cut short ({type(reason).__name__}: '
+                f'{reason}): run the same again, nothing that is finished is repeated'
+            ) from reason
         return node
+
+
+def why_ended(node: Any) -> str:
+    """Return how a process has ended that did not finish well, and why."""
+    if node.exit_status is not None:
+        return f'exit status {node.exit_status}: {node.exit_message}'
+    state = 'unknown' if node.process_state is None else node.process_state.value
+    why = node.exception or node.process_status or 'it gave no reason'
+    return f'{state}, not finished: {why}; `{own("status", node.pk)}` tells more'
 
 
 def take_up(runner: Any, node: Any) -> tuple[Any, Any]:

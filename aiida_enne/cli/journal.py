@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+#: Seconds that a run waits until another process has written.
+PATIENCE = 120
+
 
 def database_of(profile: Any) -> Path | None:
     """Return the SQLite file of a profile; None where it has none."""
@@ -38,8 +41,10 @@ def use_wal(path: Path) -> str:
 
 @contextlib.contextmanager
 def without_waiting() -> Iterator[None]:
-    """Let commits not wait for the disk, where SQLite has a write-ahead log.
+    """Let commits not wait for the disk, where SQLite has a write-ahead log, but for other writers.
 
+    Where others write at the same time on a busy machine, SQLite's own five seconds of patience are
+    not enough, and a process ends in `database is locked`.
     Whatever is killed, nothing is lost; a power cut may take back the last seconds, and the
     database stays whole (https://sqlite.org/pragma.html#pragma_synchronous).
     """
@@ -65,6 +70,7 @@ def without_waiting() -> Iterator[None]:
 
 def _spare(connection: Any, *_: Any) -> None:
     connection.execute('PRAGMA synchronous=NORMAL')
+    connection.execute(f'PRAGMA busy_timeout={1000 * PATIENCE}')
 
 
 def is_shareable() -> bool:

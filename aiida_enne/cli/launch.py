@@ -228,7 +228,7 @@ def start(builder: Any, options: Mapping[str, Any]) -> None:
     add_to_group(node, options['group'])
     click.echo(f'{node.process_label} <{node.pk}> {node.uuid}')
     if not node.is_finished_ok:
-        raise click.ClickException(f'exit status {node.exit_status}: {node.exit_message}')
+        raise click.ClickException(foreground.why_ended(node))
     for line in outcome.lines(node):
         click.echo(line)
 

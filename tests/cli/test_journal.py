@@ -10,9 +10,9 @@ from sqlalchemy import text
 from aiida_enne.cli.journal import database_of, is_shareable, without_waiting
 
 
-def level():
+def level(name='synchronous'):
     session = get_manager().get_profile_storage().get_session()
-    found = session.execute(text('PRAGMA synchronous')).scalar()
+    found = session.execute(text(f'PRAGMA {name}')).scalar()
     session.commit()
     return found
 
@@ -27,8 +27,10 @@ def test_commits_wait_for_the_disk_again_when_a_run_is_over():
     full = level()
     with without_waiting():
         assert level() == 1
+        assert level('busy_timeout') == 120_000, 'others may write for as long'
         pk = orm.Int(7).store().pk
         assert level() == 1, 'a commit returns to the same connection'
         with sqlite3.connect(path) as other:
             assert other.execute('select count(*) from db_dbnode where id=?', (pk,)).fetchone()[0]
     assert level() == full == 2
+    assert level('busy_timeout') == 5_000
