@@ -65,9 +65,13 @@ def member_rows(job: Any) -> list[list[Any]]:
 
 def reasons(jobs: list[Any]) -> list[str]:
     """Return a line for each member that failed: which, how, and why as its trainer said it."""
+    from aiida import orm
+
     found = []
     for job in jobs:
         results = job.outputs.results if 'results' in job.outputs else {}
+        if isinstance(results, orm.Dict):
+            continue  # predictions: of all members together
         for label, node in sorted(results.items()):
             result = node.get_dict()
             if result.get('exit_status'):

@@ -33,6 +33,19 @@ def test_the_reason_of_each_failed_member_is_shown(invoke, aiida_localhost):
     assert 'seed_1 of' not in result.output
 
 
+def test_jobs_of_predictions_have_no_failed_members(invoke, aiida_localhost):
+    root, _ = training(aiida_localhost)
+    job = orm.CalcJobNode(computer=aiida_localhost)
+    job.set_process_label('NequipPredictCalculation')
+    job.base.links.add_incoming(root, LinkType.CALL_CALC, 'predicted')
+    job.store()
+    node = orm.Dict({'mode': 'vectorised'})
+    node.base.links.add_incoming(job, LinkType.CREATE, 'results')
+    node.store()
+    result = invoke('status', root.pk)
+    assert result.exit_code == 0, result.output
+
+
 def test_how_an_interrupted_study_goes_on_is_shown(invoke, aiida_localhost):
     root, job = training(aiida_localhost)
     mark = {'key': 'interrupted', 'command': 'aiida-enne launch ensemble'}
