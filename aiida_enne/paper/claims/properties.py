@@ -34,19 +34,21 @@ PAPER_MAE, TOLERABLE = CLAIMS['accuracy'].value or 0.0, 0.1
 
 def judge_accuracy(evidence: Evidence) -> Found | None:
     """F2: force MAE of the domains trained on."""
-    known = [
-        s
+    found = {
+        name: s
         for name in evidence.training_domains
         if (s := evidence.domains.get(name)) and s.get('force_mae') is not None
-    ]
-    if not known:
+    }
+    if not found:
         return None
+    known = list(found.values())
     maes, counts = np.array([(s['force_mae'], s['n_force_components']) for s in known], float).T
     mae = float(np.average(maes, weights=counts))
     limit = SIMILAR * PAPER_MAE if evidence.is_published else TOLERABLE
     ends = [(s.get('force_mae_low'), s.get('force_mae_high')) for s in known]
     decision = all_of([by_interval(pair, (0, limit)) for pair in ends])
-    text = f'The force MAE of {len(known)} training domains is {number(mae)} eV/Å; {decision.why}.'
+    names = listed(list(found))
+    text = f'The force MAE of {names} is {number(mae)} eV/Å; {decision.why}.'
     rule = f'the 95 % interval of every domain lies below {number(limit)} eV/Å'
     return Found(decision.holds, text, rule, mae)
 
