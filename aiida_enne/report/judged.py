@@ -24,7 +24,7 @@ from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.estimators.conformal import Score
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import NOMINAL, Row
-from aiida_enne.science.uncertainty.table import HEADERS, SHAPES, TRAINED, cells
+from aiida_enne.science.uncertainty.table import HEADERS, SHAPES, TRAINED, cells, in_short
 from aiida_enne.science.uncertainty.transfer import ALL_OTHERS, Transfer, transfer
 from aiida_enne.science.uncertainty.wording import QUANTITIES
 
@@ -43,7 +43,7 @@ def of_verdicts(found: Audit) -> Table:
 
 
 def of_words(found: Audit) -> Table:
-    """Return one row per domain: the verdict on σ of each quantity, beneath it what is best."""
+    """Return one row per domain: the verdict on σ of each quantity with its numbers and best."""
     quantities = list(dict.fromkeys(row.quantity for row in found.verdicts))
     rows: dict[str, dict[str, Row]] = {}
     for row in found.verdicts:
@@ -51,14 +51,20 @@ def of_words(found: Audit) -> Table:
     table = []
     for name, some in rows.items():
         counts = [str(row.n) for quantity, row in some.items() if quantity != 'force']
-        words = [some[q].verdict if q in some else None for q in quantities]
-        said = ['–' if word is None else f'{SHAPES[word]} {word}' for word in words]
-        best = [some[q].best if q in some else None for q in quantities]
-        said = [f'{text}\n{one}' if one else text for text, one in zip(said, best, strict=True)]
+        said = [_answer(some[q]) if q in some else '–' for q in quantities]
         table.append([name, *(counts or ['–'])[:1], *said])
-    headers = ['domain', 'n', *[QUANTITIES[q][2] for q in quantities]]
-    title = f'May σ be believed? Beneath: the best estimator ({NOMINAL:.0%} interval score)'
+    headers = ['domain', 'n', *[f'{QUANTITIES[q][2]}, {QUANTITIES[q][0]}' for q in quantities]]
+    title = (
+        'May σ be believed? Beneath: RMSE / σ · × that of an honest ensemble · inside '
+        f'{NOMINAL:.0%}; best estimator ({NOMINAL:.0%} interval score)'
+    )
     return Table(title, headers, table)
+
+
+def _answer(row: Row) -> str:
+    """Return a verdict, beneath it its numbers, beneath these the best estimator where there is."""
+    lines = [f'{SHAPES[row.verdict]} {row.verdict}', in_short(row)]
+    return '\n'.join(lines + ([row.best] if row.best else []))
 
 
 def of_advice(material: Material, found: Audit) -> list[str]:

@@ -20,7 +20,7 @@ from aiida_enne.report.figures import find_figure
 from aiida_enne.report.judged import measured, of_words
 from aiida_enne.report.write import write_report
 from aiida_enne.science.figures import new_axes, save
-from aiida_enne.science.uncertainty.table import SHAPES, TRAINED
+from aiida_enne.science.uncertainty.table import SHAPES, TRAINED, in_short
 from aiida_enne.science.uncertainty.transfer import halves, transfer
 from aiida_enne.science.uncertainty.wording import QUANTITIES
 
@@ -35,9 +35,25 @@ def test_the_best_estimator_stands_beneath_its_verdict_where_one_is_decided(mate
     first, *rest = (replace(row, best=None) for row in found.verdicts)
     rows = [replace(first, best='llpr'), *rest]
     cells = [cell for row in of_words(replace(found, verdicts=rows)).rows for cell in row]
-    assert [cell for cell in cells if '\n' in cell] == [
-        f'{SHAPES[first.verdict]} {first.verdict}\nllpr'
+    assert [cell for cell in cells if cell.count('\n') == 2] == [
+        f'{SHAPES[first.verdict]} {first.verdict}\n{in_short(first)}\nllpr'
     ]
+
+
+def test_the_numbers_of_a_verdict_stand_beneath_it_with_units_above(material):
+    found = joint_audit(material)
+    row = found.verdicts[0]
+    table = of_words(found)
+    unit, factor, noun = QUANTITIES[row.quantity]
+    assert f'{noun}, {unit}' in table.headers
+    cell = table.rows[0][table.headers.index(f'{noun}, {unit}')]
+    rmse, spread, times, coverage = re.match(
+        r'(\S+) / (\S+) · ×\s(\S+) · (\S+)', cell.split('\n')[1]
+    ).groups()
+    assert float(rmse) == pytest.approx(factor * row.rmse, rel=5e-3)
+    assert float(spread) == pytest.approx(factor * row.spread, rel=5e-3)
+    assert float(times) == pytest.approx(row.alpha, rel=5e-2)
+    assert coverage == f'{row.coverage:.0%}'
 
 
 def test_the_transfer_matrix_is_that_of_the_stored_predictions(material):
@@ -120,7 +136,7 @@ def test_verdicts_are_the_first_of_the_page_and_contents_lead_somewhere(audited,
     rows = joint_audit(report.material).verdicts
     assert numbers['verdicts'] == [row.as_dict() for row in rows]
     said = {
-        (line[0].removesuffix(TRAINED), header): cell[2:]
+        (line[0].removesuffix(TRAINED), header.rpartition(', ')[0]): cell.split('\n')[0][2:]
         for line in report.words.rows
         for header, cell in zip(report.words.headers[2:], line[2:], strict=True)
         if cell != '–'

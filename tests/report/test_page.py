@@ -83,8 +83,11 @@ def test_the_first_screen_answers(window):
     words = window.evaluate("document.querySelector('.first table').innerText")
     assert re.search(r'cold\t8\t.*(believe|cannot say)', words)
     assert '90% interval score' in window.evaluate("document.querySelector('.first h3').innerText")
-    best = window.evaluate("[...document.querySelectorAll('.word small')].map((a) => a.innerText)")
-    assert best == ['conformal, absolute']
+    cells = "[...document.querySelectorAll('.first .word')]"
+    beneath = window.evaluate(f'{cells}.map((one) => one.innerText)')
+    said = [one.split('\n') for one in beneath]
+    assert all(re.fullmatch(r'\S+ / \S+ · ×\s\S+ · \d+%', numbers) for _, numbers, *_ in said)
+    assert [one[2] for one in said if len(one) > 2] == ['conformal, absolute']
 
 
 def test_the_verdicts_are_readable_on_a_telephone(window):

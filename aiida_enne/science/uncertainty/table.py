@@ -52,6 +52,16 @@ def cells(row: Row) -> list[str]:
     ]
 
 
+def in_short(row: Row) -> str:
+    """Return RMSE and σ, their ratio to that of an honest ensemble, and the coverage, in a line.
+
+    The first two are in the unit of `QUANTITIES`; what is not defined is a dash.
+    """
+    _, _, _, _, rmse, spread, _, alpha, coverage, *_ = cells(row)
+    times = alpha if row.alpha is None else f'{row.alpha:.2g}'
+    return f'{rmse} / {spread} · ×\N{NO-BREAK SPACE}{times} · {coverage}'
+
+
 def best_of(row: Row) -> str:
     """Return which estimator serves best, that it is undecided, or a dash where none was asked."""
     if not row.best_reason:
