@@ -16,12 +16,9 @@ def build_exploration(material: Material, *, of: str) -> Result:
     """
     if of not in SIGMA:
         raise ValueError(f'`of` must be one of {list(SIGMA)}, got {of!r}')
-    sources: dict[str, str] = {}
-    found: list[figures.Explored] = []
-    for uuid in find_explorations(material.record.ensemble):
-        if own := trajectories(uuid, of):
-            sources[f'dataset.{len(sources) + 1}'] = uuid
-            found += own
+    known = explored(material, of)
+    sources = {f'dataset.{number}': uuid for number, uuid in enumerate(known, 1)}
+    found = [one for several in known.values() for one in several]
     if not found:
         raise Missing('there are no dynamics on the mean of this ensemble: `launch explore`')
     threshold = training_threshold(material, of)
@@ -33,6 +30,17 @@ def build_exploration(material: Material, *, of: str) -> Result:
         above = sum(bool((one.spread > threshold).any()) for one in found)
         measured += f'; {above} of {len(found)} trajectories go above what was trained on'
     return Result(content, measured, sources, figures.style.NOUNS[of])
+
+
+def explored(material: Material, of: str) -> dict[str, list[figures.Explored]]:
+    """Return all trajectories that have a σ, by the UUID of their dataset."""
+
+    def read() -> dict[str, list[figures.Explored]]:
+        uuids = find_explorations(material.record.ensemble)
+        known = {uuid: trajectories(uuid, of) for uuid in uuids}
+        return {uuid: found for uuid, found in known.items() if found}
+
+    return material.once(('explored', of), read)
 
 
 def training_threshold(material: Material, of: str) -> float | None:
@@ -48,8 +56,8 @@ def training_threshold(material: Material, of: str) -> float | None:
 
 
 def exploration_forms(material: Material) -> list[dict[str, str]]:
-    """Return both quantities where there are dynamics."""
-    return [{'of': of} for of in SIGMA] if find_explorations(material.record.ensemble) else []
+    """Return the quantities of which there is a σ along dynamics; relaxations have none."""
+    return [{'of': of} for of in SIGMA if explored(material, of)]
 
 
 FIGURES = (

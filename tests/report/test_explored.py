@@ -45,6 +45,7 @@ def test_dynamics_are_found_by_the_members(material, configurations, aiida_local
         build_exploration(material, of='energy')
     assert exploration_forms(material) == []
     node, info = explore(material, configurations, aiida_localhost)
+    material = Material(material.record)  # another look: what is known is read once
     found = check_figure('exploration', material)
     assert len(found) == 2
     content = found[0].content

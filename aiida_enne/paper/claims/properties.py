@@ -45,10 +45,14 @@ def judge_accuracy(evidence: Evidence) -> Found | None:
     maes, counts = np.array([(s['force_mae'], s['n_force_components']) for s in known], float).T
     mae = float(np.average(maes, weights=counts))
     limit = SIMILAR * PAPER_MAE if evidence.is_published else TOLERABLE
-    ends = [(s.get('force_mae_low'), s.get('force_mae_high')) for s in known]
-    decision = all_of([by_interval(pair, (0, limit)) for pair in ends])
-    names = listed(list(found))
-    text = f'The force MAE of {names} is {number(mae)} eV/Å; {decision.why}.'
+    decisions = {
+        name: by_interval((s.get('force_mae_low'), s.get('force_mae_high')), (0, limit))
+        for name, s in found.items()
+    }
+    decision = all_of(list(decisions.values()))
+    whose = next((name for name, one in decisions.items() if one.why == decision.why), '')
+    text = f'The force MAE of {listed(list(found))} is {number(mae)} eV/Å; '
+    text += f'of {whose}: {decision.why}.' if len(found) > 1 and whose else f'{decision.why}.'
     rule = f'the 95 % interval of every domain lies below {number(limit)} eV/Å'
     return Found(decision.holds, text, rule, mae)
 
