@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import aiida_enne
+from aiida_enne.data.base_model import BaseModelData
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.scan import ScanData
@@ -80,7 +81,11 @@ def nodes(dataset):
     split = Split(range(6), [6, 7], [8, 9])
     arrays = {'indices': np.arange(2), 'energies': np.zeros(2), 'forces': np.zeros((8, 3))}
     model = {'identity': 'a', 'seed': 7, 'weights_sha256': 'a' * 64, 'elements': ['Cu']}
+    base = BaseModelData()
+    known = {'family': 'nequip', 'elements': ['Cu', 'Zr'], 'source': 'copper.nequip.zip'}
+    base.base.attributes.set_many(known)
     return {
+        'enne.base_model': base,
         'enne.aims.species': species_node(species_text('Si', 14), level='light'),
         'enne.configurations': type(dataset)
         .__mro__[1]
@@ -109,6 +114,7 @@ def test_every_node_describes_itself(nodes):
     assert names == set(nodes)
     said = {name: node.get_description() for name, node in nodes.items()}
     assert said['enne.aims.species'] == 'Si light'
+    assert said['enne.base_model'] == 'nequip, Cu Zr, copper.nequip.zip'
     assert said['enne.configurations'].startswith(
         f'{nodes["enne.dataset"].n_frames} configurations'
     )
