@@ -27,6 +27,7 @@ from plumpy.persistence import LoadSaveContext
 from aiida_enne.aiida_private.bookkeeping import lean_bookkeeping
 
 __all__ = [
+    'CUT_SHORT',
     'PROVEN',
     'AwaitingAnyWorkChain',
     'DaemonException',
@@ -170,6 +171,10 @@ def schedule(runner: Runner, process: ProcessBuilder | Process) -> tuple[orm.Pro
     return made.node, runner.loop.create_task(made.step_until_terminated())
 
 
+#: Status of a process that is begun anew by the step that had created it.
+CUT_SHORT = 'left by a step that was cut short'
+
+
 def revive(runner: Runner, node: orm.ProcessNode) -> list[Process]:
     """Load a process that no runner has any more, and everything that it waits for.
 
@@ -191,7 +196,7 @@ def revive(runner: Runner, node: orm.ProcessNode) -> list[Process]:
         # a step that was cut short begins anew, and so does what it had only created
         repeated = child.process_state == ProcessState.CREATED and child.pk not in awaited
         if repeated or isinstance(child, orm.CalcFunctionNode | orm.WorkFunctionNode):
-            give_up([child], 'left by a step that was cut short')
+            give_up([child], CUT_SHORT)
         else:
             revived += revive(runner, child)
     return revived

@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode, Process, ProcessState
 
-from aiida_enne.aiida_private import AwaitingAnyWorkChain
+from aiida_enne.aiida_private import CUT_SHORT, AwaitingAnyWorkChain
 from aiida_enne.workflows import protocols
 
 #: Extra of a process: how many others it may run at a time now, whatever its inputs say.
@@ -140,13 +140,16 @@ class PoolWorkChain(AwaitingAnyWorkChain):
     def find_begun(self, inputs: dict[str, Any]) -> orm.ProcessNode | None:
         """Return what a worker began under this name in a step that it did not live to finish.
 
-        Its checkpoint does not know of it. What is only created may never have reached the broker.
+        Its checkpoint does not know of it. What is only created may never have reached the broker,
+        or was given up for that reason when the work chain was taken up again.
         """
         label = inputs['metadata']['call_link_label']
         calls = (LinkType.CALL_CALC, LinkType.CALL_WORK)
         for node in self.node.base.links.get_outgoing(None, calls, label).all_nodes():
             found = cast('orm.ProcessNode', node)
-            if found.pk not in self.ctx.begun and found.process_state != ProcessState.CREATED:
+            given_up = found.process_status == CUT_SHORT
+            is_begun = found.process_state != ProcessState.CREATED and not given_up
+            if is_begun and found.pk not in self.ctx.begun:
                 return found
         return None
 

@@ -6,12 +6,13 @@ from contextlib import suppress
 import pytest
 from aiida import orm
 from aiida.calculations.arithmetic.add import ArithmeticAddCalculation as Add
-from aiida.common import NotExistent
+from aiida.common import LinkType, NotExistent
 from aiida.engine import WorkChain, run_get_node, while_
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
-from plumpy import Bundle, ClosedError
+from plumpy import Bundle, ClosedError, ProcessState
 
+from aiida_enne.aiida_private import revive
 from aiida_enne.workflows.base import PoolWorkChain, process_of, why_failed
 
 
@@ -179,6 +180,27 @@ def test_what_a_lost_step_has_begun_is_not_submitted_twice():
     assert loaded.node.is_finished_ok
     assert sorted(loaded.node.outputs.order.get_list()) == ['0', '1', '2', '3']
     assert len(loaded.node.called) == 4
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_what_a_lost_step_had_only_created_is_begun_anew():
+    """A terminal dies between the creation of a child and its first step; the same goes on."""
+    runner = get_manager().get_runner()
+    process = instantiate_process(runner, Pool, numbers=orm.List([2, 1]), max_concurrent=2)
+    runner.persister.save_checkpoint(process)
+    created = orm.WorkChainNode(process_type=Waits.build_process_type())
+    created.set_process_label('Waits')
+    created.set_process_state(ProcessState.CREATED)
+    created.base.links.add_incoming(process.node, LinkType.CALL_WORK, 'job_0')
+    created.store()
+    process.close()
+    (loaded,) = revive(runner, process.node)
+    runner.loop.run_until_complete(loaded.step_until_terminated())
+    assert loaded.node.is_finished_ok, loaded.node.exit_message
+    assert sorted(loaded.node.outputs.order.get_list()) == ['0', '1']
+    assert loaded.ctx.log == []
+    assert created.is_killed
+    assert len(loaded.node.called) == 3
 
 
 def test_an_unknown_process_is_an_error():
