@@ -18,13 +18,18 @@ def database_of(profile: Any) -> Path | None:
 
 
 def mode_of(path: Path) -> str:
-    """Return `wal` or `delete`: the journal of a database, read from its header.
+    """Return `wal` or `delete`: the journal of a database.
 
-    So it is known while another process has locked the database (https://sqlite.org/fileformat.html).
+    SQLite itself is asked: whoever opens the file in another way and closes it loses all locks that
+    this process has on it, and another process then removes the log that this one writes
+    (https://sqlite.org/howtocorrupt.html, 2.2). Where another process has locked the database there
+    is no write-ahead log, since with one readers are let in.
     """
-    with path.open('rb') as handle:
-        header = handle.read(20)
-    return 'wal' if header[18:20] == b'\x02\x02' else 'delete'
+    with contextlib.closing(sqlite3.connect(path, timeout=1.0)) as connection:
+        try:
+            return str(connection.execute('PRAGMA journal_mode').fetchone()[0])
+        except sqlite3.OperationalError:
+            return 'delete'
 
 
 def use_wal(path: Path) -> str:

@@ -75,7 +75,8 @@ def find_ensemble(identifier: str | int) -> Ensemble:
                 if label.startswith(chosen)
             ]
         elif 'paths' in summary:
-            last = ', '.join(f'{one.pk} ({path})' for path, one in last_trainings(process).items())
+            calls = last_calls(process, 'train_')
+            last = ', '.join(f'{one.pk} ({path})' for path, one in calls.items())
             raise NotExistent(
                 f'the improvement <{identifier}> has an ensemble for each of its paths: name one '
                 f'of its trainings instead; the last are {last}'
@@ -151,13 +152,18 @@ def begin_with(identifier: str | int, seeds: Sequence[int]) -> dict[str, ModelDa
     return nodes
 
 
-def last_trainings(node: orm.Node) -> dict[str, orm.ProcessNode]:
-    """Return the last training of every path of an improvement, by the label of the path."""
+def last_calls(node: orm.Node, kind: str) -> dict[str, orm.ProcessNode]:
+    """Return the last work chain of a kind of every path of an improvement, by the path's label.
+
+    Args:
+        node: The improvement.
+        kind: What the labels of such calls begin with: `train_` or `examine_`.
+    """
     calls = node.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
     last: dict[str, Any] = {}
     for call in sorted(calls, key=lambda one: int(one.node.pk or 0)):
-        if call.link_label.startswith('train_'):
-            last[call.link_label.rsplit('_round_', 1)[0].removeprefix('train_')] = call.node
+        if call.link_label.startswith(kind):
+            last[call.link_label.rsplit('_round_', 1)[0].removeprefix(kind)] = call.node
     return dict(sorted(last.items()))
 
 

@@ -11,10 +11,12 @@ from aiida.common.exceptions import NotExistent
 from aiida.common.links import LinkType
 
 from aiida_enne.data.model import ModelData
-from aiida_enne.provenance.ensembles import Ensemble, last_trainings
+from aiida_enne.provenance.ensembles import Ensemble, last_calls
 from aiida_enne.science.selection.comparison import Curve
 
 LABEL = 'ImproveWorkChain'
+#: What its calls of audits on the held-out set begin with.
+AUDITS = 'examine_'
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Improvement:
         arms: Comparison with chance by arm, see `science.selection.comparison.compare`.
         chance: Name of the arm that chose by chance.
         ended: Why each path ended.
-        trained: UUID of the last training of each path.
+        audited: UUID of the last audit of each path on the held-out set.
         bought: By path and round.
     """
 
@@ -69,7 +71,7 @@ class Improvement:
     arms: Mapping[str, Mapping[str, Any]]
     chance: str
     ended: Mapping[str, str]
-    trained: Mapping[str, str]
+    audited: Mapping[str, str]
     bought: tuple[Bought, ...]
 
 
@@ -104,7 +106,7 @@ def find_improvement(identifier: str | int) -> Improvement:
         summary['arms'],
         summary['chance'],
         {path: one['ended'] for path, one in paths.items()},
-        {path: one.uuid for path, one in last_trainings(node).items()},
+        {path: one.uuid for path, one in last_calls(node, AUDITS).items()},
         tuple(_bought(node)),
     )
 
@@ -127,8 +129,8 @@ def find_improvements(ensemble: Ensemble) -> list[str]:
     return [uuid for uuid, _ in sorted(query.iterall(), key=lambda row: int(row[1]))]
 
 
-def best_training(node: orm.Node) -> str | None:
-    """Return the UUID of the last training of the path that ended with the least error.
+def best_audit(node: orm.Node) -> str | None:
+    """Return the UUID of the last audit of the path that ended with the least error.
 
     Args:
         node: Any node; of what is no improvement with a summary there is none.
@@ -137,9 +139,9 @@ def best_training(node: orm.Node) -> str | None:
         return None
     paths = node.outputs.summary.get_dict()['paths']
     known = {path: one['force_rmse'][-1] for path, one in paths.items() if one['force_rmse']}
-    trained = last_trainings(node)
-    chosen = min(known.keys() & trained.keys(), key=lambda path: (known[path], path), default=None)
-    return None if chosen is None else str(trained[chosen].uuid)
+    audits = last_calls(node, AUDITS)
+    chosen = min(known.keys() & audits.keys(), key=lambda path: (known[path], path), default=None)
+    return None if chosen is None else str(audits[chosen].uuid)
 
 
 def _bought(node: orm.ProcessNode) -> list[Bought]:

@@ -11,7 +11,7 @@ from aiida import orm
 
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import Ensemble
-from aiida_enne.provenance.improvements import best_training
+from aiida_enne.provenance.improvements import best_audit
 from aiida_enne.provenance.predictions import find_predictions
 from aiida_enne.provenance.rows import (
     N_FRAMES,
@@ -51,12 +51,12 @@ class Material:
     def of(cls, identifier: str | int) -> Material:
         """Return the material of a study, or of any work chain that knows an ensemble.
 
-        Of an improvement it is the ensemble that ended with the least error.
+        Of an improvement it is the audit that ended with the least error on the held-out set.
 
         Raises:
             NotExistent: If there is no such work chain or it knows no models.
         """
-        best = best_training(orm.load_node(identifier))
+        best = best_audit(orm.load_node(identifier))
         return cls(find_study(identifier if best is None else best))
 
     def once(self, key: Any, make: Callable[[], R]) -> R:

@@ -45,7 +45,7 @@ def of_improvement(material: Material) -> list[Table]:
     if found is None:
         return []
     own = material.record.process
-    shown = next((path for path, uuid in found.trained.items() if uuid == own), None)
+    shown = next((path for path, uuid in found.audited.items() if uuid == own), None)
     after = '' if shown is None else f' (this page: the last ensemble of {shown})'
     bought = [
         [one.path, str(one.round), str(one.configurations), *one.numbers, str(one.refused)]

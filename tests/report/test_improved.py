@@ -19,7 +19,7 @@ ERRORS = {'ensemble': [0.4, 0.2, 0.1], 'random': [0.4, 0.3, 0.25]}
 
 
 def improve(training):
-    """Store an improvement whose path `ensemble_1` had such a training as its last; return both."""
+    """Store an improvement whose path `ensemble_1` had such an audit as its last; return both."""
     curves = [
         Curve(arm, repeat, LABELS, [error * (1 + 0.05 * repeat) for error in errors])
         for arm, errors in ERRORS.items()
@@ -33,10 +33,8 @@ def improve(training):
     summary = {'paths': paths, 'arms': compare(curves, 'random'), 'chance': 'random'}
     node = chain('ImproveWorkChain', {})
     last = orm.WorkChainNode(process_type=training.process_type)
-    last.base.attributes.set_many(
-        {'process_label': 'EnsembleWorkChain', 'process_state': 'finished'}
-    )
-    last.base.links.add_incoming(node, LinkType.CALL_WORK, 'train_ensemble_1_round_2')
+    last.base.attributes.set_many({'process_label': 'AuditWorkChain', 'process_state': 'finished'})
+    last.base.links.add_incoming(node, LinkType.CALL_WORK, 'examine_ensemble_1_round_2')
     last.store()
     link(
         last,
