@@ -42,6 +42,7 @@ def improvement(process: str, picture: Path | None, *, as_json: bool) -> None:
 
 def describe(found: Any) -> list[str]:
     """Return tables of errors and purchases, and a sentence on every arm."""
+    from aiida_enne.provenance.improvements import BOUGHT
     from aiida_enne.science.selection.comparison import sentence
 
     rows = [
@@ -52,12 +53,7 @@ def describe(found: Any) -> list[str]:
     lines = [table(rows, ('Path', 'Labels', 'RMSE held out, eV/Å')), '']
     if found.bought:
         lines.append('Bought labels, predicted before any ensemble was trained on them:')
-        bought = [
-            (one.path, one.round, one.configurations, *one.numbers, one.refused)
-            for one in found.bought
-        ]
-        headers = ('Path', 'Round', 'Labels', 'RMSE, eV/Å', 'σ, eV/Å', 'RMSE/σ', 'Refused')
-        lines += [table(bought, headers), '']
+        lines += [table([one.cells for one in found.bought], BOUGHT), '']
     lines += [f'{path} ended: {why}' for path, why in sorted(found.ended.items())]
     lines += [sentence(arm, one, found.chance) for arm, one in found.arms.items()]
     return lines

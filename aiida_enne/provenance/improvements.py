@@ -17,6 +17,8 @@ from aiida_enne.science.selection.comparison import Curve
 LABEL = 'ImproveWorkChain'
 #: What its calls of audits on the held-out set begin with.
 AUDITS = 'examine_'
+#: Headers of the table of what was bought.
+BOUGHT = ('path', 'round', 'labels', 'RMSE of forces, eV/Å', 'σ, eV/Å', 'RMSE/σ', 'refused')
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class Bought:
     refused: int
 
     @property
-    def numbers(self) -> tuple[str, str, str]:
-        """Error, σ and their ratio as text; what is undefined is a dash."""
+    def cells(self) -> list[str]:
+        """A line of a table with the headers `BOUGHT`; what is undefined is a dash."""
         ratio = '–'
         if self.force_rmse is not None and self.force_spread:
             ratio = f'{self.force_rmse / self.force_spread:.2f}'
@@ -49,7 +51,8 @@ class Bought:
             '–' if value is None else f'{value:.3g}'
             for value in (self.force_rmse, self.force_spread)
         )
-        return error, spread, ratio
+        counted = [str(self.round), str(self.configurations)]
+        return [self.path, *counted, error, spread, ratio, str(self.refused)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida_enne.provenance import Material, Missing
-from aiida_enne.provenance.improvements import Improvement, find_improvement, find_improvements
+from aiida_enne.provenance.improvements import (
+    BOUGHT,
+    Improvement,
+    find_improvement,
+    find_improvements,
+)
 from aiida_enne.report.figures import Figure, Result
 from aiida_enne.report.tables import Table
 from aiida_enne.science.figures.improvement import draw_improvement
 from aiida_enne.science.selection.comparison import sentence
+
+#: Numbers of a comparison, and digits of each.
+COMPARED = {'ratio': 2, 'labels_saved': 1}
 
 
 def last_improvement(material: Material) -> Improvement | None:
@@ -47,14 +55,12 @@ def of_improvement(material: Material) -> list[Table]:
     own = material.record.process
     shown = next((path for path, uuid in found.audited.items() if uuid == own), None)
     after = '' if shown is None else f' (this page: the last ensemble of {shown})'
-    bought = [
-        [one.path, str(one.round), str(one.configurations), *one.numbers, str(one.refused)]
-        for one in found.bought
-    ]
-    headers = ['path', 'round', 'labels', 'RMSE of forces, eV/Å', 'σ, eV/Å', 'RMSE/σ', 'refused']
+    bought = [one.cells for one in found.bought]
     tables = [
         Table(f'Did choosing beat chance?{after}', *_comparison(found)),
-        Table('Bought labels, predicted before any ensemble was trained on them', headers, bought),
+        Table(
+            'Bought labels, predicted before any ensemble was trained on them', list(BOUGHT), bought
+        ),
     ]
     return [table for table in tables if table.rows]
 
@@ -67,10 +73,6 @@ def _comparison(found: Improvement) -> tuple[list[str], list[list[str]]]:
         rows.append([arm, one['verdict'], *cells, str(one['n_repeats'])])
     headers = ['arm', f'against {found.chance}', 'error ratio (95 %)', 'labels saved (95 %)']
     return [*headers, 'repeats'], rows
-
-
-#: Numbers of a comparison, and digits of each.
-COMPARED = {'ratio': 2, 'labels_saved': 1}
 
 
 def _with_interval(found: Mapping[str, Any], name: str, digits: int) -> str:

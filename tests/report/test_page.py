@@ -24,6 +24,9 @@ CUT = """[...document.querySelectorAll('table, img')]
   .filter((one) => one.checkVisibility())
   .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .map((one) => one.outerHTML.slice(0, 200))"""
+needs_axe = pytest.mark.skipif(
+    not browser.AXE.exists(), reason='no axe-core: `make .venv/.tests` gets it by npm'
+)
 #: Pixels a sheet of A4 has between its margins.
 SHEET = 702
 
@@ -66,6 +69,15 @@ def width(request, window):
     window.resize(request.param, 900)
     yield request.param
     window.resize(1280, 900)
+
+
+@pytest.fixture
+def unfolded(window):
+    """Open everything that is folded on the page, and fold it again."""
+    each = "document.querySelectorAll('details').forEach((one) => { one.open = %s; })"
+    window.evaluate(each % 'true')
+    yield window
+    window.evaluate(each % 'false')
 
 
 def test_nothing_is_wider_than_the_window(window, width):
@@ -121,24 +133,15 @@ def test_headings_are_in_order_and_the_contents_lead_somewhere(window):
     assert window.evaluate(f'{lost}.length') == 0
 
 
-@pytest.mark.skipif(
-    not browser.AXE.exists(), reason='no axe-core: `make .venv/.tests` gets it by npm'
-)
-def test_the_accessibility_checker_finds_nothing(window, width):
-    window.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    found = window.violations()
-    window.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
-    assert found == {}
+@needs_axe
+def test_the_accessibility_checker_finds_nothing(unfolded, width):
+    assert unfolded.violations() == {}
 
 
-@pytest.mark.skipif(
-    not browser.AXE.exists(), reason='no axe-core: `make .venv/.tests` gets it by npm'
-)
-def test_what_the_accessibility_checker_cannot_judge_is_named_and_judged_here(window):
+@needs_axe
+def test_what_the_accessibility_checker_cannot_judge_is_named_and_judged_here(window, unfolded):
     """Markers beside names, which it is not told are no text, and numbers at axes of the map."""
-    window.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    undecided = window.undecided()
-    window.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
+    undecided = unfolded.undecided()
     assert set(undecided) <= {'color-contrast'}
     found = undecided.get('color-contrast', ())
     known = ('<span class="swatch"', '<text ', '<tspan ')
@@ -159,9 +162,7 @@ def contrast(colour):
     return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
 
 
-@pytest.mark.skipif(
-    not browser.AXE.exists(), reason='no axe-core: `make .venv/.tests` gets it by npm'
-)
+@needs_axe
 def test_the_accessibility_checker_would_find_something(window):
     window.evaluate('document.body.insertAdjacentHTML(\'beforeend\', \'<img id="x" src="">\')')
     found = window.violations()

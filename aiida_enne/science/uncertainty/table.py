@@ -11,6 +11,7 @@ from aiida_enne.science.uncertainty.wording import QUANTITIES, number, ratio
 #: A shape for every verdict: words and colours are not all that tells them apart.
 SHAPES = {'believe': '●', 'do not believe': '✕', 'cannot say': '?', 'unlabelled': '○'}
 
+OVER_HONEST, INSIDE = 'RMSE/σ ÷ honest', f'inside {NOMINAL:.0%}'
 HEADERS = (
     'domain',
     'quantity',
@@ -19,8 +20,8 @@ HEADERS = (
     'RMSE',
     'σ',
     'unit',
-    'RMSE/σ ÷ honest',
-    f'inside {NOMINAL:.0%}',
+    OVER_HONEST,
+    INSIDE,
     'width',
     'best estimator',
     'verdict',
@@ -57,9 +58,10 @@ def in_short(row: Row) -> str:
 
     The first two are in the unit of `QUANTITIES`; what is not defined is a dash.
     """
-    _, _, _, _, rmse, spread, _, alpha, coverage, *_ = cells(row)
-    times = alpha if row.alpha is None else f'{row.alpha:.2g}'
-    return f'{rmse} / {spread} · ×\N{NO-BREAK SPACE}{times} · {coverage}'
+    shown = dict(zip(HEADERS, cells(row), strict=True))
+    times = shown[OVER_HONEST] if row.alpha is None else f'{row.alpha:.2g}'
+    parts = (f'{shown["RMSE"]} / {shown["σ"]}', f'×\N{NO-BREAK SPACE}{times}', shown[INSIDE])
+    return ' · '.join(parts)
 
 
 def best_of(row: Row) -> str:
