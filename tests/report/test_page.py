@@ -102,6 +102,18 @@ def test_the_first_screen_answers(window):
     assert [one[2] for one in said if len(one) > 2] == ['conformal, absolute']
 
 
+def test_long_names_cut_no_verdict_off(window, width):
+    name = 'liquid 2.57 g/cm³, 2000 K (trained on)'
+    found = window.evaluate(f"""(() => {{
+      const cell = document.querySelector('.first tbody th, .first tr th[scope=row]');
+      const [own, table] = [cell.innerHTML, cell.closest('.scroll') ?? cell.closest('table')];
+      cell.innerText = {name!r};
+      const widths = [table.scrollWidth, table.clientWidth];
+      cell.innerHTML = own;
+      return widths; }})()""")
+    assert found[0] <= found[1]
+
+
 def test_the_verdicts_are_readable_on_a_telephone(window):
     window.resize(500, 900)
     table = window.evaluate("""(() => { const {width} = document.querySelector('.first table')
