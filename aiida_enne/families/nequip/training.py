@@ -116,9 +116,17 @@ def check_parameters(parameters: Mapping[str, Any]) -> str | None:
             return (
                 f'`trainer.{name}` must be 1, got {trainer[name]!r}: a member trains on one device'
             )
+    epochs = trainer.get('max_epochs')
+    # -1 is the trainer's word for no limit; a name in `${…}` is resolved by the job
+    if not (epochs in (None, -1) or str(epochs).startswith('${') or _is_count(epochs)):
+        return f'`trainer.max_epochs` must be a whole number from 1, got {epochs!r}'
     if any(model.get('seed') is not None for model in models_in(parameters)):
         return f'no model may hold `seed`: {OWNED["training_module.model.seed"]}'
     return next(filter(None, map(_unreal_size, models_in(parameters))), None)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
 
 
 def _unreal_size(model: Mapping[str, Any]) -> str | None:

@@ -34,10 +34,13 @@ def atomic_energies(
     """
     elements = configurations.elements
     if isinstance(how, Mapping):
-        if missing := sorted(set(elements) - set(how)):
-            raise ValueError(f'`atomic_energies` lack {missing}, which the dataset holds')
         if unknown := sorted(set(how) - set(atomic_numbers)):
             raise ValueError(f'`atomic_energies` name {unknown}, no chemical elements')
+        if missing := sorted(set(elements) - set(how)):
+            raise ValueError(
+                f'`atomic_energies` are of {sorted(how)}; the dataset holds {elements}: give '
+                f'{missing}, too'
+            )
         return {name: finite(f'atomic_energies of {name}', how[name]) for name in elements}
     if how not in WAYS:
         raise ValueError(

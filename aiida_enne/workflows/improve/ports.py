@@ -133,7 +133,10 @@ def _unfit(dataset: DatasetData, split: SplitData, held_out: DatasetData) -> str
     overlap = TrainedOn(((dataset, split),), ()).find_overlap(held_out, indices)
     if len(overlap.indices):
         counted = trained.describe('held_out', held_out.n_frames, overlap)
-        return f'{counted} A held-out set must not hold what is trained on'
+        return (
+            f'{counted} A held-out set must not hold what is trained on: give a dataset without '
+            'these configurations'
+        )
     return None
 
 

@@ -165,11 +165,16 @@ def fill(process_class: type[Process], inputs: dict[str, Any], code: orm.Abstrac
     return builder
 
 
+#: What AiiDA says before the complaint of the validator of all inputs.
+WHOLE = "Error occurred validating port 'inputs': "
+
+
 def complaint(builder: ProcessBuilder) -> str | None:
     """Return why a process would refuse the inputs of its builder, or None if it takes them."""
     ports = builder.process_class.spec().inputs
     error = ports.validate(ports.pre_process(inputs_of(builder)))
-    return None if error is None else str(error)
+    # what concerns several inputs is said of none of them: the port of all says nothing to a reader
+    return None if error is None else str(error).removeprefix(WHOLE)
 
 
 def misspelt(builder: ProcessBuilder) -> str:

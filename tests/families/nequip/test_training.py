@@ -108,6 +108,19 @@ def test_sizes_that_no_model_has_are_refused_by_name(minimal, name, value, fine)
         assert repr(value) in reason
 
 
+@pytest.mark.parametrize(
+    ('value', 'fine'),
+    [(1, True), (-1, True), (None, True), ('${epochs}', True)]
+    + [(value, False) for value in (0, -3, 'many', 1.5, True)],
+)
+def test_a_number_of_epochs_that_is_none_is_refused(minimal, value, fine):
+    minimal['trainer']['max_epochs'] = value
+    reason = training.check_parameters(minimal)
+    assert (reason is None) == fine
+    if not fine:
+        assert reason == f'`trainer.max_epochs` must be a whole number from 1, got {value!r}'
+
+
 def test_hidden_seeds_are_refused(minimal):
     minimal['training_module']['model']['model'] = {'seed': 3}
     assert '`seed`' in training.check_parameters(minimal)

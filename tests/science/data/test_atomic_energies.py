@@ -71,7 +71,8 @@ def test_isolated_atoms_are_those_above_bound_ones(compounds):
     ('how', 'message'),
     [
         ('mean', '`atomic_energies` must be one of least_squares, isolated'),
-        ({'Al': -3.0}, r"lack \['Cu'\]"),
+        ({'Al': -3.0}, r"of \['Al'\]; the dataset holds .* give \['Cu'\], too"),
+        ({'Xx': -3.0}, r"name \['Xx'\], no chemical elements"),
         ({'Al': -3.0, 'Cu': float('nan')}, 'atomic_energies of Cu'),
         ({'Al': -3.0, 'Cu': -3.0, 'Xx': 0.0}, r"\['Xx'\], no chemical elements"),
     ],
