@@ -148,10 +148,19 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
 
 
+#: How the PK of a node is found.
+WHERE_NODES_ARE = (
+    '`verdi process list -a` shows the PKs of processes, `verdi process show PK` those of what one '
+    'was given and gave; `-p` chooses another profile'
+)
+
+
 class NodeParam(click.ParamType):
     """A node by its PK, UUID (or how it starts) or label, of the given data entry points."""
 
     name = 'node'
+    #: What helps whoever names none.
+    where = WHERE_NODES_ARE
 
     def __init__(self, *entry_points: str) -> None:
         self.entry_points = entry_points
@@ -176,7 +185,7 @@ class NodeParam(click.ParamType):
         except OverflowError:
             self.fail(f'no {self.name} is identified by {value!r}: no PK is so large', param, ctx)
         except (NotExistent, MultipleObjectsError, ValueError) as exception:
-            why = plain(str(exception))
+            why = f'{plain(str(exception))}; {self.where}'
             self.fail(f'no {self.name} is identified by {value!r}: {why}', param, ctx)
         if classes and not isinstance(node, classes):
             wanted = ' or '.join(c.__name__ for c in classes)

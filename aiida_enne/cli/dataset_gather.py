@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from aiida_enne.cli.common import plain, with_profile
+from aiida_enne.cli.common import WHERE_NODES_ARE, plain, with_profile
 from aiida_enne.cli.dataset_options import as_flags, label_options, read_choices, say, say_stored
 
 
@@ -115,7 +115,7 @@ def _load(value: str) -> Any:
     except (NotExistent, MultipleObjectsError, ValueError) as exception:
         raise click.ClickException(
             f'{value!r} must be the PK, UUID or label of one node: {plain(str(exception))}; '
-            '`verdi process list -a` shows the PKs of processes'
+            f'{WHERE_NODES_ARE}'
         ) from exception
 
 

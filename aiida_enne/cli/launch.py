@@ -21,6 +21,7 @@ class CodeParam(NodeParam):
     """A code by its PK, UUID or label, as `python@localhost`."""
 
     name = 'code'
+    where = '`verdi code list` shows all, `aiida-enne setup` makes one'
 
     def load(self, value: str) -> Any:
         """Load the code."""

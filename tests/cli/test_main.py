@@ -132,6 +132,7 @@ def test_what_is_no_node_is_said(invoke, dataset, name):
     result = invoke('dataset', 'show', name)
     assert result.exit_code == 2
     assert f'no node is identified by {name!r}' in result.output
+    assert '`verdi process list -a` shows the PKs' in ' '.join(result.output.split())
 
 
 def test_a_node_of_another_kind_is_refused(dataset):

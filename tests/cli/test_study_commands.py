@@ -104,6 +104,7 @@ def test_an_unknown_code_is_named(invoke, dataset):
     result = invoke('launch', 'ensemble', '--code', 'x@y', '--dataset', dataset.pk, '--split', 1)
     assert result.exit_code == 2
     assert "no code is identified by 'x@y'" in result.output
+    assert '`verdi code list` shows all' in ' '.join(result.output.split())
 
 
 def test_an_audit_can_be_planned_from_a_training(invoke, audited, dataset, code):
