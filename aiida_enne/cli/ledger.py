@@ -130,12 +130,17 @@ class Ledger:
                 if isinstance(one, orm.CalcJobNode) and one.is_terminated:
                     self.begin(one.pk, branch.pk, '', job=True)()
 
-    def say(self, seconds: float, epochs: float = 0.0) -> str:
-        """Return how far it is, and how long the rest takes at the pace so far."""
+    def say(self, seconds: float, epochs: float = 0.0, training: float = 0.0) -> str:
+        """Return how far it is, and how long the rest takes at the pace so far.
+
+        Args:
+            seconds: Since it began.
+            epochs: See `share`.
+            training: Seconds left of trainings by their own pace: no less is left in all.
+        """
         share, text = self.share(epochs), f'{self.done} of {self.jobs} jobs'
-        if share < TOO_EARLY:
-            return text
-        return f'{text}, {duration(seconds * (1 - share) / share)} left'
+        rest = seconds * (1 - share) / share if share >= TOO_EARLY else 0.0
+        return text + say_left(max(rest, training))
 
 
 def caller_of(node: Any) -> tuple[int | None, str]:
@@ -151,6 +156,11 @@ def part_of(branch: str) -> str:
     """Return the part of the plan that a branch is of."""
     kind, _, label = branch.partition('__')
     return f'scan {label}' if kind == 'scan' else PARTS.get(kind, branch)
+
+
+def say_left(seconds: float) -> str:
+    """Return the end of a line that says how long the rest takes; nothing where it is unknown."""
+    return f', {duration(seconds)} left' if seconds else ''
 
 
 def duration(seconds: float) -> str:

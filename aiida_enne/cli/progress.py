@@ -12,7 +12,7 @@ import click
 from tqdm import tqdm
 
 from aiida_enne.cli.common import read_json
-from aiida_enne.cli.ledger import Ledger
+from aiida_enne.cli.ledger import Ledger, say_left
 
 #: Seconds between two lines where nobody watches a terminal, e.g. in a log file.
 QUIET_INTERVAL = 60.0
@@ -35,6 +35,7 @@ class Watch:
         self.folder, self.before, self.after, self.plan = folder, before, after, plan
         self.epochs = epochs
         self._started = time.time()
+        self._first: tuple[float, int] | None = None
         self._stop = threading.Event()
         watch = self._draw if sys.stderr.isatty() else self._tell
         self._thread = threading.Thread(target=watch, daemon=True)
@@ -67,10 +68,21 @@ class Watch:
     def _line(self) -> str:
         """Return how far it is, in words."""
         text, epochs, total = self._state()
+        left = self._training_left(epochs, total)
         if self.plan is None:
-            return text + f', epoch {epochs} of {total}' * bool(total)
+            return text + f', epoch {epochs} of {total}' * bool(total) + say_left(left)
         seconds = time.time() - self._started
-        return f'{self.plan.say(seconds, epochs / total if total else 0.0)}; {text}'
+        return f'{self.plan.say(seconds, epochs / total if total else 0.0, left)}; {text}'
+
+    def _training_left(self, epochs: int, total: int) -> float:
+        """Return the seconds that the epochs left take at the pace of those seen; 0 if unknown."""
+        now = time.time()
+        if not epochs:
+            return 0.0
+        if self._first is None:
+            self._first = now, epochs
+        begun, before = self._first
+        return (now - begun) * (total - epochs) / (epochs - before) if epochs > before else 0.0
 
     def _state(self) -> tuple[str, int, int]:
         """Return what is being done, epochs done and epochs in all."""

@@ -66,6 +66,8 @@ def test_the_time_left_follows_from_costs_not_from_jobs(plan):
     assert plan.say(60.0) == '4 of 10 jobs, about 9 min left'
     plan.begin(3, 1, 'ensemble', job=False)
     assert plan.say(120.0, epochs=0.5) == '4 of 10 jobs, about 3 min left'
+    # a part that was planned too cheap does not make the rest shorter than what trains now
+    assert plan.say(120.0, epochs=0.5, training=600.0) == '4 of 10 jobs, about 10 min left'
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from aiida import orm
 
 from aiida_enne.cli import progress
+from aiida_enne.cli.ledger import Ledger
 
 
 def member(folder, label, epoch, max_epochs=4):
@@ -38,6 +39,20 @@ def test_the_total_of_a_training_stands_before_its_last_member_begins(tmp_path):
         member(tmp_path, f'seed_{number}', 4)
         assert watch._state()[1:] == (4 * number, 12)
     assert watch._state()[0] == '3 members trained, at work'
+
+
+def test_the_time_left_of_a_training_follows_its_own_pace(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, 'time', lambda: now[0])
+    watch = progress.Watch(tmp_path, 'at work', 'at work', Ledger([]))
+    monkeypatch.setattr(progress.Watch, '_files', lambda _: tmp_path.glob('*/*/*/*/*/*.json'))
+    member(tmp_path, 'seed_1', 2, 42)
+    assert watch._line() == '0 of 0 jobs; training, 0 of 1 members done'  # no pace is known yet
+    now[0] += 100.0
+    member(tmp_path, 'seed_1', 22, 42)  # 20 epochs in 100 s: as many are left
+    assert watch._line() == '0 of 0 jobs, about 2 min left; training, 0 of 1 members done'
+    watch.plan = None
+    assert watch._line() == 'training, 0 of 1 members done, epoch 22 of 42, about 2 min left'
 
 
 def test_older_jobs_are_not_counted(tmp_path):
