@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from aiida_enne.cli.common import mapping_at
 from aiida_enne.cli.launch import CodeParam, common_options, read_overrides, start
 
 #: What a second run finds again if AiiDA caches these.
@@ -32,6 +33,11 @@ lattice_option = click.option(
     metavar='NAME=VALUE',
     help='Assumption of the plan, e.g. label_seconds=500; may be repeated.',
 )
+@click.option('--sampler', metavar='ENGINE', help='What moves in place of the engine: ase.')
+@click.option('--sampler-code', type=CodeParam(), help='Its code; of ase, --python by default.')
+@click.option(
+    '--sampler-ensemble', metavar='PK', help='A training or a study, whose members sample by ase.'
+)
 @common_options
 def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) -> None:
     """Run the whole study: liquids, phases, defects, surfaces, ensemble, audit, scans.
@@ -49,17 +55,45 @@ def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) ->
 
     changes = parse_assumptions(assumed)
     assumptions = Assumptions.of(engine, load_engine(engine).COSTS, changes)
+    overrides = read_overrides(options['overrides'])
+    add_sampler(overrides, options)
     builder = StudyWorkChain.get_builder_from_protocol(
         options['code'],
         engine,
         python=python,
         protocol=options['protocol'],
-        overrides=read_overrides(options['overrides']),
+        overrides=overrides,
     )
     parts = estimate(plain(inputs_of(builder)), assumptions, families)
     click.echo(describe_costs(parts, assumptions) if options['dry_run'] else cost_table(parts))
     hint_at_caching()
     start(builder, options)
+
+
+def add_sampler(overrides: dict[str, Any], options: dict[str, Any]) -> None:
+    """Put the sampler of the options into overrides.
+
+    Raises:
+        click.UsageError: If options do not go together.
+    """
+    from aiida_enne import provenance
+    from aiida_enne.codes.ase import ENSEMBLE
+
+    name, code, members = (options[f'sampler{one}'] for one in ('', '_code', '_ensemble'))
+    if members is not None and name not in (None, 'ase'):
+        raise click.UsageError(f'an ensemble samples by the engine ase, not by {name}')
+    if name is None and members is None:
+        if code is not None:
+            raise click.UsageError('--sampler-code goes with --sampler or --sampler-ensemble')
+        return
+    sampler = mapping_at(overrides, 'sampler')
+    sampler['engine'] = name or 'ase'
+    if code is not None:
+        sampler['code'] = code
+    if members is not None:
+        inputs = mapping_at(sampler, 'inputs')
+        inputs['calculator'] = {'preset': ENSEMBLE, 'keywords': {'device': 'cpu'}}
+        mapping_at(inputs, 'base', 'ase')['models'] = provenance.join_members((members,))
 
 
 @click.command()

@@ -25,7 +25,7 @@ def _lines(inputs: Mapping[str, Any]) -> Iterator[str]:
     if 'models' in inputs and 'audit' in inputs:
         yield from _of_audit(inputs)
     for name, value in inputs.items():
-        if isinstance(value, Mapping) and name not in ('models', 'datasets', 'training'):
+        if isinstance(value, Mapping) and name not in ('models', 'datasets', 'training', 'sampler'):
             yield from _lines(value)
 
 
@@ -168,6 +168,8 @@ def _of_reference(inputs: Mapping[str, Any]) -> Iterator[str]:
         what.append(f'liquids at {", ".join(f"{d:g}" for d in inputs["densities"])} g/cm³')
     if 'samples' in inputs:
         what.append(f'samples {", ".join(inputs["samples"])}')
+    if 'sampler' in inputs:
+        what.append(f'moved by the sampler {inputs["sampler"]["engine"].value}')
     yield '; '.join([f'Reference: engine {inputs["engine"].value}', *what])
 
 

@@ -1,5 +1,6 @@
-"""What a reference calculation could not label: found on the way from a dataset to its origin."""
+"""What labelled a dataset and what moved it; what a reference calculation could not label."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,27 @@ def find_labellings(dataset: str) -> list[Labelling]:
         inputs = node.creator.base.links.get_incoming(node_class=DatasetData)
         waiting += inputs.all_nodes()
     return sorted(found.values(), key=lambda labelling: labelling.uuid)
+
+
+def find_samplers(datasets: Iterable[str]) -> list[tuple[str, str]]:
+    """Return who moved the frames of datasets and who labelled them, where these are two.
+
+    Args:
+        datasets: UUIDs.
+
+    Returns:
+        Levels of theory, (sampled by, labelled by), each pair once.
+    """
+    query = orm.QueryBuilder()
+    query.append(orm.Node, filters={'uuid': {'in': sorted(datasets) or ['']}}, tag='dataset')
+    query.append(orm.CalcFunctionNode, with_descendants='dataset', tag='join')
+    query.append(
+        orm.Dict,
+        with_incoming='join',
+        filters={'attributes': {'has_key': 'sampled_by'}},
+        project=['attributes.sampled_by', 'attributes.labelled_by'],
+    )
+    return sorted({(str(moved), str(labelled)) for moved, labelled in query.iterall() if labelled})
 
 
 def _list_failures(creator: orm.CalculationNode) -> Labelling | None:

@@ -11,7 +11,7 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_enne import provenance
 from aiida_enne.provenance import Material
-from aiida_enne.provenance.labels import Labelling, find_labellings
+from aiida_enne.provenance.labels import Labelling, find_labellings, find_samplers
 from aiida_enne.report import interactive, tables
 from aiida_enne.report.figures import Figure, Result, all_figures
 from aiida_enne.report.interactive import Map
@@ -83,6 +83,7 @@ class Report:
         reasons: A sentence for every verdict.
         advice: What to do next.
         command: What chooses labels and trains on them; empty where none would help.
+        samplers: Who moved the frames and who labelled them, where these are two.
     """
 
     material: Material
@@ -102,6 +103,7 @@ class Report:
     reasons: Sequence[str] = ()
     advice: Sequence[str] = ()
     command: str = ''
+    samplers: Sequence[tuple[str, str]] = ()
 
     @property
     def findings(self) -> list[str]:
@@ -158,6 +160,8 @@ def collect(
         verdicts['advice'] = attempt(partial(of_advice, material, judged), 'advice', absences) or ()
         command = attempt(partial(of_command, material, judged), 'command', absences)
         verdicts['command'] = command or ''
+    nodes = [one.uuid for one in record.datasets.values()]
+    verdicts['samplers'] = attempt(partial(find_samplers, nodes), 'samplers', absences) or ()
     members = attempt(partial(tables.of_members, record.ensemble), 'members', absences)
     created = provenance.created(record.process)
     chart, no_map = _map(material, map_limit, palette)

@@ -20,8 +20,23 @@ from aiida_enne.workflows.protocols.machine import WORDS, place_training, queue
 #: Keys whose values are overrides of other workflows, which check them themselves.
 DELEGATED = {
     'audit': ('predict',),
+    'defect': ('sampler',),
+    'eos': ('sampler',),
     'improve': ('ensemble', 'label', 'prediction', 'own'),
-    'study': ('liquid', 'sample', 'eos', 'defect', 'surface', 'ensemble', 'audit', 'own'),
+    'liquid': ('sampler',),
+    'sample': ('sampler',),
+    'study': (
+        'liquid',
+        'sample',
+        'eos',
+        'defect',
+        'surface',
+        'ensemble',
+        'audit',
+        'own',
+        'sampler',
+    ),
+    'surface': ('sampler',),
 }
 
 #: Workflows no mapping of which can be left out by None.

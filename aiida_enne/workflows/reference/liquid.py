@@ -22,8 +22,8 @@ from aiida_enne.science.plans.melts import Series, Trajectory
 from aiida_enne.science.properties.liquid import MeltCriteria
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.workflows.base import listed, why_failed
-from aiida_enne.workflows.reference.chosen import EngineWorkChain, load_protocol, refusal
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
+from aiida_enne.workflows.reference.sampling import SamplingWorkChain, load_moving, refuse_work
 
 
 def series(inputs: Mapping[str, Any]) -> Series:
@@ -55,13 +55,12 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
         return str(exception)
     for label, one in planned.items():
         owned = {'task': orm.Dict(one.task.given), 'seed': orm.Int(one.seed)}
-        engine = inputs['engine'].value
-        if why := refusal(engine, inputs.get('inputs', {}), configurations=start, **owned):
+        if why := refuse_work(inputs, configurations=start, **owned):
             return f'{label}: {why}'
     return None
 
 
-class LiquidWorkChain(EngineWorkChain):
+class LiquidWorkChain(SamplingWorkChain):
     """Melt crystals of many densities, record each liquid, then other temperatures of one of them.
 
     What did not melt is refused, after everything has been handed out.
@@ -135,13 +134,14 @@ class LiquidWorkChain(EngineWorkChain):
             engine: Name of the engine.
             protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `every_stage` are options of all
-                stages, a stage that is None is left out, `inputs` are overrides of the engine's.
+                stages, a stage that is None is left out, `inputs` are overrides of the engine's;
+                `sampler`: see `reference.sampling.sampler_inputs`.
 
         Raises:
             ValueError: If there is no such protocol, or a value cannot be used.
             EntryPointError: If there is no such engine.
         """
-        chosen = load_protocol('liquid', engine, protocol, overrides)
+        chosen = load_moving('liquid', engine, protocol, overrides)
         common = chosen.pop('every_stage')
         given = {name: stage for name, stage in chosen['stages'].items() if stage is not None}
         stages = {name: common | stage for name, stage in given.items()}

@@ -14,8 +14,8 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.samples import Sample
 from aiida_enne.workflows.base import why_failed
-from aiida_enne.workflows.reference.chosen import EngineWorkChain, load_protocol, refusal
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
+from aiida_enne.workflows.reference.sampling import SamplingWorkChain, load_moving, refuse_work
 
 
 def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
@@ -31,8 +31,7 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
         except ValueError as exception:
             return str(exception)
         owned = {'configurations': ConfigurationsData.from_configurations(sample.structures)}
-        engine = inputs['engine'].value
-        if why := refusal(engine, inputs.get('inputs', {}), **owned, **_calculated(sample)):
+        if why := refuse_work(inputs, **owned, **_calculated(sample)):
             return f'{label}: {why}'
     return None
 
@@ -42,7 +41,7 @@ def _calculated(sample: Sample) -> dict[str, orm.Data]:
     return {'task': orm.Dict(sample.task.given), **seed}
 
 
-class SampleWorkChain(EngineWorkChain):
+class SampleWorkChain(SamplingWorkChain):
     """Build every sample, let the reference calculate it, and join all labels in one dataset."""
 
     PROTOCOLS = 'sample'
@@ -86,13 +85,14 @@ class SampleWorkChain(EngineWorkChain):
             pool: What the `start` of a sample chooses from.
             protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; a sample that is None is left out,
-                `inputs` are overrides of the engine's.
+                `inputs` are overrides of the engine's, for `sampler` see
+                `reference.sampling.sampler_inputs`.
 
         Raises:
             ValueError: If there is no such protocol, or a sample cannot be used.
             EntryPointError: If there is no such engine.
         """
-        chosen = load_protocol('sample', engine, protocol, overrides)
+        chosen = load_moving('sample', engine, protocol, overrides)
         given = {name: one for name, one in chosen['samples'].items() if one is not None}
         frames = None if pool is None else pool.get_configurations()
         samples = {label: Sample.of(label, one, frames) for label, one in given.items()}

@@ -23,6 +23,7 @@ from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.reference.chosen import load_protocol
 from aiida_enne.workflows.reference.liquid import LiquidWorkChain
 from aiida_enne.workflows.reference.samples import SampleWorkChain
+from aiida_enne.workflows.reference.sampling import read_sampler
 from aiida_enne.workflows.study import scanning
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.eos import EquationOfStateWorkChain
@@ -132,12 +133,13 @@ def from_protocol(
     if 'method' in (given := (overrides or {}).get('split') or {}):
         chosen['split'] = given  # nothing of another method is left
     names = chosen.pop('protocols')
+    sampler = find_sampler(chosen.pop('sampler'), python, engine)
     inputs: dict[str, Any] = {}
     for name, (process, owned) in REFERENCE.items():
         given = chosen.pop(name)
         if given is None:
             continue
-        given = {'inputs': chosen['inputs']} | given
+        given = {'inputs': chosen['inputs']} | sampled_by(given, sampler)
         position = (ANY_LATTICE_CONSTANT,) if 'lattice_constant' in owned else ()
         builder = process.get_builder_from_protocol(
             code, *position, engine, protocol=names[name], overrides=given
@@ -160,6 +162,32 @@ def from_protocol(
         if (value := chosen.pop(name, None)) is not None:
             inputs[name] = orm.Dict(value)
     return inputs | {key: value for key, value in chosen.items() if value is not None}
+
+
+def find_sampler(
+    given: Mapping[str, Any] | None, python: orm.AbstractCode, engine: str
+) -> dict[str, Any] | None:
+    """Return what is said of the sampler of all parts, its code filled in; None for no sampler.
+
+    Raises:
+        ValueError: If it names no engine, or holds a word that is unknown.
+    """
+    if given is None:
+        return None
+    chosen = read_sampler(given)
+    if chosen['engine'] == 'ase' != engine:
+        chosen.setdefault('code', python)
+    return chosen
+
+
+def sampled_by(part: Mapping[str, Any], sampler: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the overrides of a part with the sampler of all, changed by what the part says of it.
+
+    A part of which the sampler is null has none.
+    """
+    if sampler is None or part.get('sampler', {}) is None:
+        return dict(part)
+    return dict(part) | {'sampler': protocols.merge(sampler, part.get('sampler', {}))}
 
 
 def own_engine(

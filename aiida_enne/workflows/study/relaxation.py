@@ -18,11 +18,11 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.science.plans.relaxations import Part
 from aiida_enne.science.structures.checks import positive
 from aiida_enne.workflows.base import why_failed
-from aiida_enne.workflows.reference.chosen import EngineWorkChain, load_protocol, refusal
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
+from aiida_enne.workflows.reference.sampling import SamplingWorkChain, load_moving, refuse_work
 
 
-class RelaxationWorkChain(EngineWorkChain):
+class RelaxationWorkChain(SamplingWorkChain):
     """Hand parts to an engine, so many at a time; whatever one left is handed out.
 
     A subclass says which parts there are and what becomes of their frames.
@@ -91,7 +91,7 @@ class RelaxationWorkChain(EngineWorkChain):
             return str(exception)
         for label, part in parts.items():
             owned = {'configurations': built[label], 'task': orm.Dict(part.task.given)}
-            if why := refusal(inputs['engine'].value, inputs.get('inputs', {}), **owned):
+            if why := refuse_work(inputs, **owned):
                 return f'{label}: {why}'
         return None
 
@@ -199,7 +199,7 @@ class AtLatticeConstantWorkChain(RelaxationWorkChain):
             ValueError: If there is no such protocol, or a value cannot be used.
             EntryPointError: If there is no such engine.
         """
-        chosen = load_protocol(cls.PROTOCOLS, engine, protocol, overrides)
+        chosen = load_moving(cls.PROTOCOLS, engine, protocol, overrides)
         chosen |= {name: orm.Dict(chosen[name] or {}) for name in cls.MAPPINGS}
         return cls.fill(code, engine, protocol, chosen | {'lattice_constant': lattice_constant})
 

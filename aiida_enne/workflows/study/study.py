@@ -239,6 +239,7 @@ class StudyWorkChain(ProtocolMixin, Branches):
         inputs |= {'engine': orm.Str('ase'), 'own': orm.Bool(True)}
         inputs['lattice_constant'] = self.ctx.lattice_constant
         inputs['max_failures'] = orm.Int(ports.ANY_NUMBER)  # a finding, no fault of the study
+        inputs.pop('sampler', None)
         base = thaw(self.inputs.own)
         base['ase']['models'] = self.ctx.models
         inputs['inputs'] = {'base': base}
