@@ -92,7 +92,7 @@ def phase_parts(
 
     Args:
         volumes: Å³/atom by phase.
-        options: Options of a task `relax`.
+        options: Options of a task `relax`; `kind: label` for structures as they are built.
         symbol: Chemical symbol.
         ratios: Values of c/a, relative to the table's, that every volume is relaxed at: the shape
             for engines that relax none at constant volume, see `end_points`.
@@ -212,14 +212,16 @@ def end_points(frames: Configurations) -> Configurations:
     """Return the converged end points of relaxation paths, each a block of its own.
 
     Of several at one volume of one domain the lowest is taken: a phase that was relaxed at many
-    ratios c/a. The others are frames of the paths.
+    ratios c/a. The others are frames of the paths. Labels of structures as they were built are
+    steps of nothing: each is an end.
 
     Raises:
-        ValueError: If the frames do not tell whether they converged, or none did.
+        ValueError: If there are no labels, the frames of paths do not tell whether they converged,
+            or none did.
     """
-    if 'converged' not in frames.info:
+    if 'converged' not in frames.info and ('step' in frames.info or not frames.is_labelled):
         raise ValueError('the frames do not tell whether they `converged`')
-    chosen = np.flatnonzero(frames.info['converged'] == 1)
+    chosen = np.flatnonzero(frames.info.get('converged', np.ones(len(frames))) == 1)
     if not len(chosen):
         raise ValueError('no relaxation converged')
     energies = np.asarray(frames.energies) / frames.n_atoms

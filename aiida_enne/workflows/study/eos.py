@@ -68,7 +68,8 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
             protocol: One of `get_available_protocols`.
             overrides: Inputs that win over the protocol's; `phases`, `strains` and `centres` make
                 the volumes, see `science.plans.relaxations`, and `volumes` are taken as
-                they are; `inputs` are overrides of the engine's.
+                they are; `inputs` are overrides of the engine's; `relax` that is None labels the
+                structures as they are built.
 
         Raises:
             ValueError: If there is no such protocol, or a value cannot be used.
@@ -78,7 +79,7 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
         scan = {name: chosen.pop(name) for name in ('phases', 'strains', 'centres')}
         given = chosen.pop('volumes', {})
         chosen['volumes'] = orm.Dict(given or relaxations.volume_scans(**scan))
-        chosen['relax'] = orm.Dict(chosen['relax'])
+        chosen['relax'] = orm.Dict(chosen['relax'] or {'kind': 'label'})
         return cls.fill(code, engine, protocol, chosen)
 
     @classmethod
@@ -97,7 +98,8 @@ class EquationOfStateWorkChain(RelaxationWorkChain):
         relaxed = {}
         for label, path in self.ctx.paths.items():
             self.out(f'paths.{label}', path)
-            if 1.0 in path.get_configurations().info['converged']:
+            info = path.get_configurations().info
+            if 1.0 in info.get('converged', [1.0]):
                 relaxed[label] = take_relaxed(path)
         if relaxed:
             self.out('datasets', relaxed)

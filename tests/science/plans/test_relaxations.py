@@ -115,6 +115,15 @@ def path(converged):
     return from_atoms(frames, info=['converged', 'step'])
 
 
+def test_labels_of_structures_as_built_are_ends():
+    frames = path([0, 0, 1])
+    ends = relaxations.end_points(replace(frames, info={}))
+    assert ends.energies.tolist() == frames.energies.tolist()
+    assert ends.blocks.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match='whether they `converged`'):
+        relaxations.end_points(replace(frames, info={'step': frames.info['step']}))
+
+
 def test_end_points_are_what_converged():
     ends = relaxations.end_points(path([0, 0, 1, 0, 1]))
     assert ends.energies.tolist() == [-2.0, -4.0]

@@ -56,6 +56,16 @@ def test_silicon_is_what_stillinger_and_weber_made_it(build):
 
 
 @pytest.mark.lammps
+def test_structures_may_be_labelled_as_they_are_built(build):
+    node = run_get_node(build(phases=['beta-tin'], relax=None)).node
+    assert node.is_finished_ok, node.exit_message
+    frames = node.outputs.datasets['beta_tin'].get_configurations()
+    assert len(frames) == len(node.outputs.paths['beta_tin'].get_configurations()) == 5
+    shape = [np.sort(np.linalg.norm(cell, axis=1)) for cell in frames.cells]
+    np.testing.assert_allclose([one[-1] / one[0] for one in shape], shape[0][-1] / shape[0][0])
+
+
+@pytest.mark.lammps
 @pytest.mark.parametrize(('allowed', 'status'), [(3, 0), (2, 410)])
 def test_what_does_not_converge_is_listed_and_the_rest_is_kept(build, allowed, status):
     builder = build(

@@ -151,8 +151,8 @@ def test_values_of_no_use_are_refused_before_anything_runs(python, name, value, 
     builder = LiquidWorkChain.get_builder_from_protocol(
         python, protocol='test', overrides=SHORT | {'sampler': SAMPLER}
     )
-    builder.sampler[name] = orm.to_aiida_type(value)
-    assert message in complaint(builder)
+    with pytest.raises(ValueError, match=message):
+        builder.sampler[name] = orm.to_aiida_type(value)
 
 
 def test_a_sampler_reaches_every_part_but_those_that_have_none(python):
@@ -168,7 +168,8 @@ def test_a_sampler_reaches_every_part_but_those_that_have_none(python):
     assert complaint(builder) is None
     given = inputs_of(builder)
     assert given['liquid']['sampler']['frames'].value == 20
-    assert {name for name in given if 'sampler' in given[name]} == {'liquid', 'eos', 'defect'}
+    parts = ('liquid', 'eos', 'defect', 'surface')
+    assert [name for name in parts if 'sampler' in given[name]] == ['liquid', 'eos', 'defect']
 
 
 def test_without_a_sampler_all_inputs_are_what_they_were(python):
