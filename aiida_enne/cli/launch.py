@@ -39,6 +39,7 @@ COMMANDS = {
     'explore': ('aiida_enne.cli.launch_explore:explore', 'Run dynamics with σ on an ensemble.'),
     'improve': ('aiida_enne.cli.launch_improve:improve', 'Choose, label and train, in rounds.'),
     'scan': ('aiida_enne.cli.launch_scan:scan', 'Train an ensemble at every point of a scan.'),
+    'stiffness': ('aiida_enne.cli.launch_stiffness:stiffness', 'Elastic constants and phonons.'),
     'study': ('aiida_enne.cli.launch_study:study', 'Run the whole study; --dry-run plans it.'),
     'surface': ('aiida_enne.cli.launch_study:surface', 'Relax (100) slabs by any engine.'),
 }

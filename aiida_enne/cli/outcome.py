@@ -7,6 +7,7 @@ from aiida_enne.cli import foreground
 
 #: Processes that are judged, and the command that comes next after those that are not.
 JUDGED = ('StudyWorkChain', 'AuditWorkChain')
+REPORTED = ('StiffnessWorkChain',)
 NEXT = {'EnsembleWorkChain': ('launch', 'audit', '--ensemble')}
 
 
@@ -22,6 +23,8 @@ def lines(node: Any) -> Iterator[str]:
             return
         yield from verdicts(found.verdicts)
         yield f'Next: `{foreground.own("report", node.pk)}`; why: `aiida-enne verdict {node.pk}`'
+    elif node.process_label in REPORTED:
+        yield f'Next: `{foreground.own("report", node.pk)}`'
     elif node.process_label in NEXT:
         words = (*NEXT[node.process_label], node.pk)
         yield f'Next: `{foreground.own(*words)} --dataset … --code …`'

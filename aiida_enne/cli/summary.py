@@ -16,6 +16,8 @@ def _lines(inputs: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_improvement(inputs)
     if 'engine' in inputs:
         yield from _of_reference(inputs)
+    if 'crystals' in inputs and 'deform' in inputs:
+        yield from _of_stiffness(inputs)
     if 'training' in inputs and 'seeds' in inputs:
         yield from _of_training(inputs)
     if 'points' in inputs and 'ensemble' in inputs:
@@ -122,6 +124,23 @@ def _of_improvement(inputs: Mapping[str, Any]) -> Iterator[str]:
             f'Note: {_count(improving.repeats, "repeat")}: whether an arm beats chance needs '
             f'{MIN_REPEATS} (--repeats)'
         )
+
+
+def _of_stiffness(inputs: Mapping[str, Any]) -> Iterator[str]:
+    from aiida_enne.calculations.deformations import Deforming, deform
+    from aiida_enne.science.properties.deformed import names_of
+    from aiida_enne.science.structures.deformations import STRAINED
+
+    chosen = Deforming.from_dict(inputs['deform'].get_dict(), '')
+    cells = deform(inputs['crystals'].get_configurations(), chosen)
+    names = names_of(cells, STRAINED)
+    yield (
+        f'Stiffness of {", ".join(names)}: {_count(len(cells), "cell")} of at most '
+        f'{_count(int(cells.n_atoms.max()), "atom")}, displacements: {chosen.displacements}'
+    )
+    yield f'Predictions: {_count(len(inputs["models"]), "model")}'
+    if 'label' not in inputs:
+        yield 'Note: no reference: nothing is compared (--engine)'
 
 
 def _of_predictions(inputs: Mapping[str, Any]) -> Iterator[str]:

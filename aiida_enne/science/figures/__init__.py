@@ -20,6 +20,8 @@ from aiida_enne.science.figures.scans import draw_comparisons as draw_comparison
 from aiida_enne.science.figures.scatter import draw_flags as draw_flags
 from aiida_enne.science.figures.scatter import draw_scatter as draw_scatter
 from aiida_enne.science.figures.scatter import draw_scatter_panels as draw_scatter_panels
+from aiida_enne.science.figures.stiffness import draw_density as draw_density
+from aiida_enne.science.figures.stiffness import draw_dispersion as draw_dispersion
 from aiida_enne.science.figures.stiffness import draw_elastic as draw_elastic
 from aiida_enne.science.figures.stiffness import draw_phonons as draw_phonons
 from aiida_enne.science.figures.style import new_axes as new_axes

@@ -8,50 +8,61 @@ import numpy as np
 
 from aiida_enne.science.fields import GPA_PER_EV_PER_CUBIC_ANGSTROM, Floats
 from aiida_enne.science.structures.deformations import VOIGT, strains_of
-from aiida_enne.science.uncertainty import ensemble
-from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF, OfMembers
 
 #: Constants smaller than this share of the largest are zero by symmetry, or as good as.
 SMALL = 0.02
+#: Constants that symmetry makes equal differ by less than this share of the largest.
+EQUAL = 0.005
+#: The constants of a cubic crystal along its axes, each with its equals.
+CUBIC = (
+    ((0, 0), (1, 1), (2, 2)),
+    ((0, 1), (0, 2), (1, 2)),
+    ((3, 3), (4, 4), (5, 5)),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Elastic:
+@dataclass(frozen=True)
+class Elastic(OfMembers):
     """Stiffness in GPa in Voigt's notation.
 
     Attributes:
         name: The crystal.
-        reference: Of the reference, shape (6, 6).
+        reference: Of the reference, shape (6, 6); None where nothing is labelled.
         members: Of the members, shape (M, 6, 6).
         ddof: See `ensemble.spread`.
     """
 
     name: str
-    reference: Floats
+    reference: Floats | None
     members: Floats
     ddof: int = PAPER_DDOF
 
     @property
-    def mean(self) -> Floats:
-        """Mean over members, shape (6, 6)."""
-        return ensemble.mean(self.members)
-
-    @property
-    def spread(self) -> Floats:
-        """σ over members, shape (6, 6)."""
-        return ensemble.spread(self.members, ddof=self.ddof)
-
-    @property
-    def error(self) -> Floats:
-        """ε of the mean, shape (6, 6)."""
-        return ensemble.error(self.members, self.reference)
-
-    @property
     def shown(self) -> list[tuple[int, int]]:
         """Pairs of indices of the constants that are not zero, each once: C_ij with i ≤ j."""
-        size = np.abs(self.reference)
+        size = np.abs(self.mean if self.reference is None else self.reference)
         rows, columns = np.nonzero(np.triu(size > SMALL * size.max()))
         return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+    @property
+    def distinct(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        """Constants by name, those of a cubic crystal along its axes with their equals."""
+        known = [*self.members, *([] if self.reference is None else [self.reference])]
+        if all(map(_is_cubic, known)):
+            return {f'C{i + 1}{j + 1}': ((i, j), *rest) for (i, j), *rest in CUBIC}
+        return {f'C{i + 1}{j + 1}': ((i, j),) for i, j in self.shown}
+
+
+def _is_cubic(constants: Floats) -> bool:
+    """Return whether constants (6, 6) have the form of a cubic crystal along its axes."""
+    rest, limit = constants.copy(), EQUAL * np.abs(constants).max()
+    for group in CUBIC:
+        rows, columns = np.array(group).T
+        if np.ptp(constants[rows, columns]) > limit:
+            return False
+        rest[rows, columns] = rest[columns, rows] = 0
+    return bool(np.abs(rest).max() < limit)
 
 
 def stiffness(cells: Floats, stresses: Floats) -> Floats:
@@ -88,14 +99,14 @@ def stiffness(cells: Floats, stresses: Floats) -> Floats:
 
 
 def elastic(
-    name: str, cells: Floats, reference: Floats, members: Floats, *, ddof: int = PAPER_DDOF
+    name: str, cells: Floats, reference: Floats | None, members: Floats, *, ddof: int = PAPER_DDOF
 ) -> Elastic:
     """Return the elastic constants of the reference and of every member.
 
     Args:
         name: The crystal.
         cells: Strained cells in Å, shape (n, 3, 3).
-        reference: Stresses of the reference in eV/Å³, shape (n, 3, 3).
+        reference: Stresses of the reference in eV/Å³, shape (n, 3, 3); None without labels.
         members: Stresses of the members in eV/Å³, shape (M, n, 3, 3).
         ddof: See `ensemble.spread`.
 
@@ -103,4 +114,5 @@ def elastic(
         ValueError: As `stiffness` does.
     """
     own = np.array([stiffness(cells, stresses) for stresses in members])
-    return Elastic(name, stiffness(cells, reference), own, ddof)
+    true = None if reference is None else stiffness(cells, reference)
+    return Elastic(name, true, own, ddof)

@@ -8,8 +8,9 @@ from ase import Atoms
 from aiida_enne.science.checks import count, positive
 from aiida_enne.science.fields import Floats
 
-#: Domains of these cells, before the name of the crystal.
-STRAINED, DISPLACED = 'strained', 'displaced'
+#: Domains of these cells, before the name of the crystal; the last is a supercell at rest, where
+#: displacements are no more than symmetry needs.
+STRAINED, DISPLACED, AT_REST = 'strained', 'displaced', 'at rest'
 #: Pairs of axes in Voigt's order.
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 #: Strain, and displacement in Å, by default: errors of higher order are below 1 %.

@@ -60,10 +60,13 @@ def error(predictions: Floats, reference: Floats) -> Floats:
 
 
 class OfMembers:
-    """What follows from values of members beside those of a reference, both of n samples."""
+    """What follows from values of members beside those of a reference, both of n samples.
+
+    Errors of a reference that is None raise `ValueError`.
+    """
 
     __slots__ = ()
-    reference: Floats
+    reference: Floats | None
     members: Floats
     ddof: int
 
@@ -80,13 +83,20 @@ class OfMembers:
     @property
     def errors(self) -> Floats:
         """Errors of the members, shape (M, n)."""
-        errors: Floats = self.members - self.reference
+        errors: Floats = self.members - self.truth
         return errors
 
     @property
     def error(self) -> Floats:
         """Actual error ε of the mean, shape (n,)."""
-        return error(self.members, self.reference)
+        return error(self.members, self.truth)
+
+    @property
+    def truth(self) -> Floats:
+        """The reference, where there must be one, shape (n,)."""
+        if self.reference is None:
+            raise ValueError('there is no reference, so that there are no errors')
+        return self.reference
 
 
 @dataclass(frozen=True, slots=True)

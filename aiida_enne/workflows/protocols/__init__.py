@@ -25,6 +25,7 @@ DELEGATED = {
     'improve': ('ensemble', 'label', 'prediction', 'own'),
     'liquid': ('sampler',),
     'sample': ('sampler',),
+    'stiffness': ('label', 'prediction'),
     'study': (
         'liquid',
         'sample',
