@@ -11,9 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.structures.domains import imported_roles
 from aiida_enne.science.uncertainty.audit import Audit, audit
 from aiida_enne.science.uncertainty.best import add_best, find_all
+from aiida_enne.science.uncertainty.features import group_by_density
+from aiida_enne.science.uncertainty.fit import Fit
+from aiida_enne.science.uncertainty.gates import training_gate
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.samples import gather
 
@@ -29,6 +33,7 @@ def audit_arrays(
     forces: tuple[ArrayLike, ArrayLike] | None = None,
     domains: Sequence[str] | None = None,
     blocks: ArrayLike | None = None,
+    trained: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
     **options: Any,
 ) -> Audit:
     """Audit any committee from plain arrays, e.g. four MACE models on a labelled test set.
@@ -43,6 +48,8 @@ def audit_arrays(
         blocks: Which configurations are relatives, shape (n,): frames of one trajectory, copies of
             one structure, volumes of one curve share a number. Each is its own by default, and
             then looks like more evidence than it may be.
+        trained: Of frames that the members were trained on, `energies`, `reference` and `n_atoms`
+            as above, k of them: whether the members fit them is a gate, unknown without.
         **options: Choices by name, see `AuditOptions`; `training_domains` names what the members
             were trained on.
 
@@ -53,14 +60,8 @@ def audit_arrays(
     Raises:
         ValueError: If shapes disagree, there are fewer than two members, or a value is not finite.
     """
-    members, truth = (np.asarray(one, dtype=np.float64) for one in (energies, reference))
-    counts = np.asarray(n_atoms, dtype=np.int64)
+    members, truth, counts = _energies((energies, reference, n_atoms), '')
     n, total = len(truth), int(counts.sum())
-    if members.ndim != 2 or members.shape[1] != n or counts.shape != (n,):
-        raise ValueError(
-            f'`energies` must have the shape (M, {n}) and `n_atoms` ({n},) for {n} reference '
-            f'energies, got {members.shape} and {counts.shape}'
-        )
     predicted, labels = np.zeros((len(members), total, 3)), np.zeros((total, 3))
     if forces is not None:
         predicted, labels = (np.asarray(one, dtype=np.float64) for one in forces)
@@ -79,10 +80,36 @@ def audit_arrays(
         roles=imported_roles(names, {}),
     )
     chosen = AuditOptions.from_dict(options)
-    found = audit(configurations, members, predicted, options=chosen)
+    gates = []
+    if trained is not None:
+        fitted, known, sizes = _energies(trained, ' of `trained`', len(members))
+        errors = (fitted - known) / sizes
+        groups = group_by_density(np.full(len(known), 'all'), np.zeros(len(known)))
+        gates = [training_gate(Fit(errors, [groups] * len(errors)), chosen.energy_tolerance)]
+    found = audit(configurations, members, predicted, options=chosen, gates=gates)
     quantities = gather(configurations, members, predicted, None, chosen)
     best = find_all(quantities, np.unique(configurations.domains).tolist(), chosen)
     return replace(found, verdicts=add_best(found.verdicts, best))
+
+
+def _energies(
+    given: tuple[ArrayLike, ArrayLike, ArrayLike], whose: str, n_members: int | None = None
+) -> tuple[Floats, Floats, Integers]:
+    """Return energies (M, n), reference (n,) and numbers of atoms (n,).
+
+    Raises:
+        ValueError: If shapes disagree, a value is not finite, or a configuration has no atom.
+    """
+    members, truth = (np.asarray(one, dtype=np.float64) for one in given[:2])
+    counts, n = np.asarray(given[2], dtype=np.int64), len(truth)
+    expected = (len(members) if n_members is None else n_members, n)
+    if members.shape != expected or counts.shape != (n,):
+        m = 'M' if n_members is None else n_members
+        raise ValueError(
+            f'`energies`{whose} must have the shape ({m}, {n}) and `n_atoms` ({n},) for {n} '
+            f'reference energies, got {members.shape} and {counts.shape}'
+        )
+    return members, truth, counts
 
 
 def as_table(found: Audit) -> str:

@@ -65,9 +65,27 @@ def test_energies_alone_are_enough_and_relatives_count_once(committee, tmp_path)
     assert len(aiida_enne.save_figures(found, tmp_path)) == 2
 
 
+def test_members_that_do_not_fit_their_training_frames_cap_all_verdicts(committee):
+    energies, reference, *_ = committee
+    options = {'domains': DOMAINS, 'n_bootstrap': 0, 'energy_tolerance': 0.04}
+    known = energies[:, :30], reference[:30], N_ATOMS[:30]
+    good = aiida_enne.audit_arrays(energies, reference, N_ATOMS, trained=known, **options)
+    wrong = energies[:, :30] + 0.05 * N_ATOMS[:30], *known[1:]
+    bad = aiida_enne.audit_arrays(energies, reference, N_ATOMS, trained=wrong, **options)
+    states = [{gate.name: gate.state for gate in one.gates['energy']} for one in (good, bad)]
+    assert [state['training'] for state in states] == ['passed', 'failed']
+    assert any(row.verdict == 'believe' for row in good.verdicts)
+    assert {row.verdict for row in bad.verdicts} == {'cannot say'}
+    assert 'meV/atom on training frames' in aiida_enne.as_table(bad)
+
+
 def test_wrong_shapes_and_choices_are_named(committee):
     energies, reference, *_ = committee
     with pytest.raises(ValueError, match=r'must have the shape \(M, 80\)'):
         aiida_enne.audit_arrays(energies.T, reference, N_ATOMS)
+    with pytest.raises(ValueError, match=r'of `trained` must have the shape \(8, 80\)'):
+        aiida_enne.audit_arrays(
+            energies, reference, N_ATOMS, trained=(energies[:5], reference, N_ATOMS)
+        )
     with pytest.raises(ValueError, match='did you mean `force_tolerance`'):
         aiida_enne.audit_arrays(energies, reference, N_ATOMS, forces_tolerance=1.0)

@@ -11,6 +11,7 @@ from aiida_enne.data.features import (
     Trained,
     are_summed,
     gather_features,
+    has_features,
     read_features,
     trained_gates,
 )
@@ -24,6 +25,7 @@ from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import estimators, scores
 from aiida_enne.science.uncertainty.alignment import By, Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit
+from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 Predictions = Mapping[str, PredictionData]
@@ -67,29 +69,33 @@ def trained_on(nodes: Mapping[str, Any]) -> Trained:
     }
 
 
-def features_of(
-    predictions: Predictions, dataset: DatasetData, trained: Trained | None, options: AuditOptions
+def beside_training(
+    predictions: Predictions, table: Table, trained: Trained | None, options: AuditOptions
 ) -> dict[str, Any]:
-    """Return features and the gates that training frames show, as an audit takes them.
+    """Return the gates that training frames show and, where there are any, features.
 
     Args:
         predictions: By label of the member.
-        dataset: What they predicted.
-        trained: What each member was trained on; None where features are not compared.
+        table: What they predicted, see `tabulate`.
+        trained: What each member was trained on; None where it predicted nothing of that.
         options: Choices of the audit.
 
     Raises:
-        ValueError: If a prediction has no features.
+        ValueError: If a prediction has no features, which the estimator needs.
     """
     if trained is None:
         return {}
-    labels = sorted(predictions)
+    labels, (frames, energies, _) = sorted(predictions), table
     known = {label: trained[label] for label in labels}
-    summed = are_summed([*predictions.values(), *(node for _, node in known.values())])
-    frames = dataset.get_configurations().select(predictions[labels[0]].indices)
-    own = [read_features(predictions[label], frames, summed=summed) for label in labels]
-    features = gather_features(own, known, summed=summed)
-    return {'features': features, 'gates': trained_gates(features, options.energy_tolerance)}
+    nodes = [*predictions.values(), *(node for _, node in known.values())]
+    found: dict[str, Any] = {}
+    if 'features' in options.make_estimator().needs or all(map(has_features, nodes)):
+        summed = are_summed(nodes)
+        own = [read_features(predictions[label], frames, summed=summed) for label in labels]
+        found['features'] = gather_features(own, known, summed=summed)
+    held_out = Fit.of(frames, energies, options.training_domains)
+    gates = trained_gates(known, found.get('features'), options.energy_tolerance, held_out)
+    return found | {'gates': gates}
 
 
 def align(tables: Mapping[str, Table], *, domain: str, by: By) -> Offsets:

@@ -9,7 +9,7 @@ from aiida.engine import calcfunction
 
 from aiida_enne.calculations.audits import (
     align,
-    features_of,
+    beside_training,
     judges_of,
     statistics_node,
     tabulate,
@@ -24,6 +24,7 @@ from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.science.data import splits
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.data.left_out import domain_of, leave_out_densities
+from aiida_enne.science.data.splits import spread_evenly
 from aiida_enne.science.plans.samples import select_starts
 from aiida_enne.science.structures.recipes import build
 from aiida_enne.science.uncertainty.audit import audit
@@ -95,14 +96,25 @@ def leave_out_trained(dataset: DatasetData, **nodes: Any) -> DatasetData:
 
 
 @calcfunction
+def thin_fit(dataset: DatasetData, split: SplitData, most: orm.Int) -> SplitData:
+    """Return a split with at most so many training frames of each domain, evenly spread."""
+    whole = split.get_split()
+    domains = dataset.get_configurations().domains[whole.train]
+    kept = replace(whole, train=whole.train[spread_evenly(domains, most.value)])
+    method = f'at most {most.value} of each domain'
+    return SplitData.from_split(kept, dataset, method=method, shared=True)
+
+
+@calcfunction
 def audit_ensemble(
     parameters: orm.Dict, judges: orm.Dict, **nodes: Any
 ) -> dict[str, StatisticsData]:
     """Audit one ensemble on every dataset: `datasets.<label>`, `predictions.<label>.<member>`.
 
-    `judges` are those of `calculations.audits.judges_of`. Where features are compared, what the
-    members were trained on is `trained.datasets.<set>` and `trained.predictions.<set>.<member>`;
-    what snapshots of a member predicted is `snapshots.<label>.<epoch>`.
+    `judges` are those of `calculations.audits.judges_of`. What the members were trained on is
+    `trained.datasets.<set>`, and what they say of that `trained.predictions.<set>.<member>`, with
+    features where these are compared; what snapshots of a member predicted is
+    `snapshots.<label>.<epoch>`.
     """
     if (known := judges_of(parameters).get_dict()) != judges.get_dict():
         raise ValueError(f'`judges` must be what is registered, {known}, got {judges.get_dict()}')
@@ -122,7 +134,7 @@ def audit_ensemble(
     offsets = align(tables, **alignment) if alignment else None
     found = {}
     for label, table in tables.items():
-        extra = features_of(predictions[label], datasets[label], trained, options)
+        extra = beside_training(predictions[label], table, trained, options)
         if 'snapshots' in nodes:
             extra['snapshots'] = tabulate(datasets[label], nodes['snapshots'][label])[1:]
         result = audit(*table, options=options, offsets=offsets, **extra)

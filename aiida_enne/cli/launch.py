@@ -52,6 +52,7 @@ FLAGS = {
     'trained_frames: include': '--include-trained',
     'training_domains': '--training-domain',
     'calibration_domain': '--calibration-domain',
+    'fit_frames': '--fit-frames',
     'role': '--role',
 }
 
@@ -120,6 +121,12 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option('--calibration-domain', help='What an estimator learns from; it is not judged.')
 @click.option('--snapshots', metavar='MEMBER', help='Let its last epochs predict, too: seed_1.')
 @click.option('--features', type=FEATURES, help='Of the last layer; default: what is needed.')
+@click.option(
+    '--fit-frames',
+    type=click.IntRange(min=0),
+    help='Training frames of a domain, at most, that members predict, too, to see whether they fit '
+    'them; 0 for none. Default: 100; with features, all.',
+)
 @click.option('--role', default='dataset', show_default=True, help='Name of the dataset.')
 @common_options
 def audit(
@@ -151,6 +158,8 @@ def audit(
     named = {name: options[name] for name in ('estimator', 'calibration_domain')}
     chosen |= {name: value for name, value in named.items() if value is not None}
     given: dict[str, Any] = {'splits': {} if split is None else {role: split}}
+    if options['fit_frames'] is not None:
+        given['fit_frames'] = options['fit_frames']
     if options['snapshots'] is not None:
         given['snapshots'] = provenance.find_snapshots(trainings[0], options['snapshots'])
     if ways := [way for way in ('exclude', 'include') if options[f'{way}_trained']]:

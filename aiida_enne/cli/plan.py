@@ -57,7 +57,8 @@ def cost_table(parts: Sequence[Any]) -> str:
 
 def describe_costs(parts: Sequence[Any], assumptions: Any) -> str:
     """Return the table of costs with what all of it rests on."""
-    lines = [cost_table(parts), '', 'Assumptions:']
+    lines = [cost_table(parts), '', *(f'{one.name}: {one.note}' for one in parts if one.note)]
+    lines.append('Assumptions:')
     lines += [f'  {name}: {value}' for name, value in asdict(assumptions).items()]
     lines.append('  epochs: as many as are allowed; nothing is known already, nothing fails')
     return '\n'.join(lines) + '\n'

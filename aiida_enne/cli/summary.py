@@ -165,7 +165,10 @@ def _of_predictions(inputs: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_audit(inputs: Mapping[str, Any]) -> Iterator[str]:
     from aiida_enne.workflows.audit import notes
+    from aiida_enne.workflows.audit_inputs import count_fitted
 
+    if fitted := count_fitted(inputs):
+        yield f'Fit: {_count(fitted, "training frame")} predicted, too'
     domains = inputs['audit'].get_dict().get('training_domains')
     yield f'Training domains: {", ".join(domains) if domains else "none"}'
     for note in notes(inputs):

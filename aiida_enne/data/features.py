@@ -15,7 +15,8 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.uncertainty.features import Features, group_by_density
+from aiida_enne.science.uncertainty.features import Features
+from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.gates import Gate, refit_gate, training_gate
 
 #: By member: what it was trained on, and its prediction of the training part.
@@ -50,6 +51,11 @@ def find_training_sets(models: Mapping[str, ModelData]) -> dict[str, TrainingSet
         if isinstance(dataset, DatasetData) and isinstance(split, SplitData):
             sets[f'set_{number}'] = TrainingSet(dataset, split, tuple(labels))
     return sets
+
+
+def has_features(node: PredictionData) -> bool:
+    """Return whether a prediction holds last-layer features."""
+    return node.base.attributes.get('features', None) is not None
 
 
 def are_summed(nodes: Iterable[PredictionData]) -> bool:
@@ -95,37 +101,54 @@ def gather_features(own: Sequence[Floats], trained: Trained, *, summed: bool) ->
     Raises:
         ValueError: If a prediction belongs to another dataset.
     """
-    known, counts, errors = [], [], []
-    domains, groups = [], []
+    known, counts = [], []
+    for label in sorted(trained):
+        dataset, node = trained[label]
+        frames = dataset.get_configurations().select(node.indices)
+        known.append(read_features(node, frames, summed=summed))
+        counts.append(frames.n_atoms)
+    fit = read_fit(trained)
+    return Features(list(own), known, counts, summed, fit.errors, fit.groups)
+
+
+def read_fit(trained: Trained) -> Fit:
+    """Return the errors of members on frames of their training.
+
+    Args:
+        trained: By label of the member; one or more.
+
+    Raises:
+        ValueError: If a prediction belongs to another dataset.
+    """
+    errors, groups, seen = [], [], set()
     for label in sorted(trained):
         dataset, node = trained[label]
         if node.base.attributes.get('dataset_sha256') != dataset.sha256:
             raise ValueError(f'the prediction <{node.uuid}> belongs to another dataset')
         arrays = node.get_arrays(['indices', 'energies'])
         frames = dataset.get_configurations().select(arrays['indices'])
-        known.append(read_features(node, frames, summed=summed))
-        counts.append(frames.n_atoms)
-        errors.append((arrays['energies'] - np.asarray(frames.energies)) / frames.n_atoms)
-        domains.append(frames.domains)
-        groups.append(group_by_density(frames.domains, frames.volumes / frames.n_atoms))
-    return Features(list(own), known, counts, summed, errors, domains, groups)
+        own = Fit.of(frames, arrays['energies'][None])
+        errors.append(own.errors[0])
+        groups.append(own.groups[0])
+        seen.add((dataset.sha256, arrays['indices'].tobytes()))
+    return Fit(errors, groups, shared=len(seen) == 1)
 
 
-def trained_gates(features: Features, tolerance: float) -> list[Gate]:
-    """Return whether the members fit what they were trained on, where that is the same for all.
+def trained_gates(
+    trained: Trained, features: Features | None, tolerance: float, held_out: Fit | None = None
+) -> list[Gate]:
+    """Return whether the members fit what they were trained on.
 
     Args:
-        features: With the errors on training frames.
+        trained: By label of the member; one or more.
+        features: Of the same frames: what a refit of the last layer gains where all saw the same.
         tolerance: τ in eV/atom.
+        held_out: Errors on other frames of the domains trained on.
     """
-    errors, domains = features.trained_errors, features.trained_domains
-    widths = {one.shape[1] for one in features.trained}
-    if errors is None or domains is None or len({one.tobytes() for one in domains}) > 1:
-        return []
-    stacked = np.stack(list(errors))
-    gates = [training_gate(stacked, domains[0], tolerance)]
-    if len(widths) == 1:
-        each = np.ones(stacked.shape[1], dtype=np.int64)
-        means = np.stack(features.trained_means())
-        gates.append(refit_gate(means, each, stacked))
-    return gates
+    fit = read_fit(trained)
+    gates = [training_gate(fit, tolerance, held_out)]
+    if features is None or not fit.shared or len({one.shape[1] for one in features.trained}) > 1:
+        return gates
+    each = np.ones(len(fit), dtype=np.int64)
+    means = np.stack(features.trained_means())
+    return [*gates, refit_gate(means, each, np.stack(list(fit.errors)))]

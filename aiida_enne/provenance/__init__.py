@@ -27,7 +27,6 @@ from aiida_enne.provenance.rows import frame_keys as frame_keys
 from aiida_enne.provenance.rows import gather_forces as gather_forces
 from aiida_enne.provenance.rows import gather_rows as gather_rows
 from aiida_enne.provenance.rows import gather_stresses as gather_stresses
-from aiida_enne.provenance.rows import gather_trained as gather_trained
 from aiida_enne.provenance.rows import join_rows as join_rows
 from aiida_enne.provenance.rows import trained_keys as trained_keys
 from aiida_enne.provenance.snapshots import find_snapshots as find_snapshots

@@ -20,11 +20,13 @@ from aiida_enne.calculations.trained import (
     why_refused,
 )
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.features import trained_gates
 from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.provenance.ensembles import Ensemble
-from aiida_enne.provenance.features import stored_features
+from aiida_enne.provenance.features import find_fitted, find_trained, stored_features
 from aiida_enne.provenance.rows import gather_forces, gather_rows
 from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 
@@ -77,13 +79,18 @@ def audit_again(
         chosen = replace(chosen, training_domains=tuple(trained_domains(known, nodes.values())))
     if not chosen.r_max:
         chosen = replace(chosen, r_max=ensemble.r_max)
-    needed = 'features' in chosen.make_estimator().needs
-    return {
-        uuid: audit(
-            *table,
-            options=chosen,
-            offsets=offsets,
-            features=stored_features(ensemble, rows[uuid]) if needed else None,
-        )
-        for uuid, table in tables.items()
-    }
+    needs = chosen.make_estimator().needs
+    trained, found = find_fitted(ensemble), {}
+    for uuid, table in tables.items():
+        beside: dict[str, Any] = {}
+        if 'features' in needs:
+            beside['features'] = stored_features(ensemble, rows[uuid])
+        if trained is not None:
+            beside['gates'] = trained_gates(
+                find_trained(ensemble) if 'features' in beside else trained,
+                beside.get('features'),
+                chosen.energy_tolerance,
+                Fit.of(*table[:2], chosen.training_domains),
+            )
+        found[uuid] = audit(*table, options=chosen, offsets=offsets, **beside)
+    return found

@@ -10,9 +10,11 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_enne.data.features import (
     Trained,
+    TrainingSet,
     are_summed,
     find_training_sets,
     gather_features,
+    has_features,
     read_features,
 )
 from aiida_enne.data.prediction import PredictionData
@@ -69,22 +71,40 @@ def known_features(material: Material, rows: Rows) -> Features | None:
 
 
 def find_trained(ensemble: Ensemble) -> Trained:
-    """Return what each member was trained on, and its prediction with features of that.
+    """Return what each member was trained on, and its prediction with features of all that.
 
     Raises:
         NotExistent: If the training of a member, or such a prediction, is not in the profile.
     """
-    models: dict[str, Any] = {one.label: orm.load_node(one.uuid) for one in ensemble.members}
-    trained = {}
-    for one in find_training_sets(models).values():
-        n_frames = len(one.split.get_split().train)
-        known = find_trained_predictions(ensemble, one.dataset.sha256, n_frames)
-        for label in one.members:
-            node: Any = orm.load_node(known[label]) if label in known else None
-            if node is not None and node.base.attributes.get('features', None):
-                trained[label] = one.dataset, node
-    if missing := sorted(models.keys() - trained.keys()):
+    trained = {
+        label: (one.dataset, node)
+        for label, (one, node) in _find_trained(ensemble).items()
+        # fewer frames have another covariance of features
+        if len(node.indices) == len(one.split.get_split().train) and has_features(node)
+    }
+    if missing := sorted({one.label for one in ensemble.members} - trained.keys()):
         raise NotExistent(f'no features of {missing} on their training frames: {_REMEDY}')
+    return trained
+
+
+def find_fitted(ensemble: Ensemble) -> Trained | None:
+    """Return what each member was trained on, and its prediction of frames of that.
+
+    None where a member has none, or its training is not in the profile.
+    """
+    found = _find_trained(ensemble)
+    if any(one.label not in found for one in ensemble.members):
+        return None
+    return {label: (one.dataset, node) for label, (one, node) in found.items()}
+
+
+def _find_trained(ensemble: Ensemble) -> dict[str, tuple[TrainingSet, PredictionData]]:
+    models: dict[str, Any] = {one.label: orm.load_node(one.uuid) for one in ensemble.members}
+    trained: dict[str, tuple[TrainingSet, PredictionData]] = {}
+    for one in find_training_sets(models).values():
+        train = one.split.get_split().train
+        known = find_trained_predictions(ensemble, one.dataset.sha256, train)
+        trained |= {label: (one, known[label]) for label in one.members if label in known}
     return trained
 
 

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from aiida import orm
 
+from aiida_enne.data.features import trained_gates
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import find_histories, load_histories
-from aiida_enne.provenance.features import known_features
+from aiida_enne.provenance.features import find_fitted, find_trained, known_features
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.provenance.rows import (
     N_FRAMES,
     Rows,
     gather_forces,
-    gather_trained,
     join_rows,
     thin,
 )
 from aiida_enne.provenance.snapshots import stored_snapshots
-from aiida_enne.science.fields import Floats, Strings
+from aiida_enne.science.fields import Floats
 from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit, audit
 from aiida_enne.science.uncertainty.best import add_best, find_all
 from aiida_enne.science.uncertainty.estimators import Asked
+from aiida_enne.science.uncertainty.features import Features
+from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.gates import Gate, epochs_gate, training_gate
 from aiida_enne.science.uncertainty.judging import by_domain
 from aiida_enne.science.uncertainty.options import AuditOptions
@@ -64,12 +65,12 @@ def joint_audit(
 
     def make() -> Audit:
         forces = joint_forces(material, n_frames)
-        gates = find_gates(material, chosen.energy_tolerance)
+        features, counts = known_features(material, rows), rows.configurations.n_atoms
+        gates = find_gates(material, chosen.energy_tolerance, features, n_frames)
         table = rows.configurations, rows.energies, forces
         found = audit(*table, options=chosen, offsets=offsets, gates=gates)
         _, quantities = joint_quantities(material, n_frames)
         domains = np.unique(rows.configurations.domains).tolist()
-        features, counts = known_features(material, rows), rows.configurations.n_atoms
         best = find_all(quantities, domains, chosen, features, counts)
         return replace(found, verdicts=add_best(found.verdicts, best))
 
@@ -133,46 +134,45 @@ def zero_domain(material: Material) -> str | None:
     return next((name for name in [*phases, *audits] if name in kinds), None)
 
 
-def find_gates(material: Material, tolerance: float) -> list[Gate]:
+def find_gates(
+    material: Material,
+    tolerance: float,
+    features: Features | None = None,
+    n_frames: int = N_FRAMES,
+) -> list[Gate]:
     """Return whether the members fit their training frames, and whether their trainings had ended.
 
     Args:
         material: Of a study.
         tolerance: Tolerated error of an energy in eV/atom.
+        features: Last-layer features of the rows, where predictions hold any.
+        n_frames: Held-out frames of each domain at most.
     """
-    histories = load_histories(find_histories(material.record.ensemble), MONITORED)
-    return [
-        training_gate(*trained_errors(material), tolerance),
-        epochs_gate([values for _, values in histories.values()]),
-    ]
-
-
-def trained_errors(material: Material) -> tuple[Floats | None, Strings | None]:
-    """Return errors of energy per atom on training frames in eV/atom, (M, n), and their domains.
-
-    None where the members never predicted such frames.
-    """
-    parts = []
     ensemble = material.record.ensemble
-    trainings = sorted(set(find_trainings(ensemble.weights).values()))
-    for dataset_uuid, split_uuid in trainings:
+    histories = load_histories(find_histories(ensemble), MONITORED)
+    ended = epochs_gate([values for _, values in histories.values()])
+    rows = thin(material.rows, n_frames)
+    held_out = Fit.of(rows.configurations, rows.energies, material.training_domains)
+    known = find_trained(ensemble) if features is not None else find_fitted(ensemble)
+    if known is None:
+        return [training_gate(_asked_openly(material), tolerance, held_out), ended]
+    return [*trained_gates(known, features, tolerance, held_out), ended]
+
+
+def _asked_openly(material: Material) -> Fit | None:
+    """Return the errors on training frames that are among the frames of a dataset asked about."""
+    parts = []
+    for dataset_uuid, split_uuid in sorted(
+        set(find_trainings(material.record.ensemble.weights).values())
+    ):
         dataset: Any = orm.load_node(dataset_uuid)
-        digest, used = dataset.sha256, orm.load_node(split_uuid).get_split().train
-        if (rows := gather_trained(ensemble, dataset, len(used))) is not None:
-            parts.append(rows)
-            continue
-        for role in _roles(material, digest):
-            rows = material.dataset_rows(role)
-            parts.append(rows.select(np.flatnonzero(np.isin(rows.indices, used))))
+        used = orm.load_node(split_uuid).get_split().train
+        for role, one in material.record.datasets.items():
+            if one.predicted and one.sha256 == dataset.sha256:
+                rows = material.dataset_rows(role)
+                parts.append(rows.select(np.flatnonzero(np.isin(rows.indices, used))))
     parts = [part for part in parts if len(part)]
     if not parts:
-        return None, None
+        return None
     rows = join_rows(parts)
-    frames = rows.configurations
-    errors: Floats = (rows.energies - np.asarray(frames.energies)) / frames.n_atoms
-    return errors, frames.domains
-
-
-def _roles(material: Material, digest: str) -> Sequence[str]:
-    datasets = material.record.datasets.items()
-    return [role for role, one in datasets if one.predicted and one.sha256 == digest]
+    return Fit.of(rows.configurations, rows.energies)

@@ -3,18 +3,25 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from aiida import orm
 
 from aiida_enne.data.prediction import PER_ATOM, SUMMED, TRAIN, PredictionData
 from aiida_enne.provenance.ensembles import Ensemble
+from aiida_enne.science.fields import Integers
 
 
 def find_trained_predictions(
-    ensemble: Ensemble, dataset_sha256: str, n_frames: int
-) -> dict[str, str]:
-    """Return the UUID of each member's prediction of the training part of a dataset, by its label.
+    ensemble: Ensemble, dataset_sha256: str, train: Integers
+) -> dict[str, PredictionData]:
+    """Return each member's prediction of frames of the training part of a dataset, by its label.
 
-    Those with features of atoms come first, then those with sums of them.
+    That of most frames comes first, then those with features of atoms, then with sums of them.
+
+    Args:
+        ensemble: The members.
+        dataset_sha256: Digest of the dataset.
+        train: Indices of what they were trained on: predictions of other frames do not count.
     """
     query = orm.QueryBuilder().append(
         PredictionData,
@@ -22,14 +29,17 @@ def find_trained_predictions(
             'attributes.dataset_sha256': dataset_sha256,
             'attributes.weights_sha256': {'in': ensemble.weights},
             'attributes.part': TRAIN,
-            'attributes.n_frames': n_frames,
+            'attributes.n_frames': {'<=': len(train)},
         },
-        project=['attributes.weights_sha256', 'attributes.features', 'uuid'],
+        project=['*', 'attributes.n_frames', 'attributes.features'],
     )
     order = {SUMMED: 1, PER_ATOM: 2}
-    found: dict[str, str] = {}
-    for weights, _, uuid in sorted(query.iterall(), key=lambda row: (order.get(row[1], 0), row[2])):
-        found[weights] = uuid
+    rows = sorted(query.iterall(), key=lambda row: (row[1], order.get(row[2], 0), row[0].uuid))
+    found: dict[str, PredictionData] = {}
+    for node, *_ in reversed(rows):
+        weights = node.base.attributes.get('weights_sha256')
+        if weights not in found and np.isin(node.indices, train).all():
+            found[weights] = node
     members = [one for one in ensemble.members if one.weights_sha256 in found]
     return {member.label: found[member.weights_sha256] for member in members}
 

@@ -15,8 +15,9 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData, stack_predictions
 from aiida_enne.data.split import SplitData
 from aiida_enne.provenance.ensembles import Ensemble
-from aiida_enne.provenance.predictions import find_predictions, find_trained_predictions
+from aiida_enne.provenance.predictions import find_predictions
 from aiida_enne.science.data.configurations import Configurations, concatenate
+from aiida_enne.science.data.splits import spread_evenly
 from aiida_enne.science.fields import Floats, Integers, Strings
 from aiida_enne.science.structures.domains import Domain
 
@@ -64,10 +65,7 @@ def gather_rows(ensemble: Ensemble, dataset: DatasetData) -> Rows:
         NotExistent: If a member never predicted the dataset.
         ValueError: If the members predicted different configurations.
     """
-    return _rows_of(_predictions(ensemble, dataset), dataset)
-
-
-def _rows_of(found: dict[str, PredictionData], dataset: DatasetData) -> Rows:
+    found = _predictions(ensemble, dataset)
     indices, arrays = stack_predictions(found, dataset, ['energies'])
     return Rows(
         dataset.get_configurations().select(indices),
@@ -76,15 +74,6 @@ def _rows_of(found: dict[str, PredictionData], dataset: DatasetData) -> Rows:
         np.full(len(indices), dataset.uuid),
         indices,
     )
-
-
-def gather_trained(ensemble: Ensemble, dataset: DatasetData, n_frames: int) -> Rows | None:
-    """Return the training frames that all members predicted as such, None if one did not."""
-    uuids = find_trained_predictions(ensemble, dataset.sha256, n_frames)
-    if len(uuids) < len(ensemble.members):
-        return None
-    nodes: dict[str, Any] = {label: orm.load_node(uuids[label]) for label in sorted(uuids)}
-    return _rows_of(nodes, dataset)
 
 
 def join_rows(parts: Sequence[Rows]) -> Rows:
@@ -188,12 +177,7 @@ def thin(rows: Rows, n_frames: int = N_FRAMES) -> Rows:
     """
     if n_frames < 1:
         raise ValueError(f'`n_frames` must be at least 1, got {n_frames}')
-    chosen: list[int] = []
-    for name in np.unique(rows.configurations.domains).tolist():
-        own = np.flatnonzero(rows.configurations.domains == name)
-        at = np.linspace(0, len(own) - 1, min(n_frames, len(own)))
-        chosen += own[np.round(at).astype(int)].tolist()
-    return rows.select(sorted(chosen))
+    return rows.select(spread_evenly(rows.configurations.domains, n_frames))
 
 
 def trained_keys(trainings: Iterable[tuple[str, str]]) -> set[bytes]:

@@ -11,7 +11,7 @@ from aiida.common.exceptions import NotExistent
 from aiida.common.links import LinkType
 
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.data.prediction import PredictionData
+from aiida_enne.data.prediction import TRAIN, PredictionData
 from aiida_enne.data.scan import ScanData
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.provenance.ensembles import Ensemble, find_ensemble
@@ -140,15 +140,19 @@ def find_study(identifier: str | int) -> StudyRecord:
 
 
 def predicted_datasets(ensemble: Ensemble) -> list[str]:
-    """Return the digests of the datasets that every member predicted, or a part of them."""
+    """Return the digests of the datasets that every member predicted, or a part of them.
+
+    What members said of their own training frames alone is no answer about a dataset.
+    """
     query = orm.QueryBuilder().append(
         PredictionData,
         filters={'attributes.weights_sha256': {'in': ensemble.weights}},
-        project=['attributes.dataset_sha256', 'attributes.weights_sha256'],
+        project=['attributes.dataset_sha256', 'attributes.weights_sha256', 'attributes.part'],
     )
     members: dict[str, set[str]] = {}
-    for dataset, weights in query.distinct().iterall():
-        members.setdefault(dataset, set()).add(weights)
+    for dataset, weights, part in query.distinct().iterall():
+        if part != TRAIN:
+            members.setdefault(dataset, set()).add(weights)
     everyone = set(ensemble.weights)
     return sorted(dataset for dataset, found in members.items() if found == everyone)
 

@@ -17,10 +17,9 @@ from aiida.engine import (
 from aiida_enne.aiida_private import fill_builder, inputs_of
 from aiida_enne.calculations import trained
 from aiida_enne.calculations.audits import judges_of
-from aiida_enne.calculations.functions import audit_ensemble, leave_out_trained
-from aiida_enne.calculations.ports import one_of, port
+from aiida_enne.calculations.functions import audit_ensemble, leave_out_trained, thin_fit
+from aiida_enne.calculations.ports import at_least, one_of, port
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.data.features import find_training_sets
 from aiida_enne.data.model import ModelData
 from aiida_enne.data.prediction import TRAIN, PredictionData
 from aiida_enne.data.statistics import StatisticsData
@@ -28,8 +27,11 @@ from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.families.nequip.prediction import NO_FEATURES
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit_inputs import (
+    FIT_FRAMES,
     asked_about,
     features_of,
+    fit_sets,
+    is_thinned,
     validate_inputs,
     validate_parameters,
     way_of,
@@ -62,6 +64,12 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             help='Configurations that the ensemble was trained on or validated with: `refuse`, '
             '`exclude` (leave them out) or `include` (audit them all the same).',
         )
+        spec.input(
+            'fit_frames',
+            **port(int, at_least(0), default=FIT_FRAMES),
+            help='Training frames of a domain, at most, that the members predict, too, to see '
+            'whether they fit them; 0 for none. With features it is all of them.',
+        )
         spec.input_namespace(
             'snapshots',
             valid_type=ModelData,
@@ -74,7 +82,7 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             'trained',
             valid_type=PredictionData,
             dynamic=True,
-            help='Where features are compared, of training frames, by set and member.',
+            help='Of training frames, by set and member.',
         )
         spec.output_namespace(
             'rivals',
@@ -83,7 +91,7 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             help='Of snapshots, by dataset and epoch.',
         )
         spec.output_namespace('statistics', valid_type=StatisticsData, help='By dataset.')
-        spec.outline(cls.leave_out, cls.predict, cls.audit)
+        spec.outline(cls.leave_out, cls.predict, cls.predict_beside, cls.audit)
         spec.exit_code(400, 'ERROR_PREDICTION_FAILED', message='The predictions failed: {reason}')
         spec.exit_code(
             401,
@@ -155,19 +163,33 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
 
     def predict(self) -> dict[str, Any]:
         """Let every member predict every dataset."""
+        return ToContext(prediction=self.submit(PredictionWorkChain, **self.asked()))
+
+    def asked(self) -> dict[str, Any]:
+        """Return the inputs of the predictions."""
         inputs = self.exposed_inputs(PredictionWorkChain)
         inputs |= {'datasets': self.ctx.datasets, 'splits': self.ctx.splits}
         if not self.ctx.splits:
             inputs.pop('part', None)
-        chosen, sets, waiting = features_of(self.inputs), {}, {}
-        if chosen != NO_FEATURES:
+        if (chosen := features_of(self.inputs)) != NO_FEATURES:
             inputs['predict']['features'] = orm.Str(chosen)
-            sets = find_training_sets(self.inputs.models)
+        return inputs
+
+    def predict_beside(self) -> dict[str, Any]:
+        """Let members predict training frames, and snapshots what members did.
+
+        Not before that is done: no more jobs run at a time than one prediction may have.
+        """
+        inputs, waiting = self.asked(), {}
+        sets = fit_sets(self.inputs)
         self.ctx.sets = {name: one.dataset for name, one in sets.items()}
         for name, one in sets.items():
+            split = one.split
+            if features_of(self.inputs) == NO_FEATURES and is_thinned(one, self.inputs.fit_frames):
+                split = thin_fit(one.dataset, one.split, orm.Int(self.inputs.fit_frames))
             known = {
                 'datasets': {name: one.dataset},
-                'splits': {name: one.split},
+                'splits': {name: split},
                 'part': orm.Str(TRAIN),
                 'models': {label: self.inputs.models[label] for label in one.members},
                 'metadata': {'call_link_label': name},
@@ -180,7 +202,7 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
             }
             rivals['predict'] = inputs['predict'] | {'features': orm.Str(NO_FEATURES)}
             waiting[RIVALS] = self.submit(PredictionWorkChain, **inputs | rivals)
-        return ToContext(prediction=self.submit(PredictionWorkChain, **inputs), **waiting)
+        return ToContext(**waiting)
 
     def audit(self) -> ExitCode | None:
         """Hand out all predictions there are, and audit the members that made all of them."""
@@ -193,7 +215,11 @@ class AuditWorkChain(ProtocolMixin, WorkChain):
         known = self._trained()
         if self.ctx.sets:
             self.out('trained', known)
-            complete &= {label for several in known.values() for label in several}
+            fitted = {label for several in known.values() for label in several}
+            if features_of(self.inputs) != NO_FEATURES:
+                complete &= fitted
+            elif not complete <= fitted:
+                known = {}  # the audit stands without; its gate says that it is unknown
         if not complete:
             return self.exit_codes.ERROR_PREDICTION_FAILED.format(reason=prediction.exit_message)
         if len(complete) < 2:

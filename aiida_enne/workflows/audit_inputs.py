@@ -11,6 +11,7 @@ from aiida import orm
 from aiida_enne.calculations import trained
 from aiida_enne.calculations.nequip_predict import chosen_indices
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.features import TrainingSet, find_training_sets
 from aiida_enne.data.prediction import PER_ATOM
 from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.families.nequip.prediction import NO_FEATURES
@@ -20,6 +21,9 @@ from aiida_enne.science.uncertainty.alignment import By
 from aiida_enne.science.uncertainty.blocks import find_blocks
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows.prediction import validate_inputs as validate_predictions
+
+#: Training frames of a domain that members predict, unless another number is chosen.
+FIT_FRAMES = 100
 
 
 def validate_parameters(node: orm.Dict, _: Any) -> str | None:
@@ -140,6 +144,39 @@ def features_of(inputs: Mapping[str, Any]) -> str:
     options.pop('alignment', None)
     needs = AuditOptions.from_dict(options).make_estimator().needs
     return PER_ATOM if 'features' in needs else NO_FEATURES
+
+
+def fit_sets(inputs: Mapping[str, Any]) -> dict[str, TrainingSet]:
+    """Return the training sets that members predict, too: all where features are compared.
+
+    None where that is not asked for, or where the graph does not know the training of every member.
+    """
+    if features_of(inputs) != NO_FEATURES:
+        return find_training_sets(inputs['models'])
+    if not inputs.get('fit_frames', FIT_FRAMES):
+        return {}
+    sets = find_training_sets(inputs['models'])
+    known = {label for one in sets.values() for label in one.members}
+    return sets if known == set(inputs['models']) else {}
+
+
+def count_fitted(inputs: Mapping[str, Any]) -> int:
+    """Return how many training frames are predicted, by whichever member, in all."""
+    most = None
+    if features_of(inputs) == NO_FEATURES:
+        most = inputs.get('fit_frames', FIT_FRAMES)
+    counts = [_by_domain(one) for one in fit_sets(inputs).values()]
+    return int(sum(np.minimum(one, one if most is None else most).sum() for one in counts))
+
+
+def is_thinned(one: TrainingSet, most: int) -> bool:
+    """Return whether a domain of a training set has more frames than are predicted."""
+    return bool(_by_domain(one).max() > most)
+
+
+def _by_domain(one: TrainingSet) -> Integers:
+    domains = one.dataset.get_configurations().domains[one.split.get_split().train]
+    return np.unique(domains, return_counts=True)[1]
 
 
 def why_not_compared(inputs: Mapping[str, Any]) -> str | None:

@@ -87,6 +87,7 @@ CASES = {
         ('--ensemble {trained} --dataset {dataset} --training-domain no {launch}', "['no']"),
         ('--ensemble {trained} --dataset {dataset} --align-domain no {launch}', "['no']"),
         ('--ensemble {trained} --dataset {dataset} --estimator no {launch}', "'no'"),
+        ('--ensemble {trained} --dataset {dataset} --fit-frames -1 {launch}', '-1'),
         (
             '--ensemble {trained} --dataset {dataset} --estimator conformal {launch}',
             '--calibration-domain',

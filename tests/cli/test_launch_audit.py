@@ -33,6 +33,9 @@ def test_split_and_training_domains_need_not_be_named(launch, dataset, split):
     assert result.exit_code == 0, result.output
     assert f'of these, {split.get_description()}' in result.output
     assert 'Training domains: cold\n' in result.output
+    assert 'Fit: 6 training frames predicted, too\n' in result.output
+    assert 'Fit: 2 training frames' in launch(dataset, '--fit-frames', '2').output
+    assert 'Fit:' not in launch(dataset, '--fit-frames', '0').output
     assert 'Note' not in result.output
 
 

@@ -10,6 +10,7 @@ from aiida_enne.calculations.functions import audit_ensemble
 from aiida_enne.data.features import are_summed, find_training_sets, read_features
 from aiida_enne.data.prediction import PredictionData
 from aiida_enne.data.split import SplitData
+from aiida_enne.provenance.features import find_fitted, find_trained
 from aiida_enne.science.data.splits import Split
 from aiida_enne.science.uncertainty.estimators.features import leverage
 from aiida_enne.science.uncertainty.estimators.interface import Asked
@@ -17,6 +18,7 @@ from aiida_enne.science.uncertainty.options import AuditOptions
 from tests import studied
 from tests.audited import chain, link
 
+OF_FIT = ('training', 'refit')
 LLPR = {'estimator': 'llpr', 'calibration_domain': 'cold', 'n_bootstrap': 0, 'n_subsets': 2}
 
 
@@ -164,5 +166,37 @@ def test_stored_predictions_are_audited_again_by_an_estimator_on_features(
     counts = {name: one['n_configurations'] for name, one in found.domains.items()}
     assert counts == {'cold': 3, 'hot': 2}
     assert found.domains['hot']['energy_rmse_over_spread'] > 0
-    again = provenance.gather_trained(known, dataset, 4)
-    assert again.indices.tolist() == [0, 1, 2, 3]
+    (trained, *_) = find_trained(known).values()
+    assert trained[1].indices.tolist() == [0, 1, 2, 3]
+
+
+def test_predictions_of_training_frames_alone_decide_the_gate(dataset, members):
+    """Without features, and of some frames only: the audit, and any audit of stored numbers."""
+    test, some = (
+        {
+            label: predict(dataset, model, part, indices, error=error, kind='none')
+            for label, model in members.items()
+        }
+        for part, indices, error in (('test', np.arange(5, 10), 1e-4), ('train', [0, 2], 0.05))
+    )
+    found = audit(dataset, test, some, {'n_bootstrap': 0, 'n_subsets': 2})
+    (gate,) = (one for one in found.base.attributes.get('gates')['energy'] if one['name'] in OF_FIT)
+    frames = dataset.get_configurations().select([0, 2])
+    energies = np.mean([one.get_arrays()['energies'] for one in some.values()], axis=0)
+    error = np.sqrt(np.mean(((energies - frames.energies) / frames.n_atoms) ** 2))
+    assert gate['state'] == 'failed'
+    assert f'RMSE {1000 * error:.3g} meV/atom on training frames of cold' in gate['reason']
+    training = chain('EnsembleWorkChain', {'dataset': dataset})
+    link(training, {f'models__{label}': node for label, node in members.items()})
+    known = provenance.find_ensemble(training.uuid)
+    options = AuditOptions(n_bootstrap=0, n_subsets=2, training_domains=())
+    again = provenance.audit_again(known, [dataset], options)[dataset.uuid]
+    (same,) = (one for one in again.gates['energy'] if one.name in OF_FIT)
+    # it knows the domains trained on, and with them what is held out of these
+    assert same.reason.replace(', 0.0709 on held-out ones', '') == gate['reason']
+    material = provenance.Material.of(training.uuid)
+    (same, *_) = provenance.find_gates(material, 0.01)
+    assert (same.state, same.name) == ('failed', 'training')
+    # what they say of frames of another training is not asked
+    other = predict(dataset, members['seed_1'], 'train', np.array([0, 7, 8]), kind='none')
+    assert other.uuid not in {node.uuid for _, node in find_fitted(known).values()}

@@ -7,6 +7,7 @@ from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 
 from aiida_enne import provenance
+from aiida_enne.provenance import Material
 from aiida_enne.report.collect import collect
 from aiida_enne.report.write import write_report
 from aiida_enne.workflows.study.study import StudyWorkChain
@@ -50,6 +51,14 @@ def test_crystals_and_liquids_are_audited(study):
     scalars = statistics.domains['diamond']
     assert scalars['n_members'] == 2
     assert scalars['energy_rmse'] > 0
+
+
+def test_whether_the_members_fit_their_training_is_decided(study):
+    (statistics,) = provenance.find_statistics(study.uuid)
+    stored = {one.name: one for one in statistics.load_audit().gates['energy']}['training']
+    asked = {one.name: one for one in provenance.find_gates(Material.of(study.uuid), 0.01)}
+    assert stored.state in ('passed', 'failed')
+    assert asked['training'] == stored
 
 
 def test_the_report_is_written(study, tmp_path):

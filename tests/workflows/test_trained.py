@@ -13,6 +13,7 @@ from aiida_enne.calculations.functions import leave_out_trained
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.trainings import TrainedOn
+from aiida_enne.provenance import Material, find_gates
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows import protocols
@@ -278,7 +279,18 @@ def test_all_three_ways_of_a_real_ensemble_and_llpr_on_its_features(
         domains = node.outputs.statistics['mine'].domains
         return {name: one['n_configurations'] for name, one in domains.items()}
 
-    assert counts(audit(dataset)) == {'hot': 2}
+    plain = audit(dataset, fit_frames=2)
+    assert counts(plain) == {'hot': 2}
+    some = split.get_split().train[[0, -1]]
+    frames, fitted = dataset.get_configurations().select(some), plain.outputs.trained['set_0']
+    arrays = [fitted[label].get_arrays() for label in models]
+    assert all(np.array_equal(one['indices'], some) for one in arrays)
+    energies = np.mean([one['energies'] for one in arrays], axis=0)
+    rmse = np.sqrt(np.mean(((energies - frames.energies) / frames.n_atoms) ** 2))
+    (gate, *_) = plain.outputs.statistics['mine'].base.attributes.get('gates')['energy']
+    assert f'RMSE {1000 * rmse:.3g} meV/atom on training frames of cold' in gate['reason']
+    assert find_gates(Material.of(plain.pk), 0.01)[0].state == gate['state']
+    assert 'trained' not in audit(dataset, fit_frames=0).outputs
     with pytest.raises(ValueError, match='knows 3 of the 5 configurations'):
         audit(mixed)
     assert counts(audit(mixed, trained_frames='include')) == {'cold': 3, 'hot': 2}

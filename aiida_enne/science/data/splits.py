@@ -254,6 +254,21 @@ def _check_options(method: str, function: Callable[..., Split], given: Mapping[s
         raise ValueError(f'`method` {method} needs `{missing[0]}`')
 
 
+def spread_evenly(domains: Strings, most: int) -> Integers:
+    """Return at most so many frames of each domain, evenly spread over those that there are.
+
+    Args:
+        domains: Domain of each frame, shape (n,).
+        most: Frames of a domain at most, 1 or more.
+    """
+    chosen: list[int] = []
+    for name in np.unique(domains).tolist():
+        own = np.flatnonzero(domains == name)
+        at = np.linspace(0, len(own) - 1, min(most, len(own)))
+        chosen += own[np.round(at).astype(int)].tolist()
+    return np.array(sorted(chosen), dtype=np.int64)
+
+
 def shared_blocks(split: Split, blocks: Integers) -> list[int]:
     """Return the trajectory blocks that have configurations in more than one part."""
     parts = [set(blocks[getattr(split, part)].tolist()) for part in PARTS]

@@ -79,6 +79,7 @@ class Part:
     core_hours: float = 0.0
     gpu_hours: float = 0.0
     megabytes: float = 0.0
+    note: str = ''
 
 
 class Networks(Protocol):

@@ -136,8 +136,10 @@ def _scale(starts: Configurations, density: float) -> Configurations:
     )
 
 
-def split_expected(samples: Sequence[Sample], parameters: Mapping[str, Any]) -> tuple[int, Frames]:
-    """Return the size of the training set, and what is tested, of samples to be calculated.
+def split_expected(
+    samples: Sequence[Sample], parameters: Mapping[str, Any]
+) -> tuple[Frames, Frames]:
+    """Return what is trained on, and what is tested, of samples to be calculated.
 
     Raises:
         ValueError: If they cannot be split so.
@@ -145,8 +147,8 @@ def split_expected(samples: Sequence[Sample], parameters: Mapping[str, Any]) -> 
     everything = concatenate([sample.expected() for sample in samples])
     options = {name: value for name, value in parameters.items() if name != 'shared_blocks'}
     split = draw(everything, **options)
-    tested = everything.n_atoms[split.test]
-    return len(split.train), Frames(len(tested), int(tested.sum()))
+    trained, tested = (everything.n_atoms[part] for part in (split.train, split.test))
+    return Frames(len(trained), int(trained.sum())), Frames(len(tested), int(tested.sum()))
 
 
 def count_expected(samples: Sequence[Sample]) -> Frames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiida_enne.science.plans.costs import (
@@ -61,7 +62,7 @@ def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> lis
     gpu = _on_gpu(ensemble)
     model, epochs, seeds, per_job = _ensemble(ensemble)
     together = _together(ensemble)
-    main = [(model, training, epochs) for _ in seeds]
+    main = [(model, training.n, epochs) for _ in seeds]
     jobs = jobs_for(len(main), per_job)
     trained = training_part(
         'ensemble', main, jobs, assumptions, networks, gpu=gpu, together=together
@@ -81,15 +82,34 @@ def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> lis
         parts.append(own)
     asked = [(model, frames) for frames in roles.values() for _ in seeds]
     jobs = len(roles) * jobs_for(len(seeds), PER_PREDICTION)
-    audit = prediction_part('audit', asked, jobs, assumptions, networks, gpu=gpu, together=True)
+    where = {'gpu': gpu, 'together': True}
+    audit = prediction_part('audit', asked, jobs, assumptions, networks, **where)
+    if fitted := _fitted(study, training):
+        asked = [(model, fitted) for _ in seeds]
+        jobs = jobs_for(len(seeds), PER_PREDICTION)
+        fit = prediction_part('', asked, jobs, assumptions, networks, **where)
+        hours = fit.core_hours + fit.gpu_hours
+        note = f'{hours:.2g} hours of it for {fitted.n} training frames: do the members fit them?'
+        audit = replace(total([audit, fit], 'audit'), note=note)
     parts.append(audit)
-    parts += _scans(study, training, roles, assumptions, networks)
+    parts += _scans(study, training.n, roles, assumptions, networks)
     return parts
 
 
-def _sources(study: Inputs, assumptions: Assumptions) -> tuple[list[Part], int, dict[str, Frames]]:
-    """Return the cost of liquids and samples, the size of the training set, what is predicted."""
-    parts, roles, size = [], {}, 0
+def _fitted(study: Inputs, training: Frames) -> Frames | None:
+    """Return the training frames that members predict; None for none."""
+    most = int(study.get('audit', {}).get('fit_frames', 0)) * len(training_domains(study))
+    if not most:
+        return None
+    n = min(training.n, most)
+    return Frames(n, round(training.atoms * n / training.n))
+
+
+def _sources(
+    study: Inputs, assumptions: Assumptions
+) -> tuple[list[Part], Frames, dict[str, Frames]]:
+    """Return the cost of liquids and samples, the training set, what is predicted."""
+    parts, roles = [], {}
     samples = [
         Sample.of(label, one) for label, one in study.get('sample', {}).get('samples', {}).items()
     ]
@@ -97,12 +117,13 @@ def _sources(study: Inputs, assumptions: Assumptions) -> tuple[list[Part], int, 
         parts.append(total([sample.cost(assumptions) for sample in samples], 'samples'))
     if 'liquid' in study:
         parts.append(engine_part('liquids', _liquids(study['liquid']), assumptions, md=True))
-        size, roles['liquid'], roles['training'] = _split(study)
+        training, roles['liquid'], roles['training'] = _split(study)
         if samples:
             roles['sample'] = count_expected(samples)
     else:
-        size, roles['training'] = split_expected(samples, study['split'])
-    return parts, study.get('draw', {}).get('size', size), roles
+        training, roles['training'] = split_expected(samples, study['split'])
+    size = study.get('draw', {}).get('size', training.n)
+    return parts, Frames(size, round(training.atoms * size / training.n)), roles
 
 
 #: Members that share a job of predictions.
@@ -116,8 +137,8 @@ def _liquids(liquid: Inputs) -> Work:
     return [(n_atoms, task.steps, task.recorded) for task in tasks]
 
 
-def _split(study: Inputs) -> tuple[int, Frames, Frames]:
-    """Return the size of the training set, and what is predicted of liquid and training."""
+def _split(study: Inputs) -> tuple[Frames, Frames, Frames]:
+    """Return the training set, and what is predicted of liquid and training."""
     series, split = Series.of(study['liquid']), study['split']
     each = Stage(**series.stages['production']).recorded
     n_densities, n_others = len(series.densities), len(series.temperatures)
@@ -130,7 +151,8 @@ def _split(study: Inputs) -> tuple[int, Frames, Frames]:
         raise ValueError(f'the sizes of a split by {split.get("method")} are not known beforehand')
     n_atoms = 8 * study['liquid']['repeats'] ** 3
     held_out, others = test * n_atoms, each * n_others
-    return pool, Frames(test + others, held_out + others * n_atoms), Frames(test, held_out)
+    predicted = Frames(test + others, held_out + others * n_atoms)
+    return Frames(pool, pool * n_atoms), predicted, Frames(test, held_out)
 
 
 def _phases(study: Inputs, assumptions: Assumptions) -> dict[Domain, Work]:

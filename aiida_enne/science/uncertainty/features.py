@@ -9,6 +9,8 @@ import numpy as np
 
 from aiida_enne.science.fields import Floats, Integers, Strings
 
+#: Densities are apart where the logarithms of their volumes differ by so much: some 2 %.
+STEP = 0.02
 #: One array a member: members may differ in their features and in what they were trained on.
 ByMember = Sequence[Floats] | Floats
 
@@ -25,8 +27,8 @@ class Features:
         summed: Whether features are sums over the atoms of configurations.
         trained_errors: By member, its errors of energy per atom on the training frames, shape
             (k,), eV/atom; None where nobody knows.
-        trained_domains: By member, the domain of each training frame, shape (k,).
-        trained_groups: The same, with its density: see `group_by_density`.
+        trained_groups: By member, the domain and density of each training frame, shape (k,): see
+            `group_by_density`.
 
     Raises:
         ValueError: If the shapes disagree or a value is not finite.
@@ -37,7 +39,6 @@ class Features:
     trained_counts: Integers | Sequence[Integers]
     summed: bool = False
     trained_errors: ByMember | None = None
-    trained_domains: Sequence[Strings] | None = None
     trained_groups: Sequence[Strings] | None = None
 
     def __post_init__(self) -> None:
@@ -108,7 +109,7 @@ def group_by_density(domains: Strings, volumes: Floats) -> Strings:
         volumes: Per atom in Å³, shape (n,); 0 where there is none.
     """
     with np.errstate(divide='ignore'):
-        steps = np.where(volumes > 0, np.round(np.log(np.maximum(volumes, 1e-9)) / 0.02), 0)
+        steps = np.where(volumes > 0, np.round(np.log(np.maximum(volumes, 1e-9)) / STEP), 0)
     pairs = zip(domains.tolist(), steps.astype(int).tolist(), strict=True)
     return np.array([f'{name} / {step}' for name, step in pairs])
 

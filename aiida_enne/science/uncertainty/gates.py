@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aiida_enne.science.fields import Floats, Integers, Strings
+from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.features import mean_by
+from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.scores.accuracy import rms
 from aiida_enne.science.uncertainty.scores.calibration import expected_rmse_over_spread
 from aiida_enne.science.uncertainty.wording import QUANTITIES
@@ -80,32 +81,34 @@ def caps(gates: Mapping[str, Sequence[Gate]]) -> list[tuple[str, str, str]]:
     ]
 
 
-def training_gate(errors: Floats | None, domains: Strings | None, tolerance: float) -> Gate:
+def training_gate(trained: Fit | None, tolerance: float, held_out: Fit | None = None) -> Gate:
     """Return whether the mean of the members fits the frames that it was trained on.
 
-    It fails where the RMSE of any domain trained on is larger than what the user tolerates: there
-    the error that all members share is one of the training, and σ cannot see it.
+    It fails where the RMSE of any domain trained on, or of any density of it, is larger than what
+    the user tolerates: there the error that all members share is one of the training, and σ cannot
+    see it. Members that saw different frames have no mean: the median member is judged.
 
     Args:
-        errors: Errors of the members in energy per atom on training frames, shape (M, n), eV/atom;
-            None where nobody predicted them.
-        domains: Domain of each of these frames, shape (n,).
+        trained: Errors on training frames; None where nobody predicted them.
         tolerance: τ in eV/atom.
+        held_out: Errors on other frames of these domains, for the reason.
     """
-    if errors is None or domains is None or not errors.shape[1]:
+    if trained is None or not len(trained):
         return Gate(
             'training',
             'unknown',
             'no predictions of training frames',
-            'let the members predict the frames that they were trained on',
+            'let the members predict some of them: audit anew with `fit_frames` 100, say',
         )
-    found = {str(d): rms(ensemble.mean(errors[:, domains == d])) for d in np.unique(domains)}
-    worst = max(found, key=lambda name: found[name])
-    text = f'RMSE {1000 * found[worst]:.3g} meV/atom on training frames of {worst}'
-    members = [rms(one) for one in errors[:, domains == worst]]
+    found = trained.by_group()
+    worst = max(found, key=lambda name: found[name][0])
+    error, members = found[worst]
+    text = f'RMSE {1000 * error:.3g} meV/atom on training frames of {worst}'
     text += f' (members {1000 * min(members):.3g} to {1000 * max(members):.3g}), '
+    if held_out is not None and worst in (others := held_out.by_group(least=1)):
+        text += f'{1000 * others[worst][0]:.3g} on held-out ones, '
     text += f'tolerated {1000 * tolerance:.3g}'
-    if found[worst] <= tolerance:
+    if error <= tolerance:
         return Gate('training', 'passed', text)
     return Gate('training', 'failed', text, 'train longer, or a larger model')
 

@@ -133,7 +133,7 @@ def _verdict(
     number = scenario.blocks or blocks
     new = scenario.draw(rng, members, number, each)
     gates = [
-        training_gate(None, None, TOLERANCE),
+        training_gate(None, TOLERANCE),
         outlier_gate(known),
         alpha_gate(known, 'the domain trained on'),
     ]

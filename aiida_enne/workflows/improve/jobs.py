@@ -57,7 +57,8 @@ def build(chain: WorkChain, kind: str, path: Mapping[str, Any]) -> Job:
             role, dataset = BOUGHT, path['bought'][f'round_{chain.ctx.round}']
         domains = trained_domains(TrainedOn.of(path['models']), [dataset])
         options = {'training_domains': domains} | chain.inputs.audit.get_dict()
-        inputs |= {'datasets': {role: dataset}, 'audit': orm.Dict(options)}
+        # of each of many rounds, whose trainings the curve of the error judges
+        inputs |= {'datasets': {role: dataset}, 'audit': orm.Dict(options), 'fit_frames': 0}
         return AuditWorkChain, inputs
     inputs['datasets'] = {CANDIDATES: path['candidates']}
     wanted = kind == 'know' or 'features' in path['needs']

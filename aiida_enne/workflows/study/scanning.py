@@ -21,6 +21,8 @@ from aiida_enne.science.structures.domains import Domain
 
 #: Inputs of an ensemble that differ between the points of a scan, or are the scan's own.
 OWNED = ('dataset', 'split', 'seeds')
+#: Inputs of an audit that are not those of its predictions.
+OF_AUDIT = ('audit', 'fit_frames')
 
 
 def draw_of(inputs: Mapping[str, Any], size: int = 1) -> Draw:
@@ -72,7 +74,7 @@ def scan_inputs(
         'split': known['splits'][TRAINING],
         'pool': known['pool'],
         'ensemble': {name: value for name, value in ensemble.items() if name not in OWNED},
-        'prediction': {name: value for name, value in audit.items() if name != 'audit'},
+        'prediction': {name: value for name, value in audit.items() if name not in OF_AUDIT},
         'datasets': {role: datasets[role] for role in roles},
         'parts': {role: split for role, split in known['splits'].items() if role in roles},
         'max_concurrent': chosen.max_concurrent,

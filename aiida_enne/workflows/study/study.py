@@ -265,7 +265,8 @@ class StudyWorkChain(ProtocolMixin, Branches):
     def build_own_predictions(self) -> Job:
         """Return predictions of geometries that have no labels."""
         inputs = self.asked(self.ctx.own)
-        del inputs['audit']
+        for name in scanning.OF_AUDIT:
+            inputs.pop(name, None)
         return Job(PredictionWorkChain, inputs, PredictionWorkChain.width(inputs))
 
     def asked(self, datasets: Mapping[str, DatasetData]) -> dict[str, Any]:

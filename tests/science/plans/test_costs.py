@@ -94,6 +94,20 @@ def test_parts_are_the_paths_that_are_kept(study):
     assert parts['audit'].jobs == 2 + 2 + 4 + 2
 
 
+def test_training_frames_are_part_of_the_audit_and_said(study):
+    without = named(study)['audit']
+    assert without.note == ''
+    study['audit'] = {'fit_frames': 30}
+    found = named(study)['audit']
+    # of 100 training frames, 30 of each of two densities, 64 atoms each, for three members
+    seconds = 3 * 60 * families.inference_seconds(SMALL) / families.gain(SMALL) + ASE.job_seconds
+    assert found.jobs == without.jobs + 1
+    assert found.core_hours - without.core_hours == pytest.approx(seconds / 3600)
+    assert ' 60 training frames' in found.note
+    study['audit'] = {'fit_frames': 1000}
+    assert ' 100 training frames' in named(study)['audit'].note
+
+
 def test_members_together_cost_so_much_less(study):
     overhead = 2 * ASE.job_seconds / 3600
     alone = named(study)['ensemble'].core_hours - overhead

@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from aiida_enne.science.uncertainty.features import group_by_density
+from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.gates import (
     Gate,
     alpha_gate,
@@ -16,18 +18,53 @@ from aiida_enne.science.uncertainty.gates import (
     training_gate,
 )
 
+DOMAINS = np.repeat(['cold', 'hot'], 40)
+
+
+def fit(errors, volumes=None):
+    """Return errors of members on the last frames of the domains, of one density by default."""
+    n = errors.shape[1]
+    groups = group_by_density(DOMAINS[-n:], np.zeros(n) if volumes is None else volumes)
+    return Fit(errors, [groups] * len(errors))
+
 
 def test_a_model_that_does_not_fit_its_training_frames_fails(rng):
-    domains = np.repeat(['cold', 'hot'], 40)
     errors = 0.002 * rng.normal(size=(6, 80))
-    assert training_gate(errors, domains, 0.01).state == 'passed'
+    assert training_gate(fit(errors), 0.01).state == 'passed'
     # a bias of one domain that the other hides in the mean
-    gate = training_gate(errors + np.where(domains == 'hot', 0.035, 0.0), domains, 0.01)
+    biased = errors + np.where(DOMAINS == 'hot', 0.035, 0.0)
+    gate = training_gate(fit(biased), 0.01, fit(biased[:, 30:] + 0.01))
     assert gate.state == 'failed'
     assert 'training frames of hot' in gate.reason
     assert re.search(r'RMSE 3[45][.\d]* meV/atom', gate.reason)
+    assert re.search(r'4[45][.\d]* on held-out ones, tolerated 10', gate.reason)
     assert 'train longer' in gate.remedy
-    assert training_gate(None, None, 0.01).state == 'unknown'
+    assert training_gate(None, 0.01).state == 'unknown'
+    assert '`fit_frames`' in training_gate(None, 0.01).remedy
+
+
+def test_one_density_that_is_not_fitted_is_found_where_its_domain_is(rng):
+    errors = 0.001 * rng.normal(size=(6, 80))
+    errors[:, 75:] += 0.03  # 7 meV/atom in the mean of the domain
+    volumes = np.where(np.arange(80) < 75, 16.0, 19.0)
+    assert training_gate(fit(errors), 0.015).state == 'passed'
+    gate = training_gate(fit(errors, volumes), 0.015)
+    assert gate.state == 'failed'
+    assert 'training frames of hot at 18.9' in gate.reason
+    # one frame is no density
+    volumes[:79] = 16.0
+    assert training_gate(fit(errors, volumes), 0.015).state == 'passed'
+
+
+def test_members_that_saw_different_frames_are_judged_one_by_one(rng):
+    errors = [0.001 * rng.normal(size=size) for size in (20, 30, 25)]
+    groups = [group_by_density(np.full(len(one), 'hot'), np.zeros(len(one))) for one in errors]
+    assert training_gate(Fit(errors, groups, shared=False), 0.01).state == 'passed'
+    # of a mean over members nothing of this would be left
+    shifted = [one + shift for one, shift in zip(errors, (-0.03, 0.03, 0.03), strict=True)]
+    gate = training_gate(Fit(shifted, groups, shared=False), 0.01)
+    assert gate.state == 'failed'
+    assert 'RMSE 30' in gate.reason
 
 
 def test_a_last_layer_that_can_still_learn_fails(rng):
@@ -80,7 +117,7 @@ def test_sigma_must_have_its_size_where_the_ensemble_was_trained(rng, scale, sta
 
 
 def test_only_a_failed_gate_caps():
-    gates = [epochs_gate([]), training_gate(None, None, 0.01)]
+    gates = [epochs_gate([]), training_gate(None, 0.01)]
     assert failed(gates) == []
     assert [gate.name for gate in failed([*gates, outlier_gate(np.zeros((5, 9)))])] == ['outliers']
 
