@@ -201,7 +201,11 @@ def _scalars(
     if judge.options.estimator == DEFAULT:
         # that of the errors is the same and loses no digits to the size of the energies
         values = judge.estimator.fit(None)(Asked(errors, block))
-    found = judge.judge(errors, values, block, samples.trajectory[counted], prefix)
+    blocks = block, samples.trajectory[counted]
+    tested = samples.tested
+    if tested is not None and tested.domain is not None:
+        tested = tested.select(np.isin(tested.domain, samples.domain[counted]))
+    found = judge.judge(errors, values, blocks, prefix, (tested, samples.learnt))
     found |= flag(samples, counted, np.isin(samples.domain, trained) & samples.used)
     named = {f'{prefix}_{name}': value for name, value in found.items()}
     return named | _force_scale(samples, inside, counted, found['mae']) if is_force else named

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import repeat
 from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.uncertainty import ensemble
+
+if TYPE_CHECKING:
+    from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator
 
 #: Level of every test that a finding or a claim stands on.
 LEVEL = 0.05
@@ -130,9 +135,65 @@ def exchange_widths(
         width: Of an ensemble.
         statistics: Of ε (n,) and width (n,), by name.
     """
+    roles = each_as_truth(errors, np.zeros(errors.shape[1]))
+    judged = ((ensemble.mean(members) - truth, width(members)) for members, truth in roles)
+    return _exchanged(judged, statistics)
+
+
+def exchange_fits(
+    samples: Asked,
+    calibration: Asked | None,
+    estimator: Estimator,
+    statistics: Mapping[str, Callable[[Floats, Floats], float]],
+) -> dict[str, Exchange | None]:
+    """Test several statistics of error and width of an estimator that learns, or knows features.
+
+    With a member as the truth the estimator is fitted anew to that truth and these members, on the
+    calibration samples: all that is done with the M + 1 potentials is done alike in every role, so
+    that the test stays exact. Features are those of the configurations: they stay as they are.
+
+    Args:
+        samples: To be judged, with `reference`.
+        calibration: To be learnt from, with `reference`; None for an estimator that does not.
+        estimator: What widths come from.
+        statistics: Of ε (n,) and width (n,), by name.
+
+    Returns:
+        The values by name; all None where the estimator cannot be fitted in every role.
+    """
+    try:
+        return _exchanged(_refitted(samples, calibration, estimator), statistics)
+    except ValueError:
+        return dict.fromkeys(statistics)
+
+
+def _refitted(
+    samples: Asked, calibration: Asked | None, estimator: Estimator
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield ε and width in every role."""
+    seen: Iterator[Any] = repeat(None)
+    if estimator.calibrated and calibration is not None:
+        seen = each_as_truth(calibration.members, np.asarray(calibration.reference))
+    fixed = None
+    if not estimator.calibrated and 'members' not in estimator.needs:
+        fixed = estimator.fit(None)(samples)
+    roles = each_as_truth(samples.members, np.asarray(samples.reference))
+    for (members, truth), known in zip(roles, seen, strict=False):
+        if (width := fixed) is None:
+            learnt = None
+            if calibration is not None and known is not None:
+                learnt = replace(calibration, members=known[0], reference=known[1])
+            width = estimator.fit(learnt)(replace(samples, members=members, reference=None))
+        yield ensemble.mean(members) - truth, width
+
+
+def _exchanged(
+    judged: Iterable[tuple[Floats, Floats]],
+    statistics: Mapping[str, Callable[[Floats, Floats], float]],
+) -> dict[str, Exchange | None]:
+    """Return statistics of ε and width in every role, the real truth's first."""
     found: dict[str, list[float]] = {name: [] for name in statistics}
-    for members, truth in each_as_truth(errors, np.zeros(errors.shape[1])):
-        error, size = ensemble.mean(members) - truth, width(members)
+    for error, size in judged:
         for name, statistic in statistics.items():
             found[name].append(statistic(error, size))
     return {

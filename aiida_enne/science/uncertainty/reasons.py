@@ -38,7 +38,8 @@ def why_undefined(scalars: Scalars, name: str) -> str | None:
         if tested == 'roc_auc' and scalars.get(f'{prefix}_rank_correlation_honest') is not None:
             return 'with a member as the truth no error, or every one, is larger than τ'
         return _of_score(scalars, prefix, tested) or (
-            'the estimator learns from labels: members in the place of the truth would not be new'
+            'the estimator knows of members what the truth does not have (snapshots, a refit of '
+            'the last layer), or cannot be fitted, or rank, with a member as the truth'
         )
     if score.endswith(('_low', '_high')) and int(scalars.get('n_blocks') or 0) < MIN_BLOCKS:
         return f'{scalars.get("n_blocks")} independent blocks: {MIN_BLOCKS} are needed'

@@ -18,6 +18,9 @@ from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.options import AuditOptions
 
+#: Samples of a domain, at most, on which an estimator on features is tested M + 1 times.
+TESTED_FEATURES = 500
+
 Used = NDArray[np.bool_]
 
 
@@ -51,6 +54,9 @@ class Samples:
         trajectory: Number of the stored block of each sample, shape (n,).
         is_width: Whether `spread` holds widths in the unit of the quantity.
         snapshots: Predictions of K snapshots of one member, shape (K, n); None without any.
+        tested: Errors of some of the samples judged, with features and domains, as an estimator
+            that learns, or needs features, is asked; None for another.
+        learnt: The same of some that it has learnt from.
     """
 
     reference: Floats
@@ -64,6 +70,8 @@ class Samples:
     trajectory: Integers
     is_width: bool = True
     snapshots: Floats | None = None
+    tested: Asked | None = None
+    learnt: Asked | None = None
 
     def errors(self, chosen: NDArray[Any]) -> Floats:
         """Return the errors of the members for the chosen samples, shape (M, chosen)."""
@@ -271,4 +279,21 @@ def _samples(
     calibration = asked.select(learnt & used) if estimator.calibrated else None
     spread = estimator.fit(calibration)(replace(asked, reference=None))
     judged = used & ~learnt if estimator.calibrated else used
-    return Samples(reference, members, mean, spread, judged, used, domain, block, stored, width)
+    found = Samples(reference, members, mean, spread, judged, used, domain, block, stored, width)
+    if not estimator.calibrated and 'features' not in estimator.needs:
+        return found
+    few = options
+    if 'features' in estimator.needs:
+        few = replace(options, n_force_samples=min(TESTED_FEATURES, options.n_force_samples))
+    parts = [some_of(judged & (domain == one), few) for one in np.unique(domain).tolist()]
+    tested = _of_errors(asked.select(np.concatenate(parts)))
+    known = None
+    if estimator.calibrated:
+        known = _of_errors(asked.select(some_of(learnt & used, few)))
+    return replace(found, tested=tested, learnt=known)
+
+
+def _of_errors(asked: Asked) -> Asked:
+    """Return the same of errors, which lose no digits to the size of energies."""
+    truth = np.asarray(asked.reference)
+    return replace(asked, members=asked.members - truth, reference=np.zeros_like(truth))

@@ -9,7 +9,7 @@ import numpy as np
 
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
-from aiida_enne.science.uncertainty.estimators.interface import Estimator
+from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.scores import (
     Judged,
@@ -51,21 +51,26 @@ class Judge:
         return cls(options, estimator, scores, tuple(all_scores(empty, scores)))
 
     def judge(
-        self, errors: Floats, width: Floats, block: Integers, trajectory: Integers, prefix: str
+        self,
+        errors: Floats,
+        width: Floats,
+        blocks: tuple[Integers, Integers],
+        prefix: str,
+        learnt: tuple[Asked | None, Asked | None] = (None, None),
     ) -> Scalars:
         """Return error, width and their agreement for one quantity, None where undefined.
 
         Args:
             errors: Errors of the members, shape (M, n); the unit is that of the result.
             width: Values of the estimator, shape (n,).
-            block: Number of the independent block of each sample, shape (n,).
-            trajectory: Number of the stored block of each sample, shape (n,).
+            blocks: Numbers of the independent and of the stored block of each sample, each (n,).
             prefix: 'energy', 'aligned' or 'force'.
+            learnt: Some of the samples as the estimator was asked, and of what it has learnt from.
         """
         if not errors.shape[1]:
             return dict.fromkeys(self.names)
-        blocks = block, trajectory
         judged = Judged.of(errors, width, blocks, prefix, self.options, self.estimator)
+        judged = replace(judged, samples=learnt[0], calibration=learnt[1])
         return all_scores(judged, self.scores)
 
 

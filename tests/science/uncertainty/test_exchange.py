@@ -5,9 +5,11 @@ import pytest
 from scipy import stats
 
 from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.estimators import Asked, make_estimator
 from aiida_enne.science.uncertainty.exchange import (
     attainable_level,
     exchange,
+    exchange_fits,
     exchange_widths,
     members_needed,
 )
@@ -40,6 +42,66 @@ def test_honest_ensembles_are_refused_as_often_as_the_level_says(rng, members, l
         assert count <= high, name
         if name != 'cone_coverage':
             assert count >= low, name
+
+
+@pytest.mark.parametrize(
+    ('name', 'options'),
+    [
+        ('recalibrated', {}),
+        ('conformal', {'level': 0.8}),
+        ('conformal', {'level': 0.8, 'score': 'absolute'}),
+        ('conformal', {'level': 0.8, 'score': 'leverage'}),
+        ('llpr', {}),
+        ('neighbours', {}),
+    ],
+)
+def test_what_learns_is_refused_as_often_as_the_level_says(rng, name, options):
+    """Fitted anew in every role; samples depend on each other, calibration and judged too."""
+    members, level, estimator = 8, 2 / 9, make_estimator(name, options)
+    asked = {one: TESTED[one] for one in ('cone_coverage', 'rmse_over_spread')}
+    refused, defined = dict.fromkeys(asked, 0), dict.fromkeys(asked, 0)
+    trained = [rng.normal(size=(40, 3)) for _ in range(members)]
+    block = np.repeat(np.arange(10), 3)
+    for _ in range(REPEATS // 2):
+        potentials = smooth(rng, members + 1, 60, 0.2)
+        errors = potentials[1:] - potentials[0]
+        own = [1 + rng.random((60, 3)) for _ in range(members)]
+        known, judged = (
+            Asked(errors[:, part], block, np.zeros(30), [one[part] for one in own], trained)
+            for part in (slice(30), slice(30, 60))
+        )
+        for one, found in exchange_fits(judged, known, estimator, asked).items():
+            if found is not None:  # what is defined in every role is so whichever is the truth
+                defined[one] += 1
+                refused[one] += found.p_high <= level + 1e-9
+    assert min(defined.values()) > REPEATS // 10
+    for one, count in refused.items():
+        assert count <= stats.binom.ppf(0.9995, defined[one], level), one
+    # shares of a few samples tie, and ties count as larger
+    ratio = 'rmse_over_spread'
+    assert refused[ratio] >= stats.binom.ppf(0.0005, defined[ratio], level)
+
+
+def test_a_shared_bias_is_found_by_what_learns_where_there_is_none(rng):
+    """The calibration domain is honest, the judged one is not: the width does not carry over."""
+    members = 30
+    honest, own = (rng.normal(size=(members, 60)) for _ in range(2))
+    truth, bias = rng.normal(size=60), 4 * rng.normal(size=60)
+    block = np.arange(60)
+    known = Asked(honest - truth, block, np.zeros(60))
+    judged = Asked(own - bias, block, np.zeros(60))
+    for name in ('recalibrated', 'conformal'):
+        found = exchange_fits(judged, known, make_estimator(name), TESTED)
+        assert found['cone_coverage'].p_low == pytest.approx(1 / 31), name
+        by_hand = make_estimator(name).fit(known)(judged)
+        error = judged.members.mean(axis=0)
+        assert found['cone_coverage'].truth == np.mean(np.abs(error) <= by_hand)
+
+
+def test_what_cannot_be_fitted_in_every_role_has_no_reference(rng):
+    few = Asked(rng.normal(size=(3, 20)), np.arange(20), np.zeros(20))
+    found = exchange_fits(few, few, make_estimator('recalibrated'), TESTED)
+    assert set(found.values()) == {None}  # it takes four members
 
 
 def test_ranks_of_an_honest_truth_are_uniform(rng):

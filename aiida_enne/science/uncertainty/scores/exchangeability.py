@@ -1,12 +1,12 @@
 """Exchangeability: can the truth be told from the members by how error and width agree?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.uncertainty.estimators.interface import Asked
-from aiida_enne.science.uncertainty.exchange import Exchange, exchange_widths
+from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator
+from aiida_enne.science.uncertainty.exchange import Exchange, exchange_fits, exchange_widths
 from aiida_enne.science.uncertainty.scores.calibration import (
     cone_coverage,
     mean_squared_z,
@@ -45,25 +45,22 @@ def score(judged: Judged) -> Scalars:
     Of each statistic: `…_honest`, the median with a member as the truth, `…_honest_low` and
     `…_honest_high`, the least and largest of these, and `…_p_high`, `…_p_low`, the probabilities of
     a value as large or as small as the one with the real truth. They are tested on at most
-    `n_force_samples` samples. None for an estimator that learns from labels.
+    `n_force_samples` samples. An estimator that learns is fitted anew in every role. None for one
+    that knows of the members what the truth does not have: snapshots, a refit of the last layer.
     """
     measures = TESTED | {
         'roc_auc': lambda error, width: roc_auc(error, width, judged.tolerance),
     }
     found: dict[str, Exchange | None] = dict.fromkeys(measures)
-    estimator, errors = judged.estimator, judged.errors
-    if not estimator.calibrated and tuple(estimator.needs) == ('members',) and len(errors) > 2:
-        limit = judged.options.n_force_samples
-        if errors.shape[1] > limit:
-            rng = np.random.default_rng(judged.options.seed)
-            errors = errors[:, np.sort(rng.choice(errors.shape[1], limit, replace=False))]
-        fitted, block = estimator.fit(None), np.zeros(errors.shape[1], dtype=np.int64)
+    if len(judged.errors) > 2 and is_exchangeable(judged.estimator):
+        scale = judged.estimator.expectations(len(judged.errors)).get('rmse_over_spread')
         tested = dict(measures)
-        if (scale := estimator.expectations(len(errors)).get('rmse_over_spread')) is None:
-            tested = {name: one for name, one in measures.items() if name not in _SCALED}
-        else:
-            tested |= {name: _scaled(TESTED[name], scale) for name in _SCALED}
-        found |= exchange_widths(errors, lambda members: fitted(Asked(members, block)), tested)
+        for name in _SCALED:
+            if scale is None:
+                del tested[name]
+            else:
+                tested[name] = _scaled(TESTED[name], scale)
+        found |= _exchange(judged, tested)
     values: Scalars = {}
     for name, one in found.items():
         values |= {
@@ -77,6 +74,24 @@ def score(judged: Judged) -> Scalars:
         compared = [name for name in values if not name.startswith(_RANKING)]
         values |= dict.fromkeys(compared)
     return values
+
+
+def is_exchangeable(estimator: Estimator) -> bool:
+    """Return whether members may change places with the truth: no need of what it has not."""
+    return set(estimator.needs) <= {'members', 'features'}
+
+
+def _exchange(judged: Judged, tested: Mapping[str, Measure]) -> dict[str, Exchange | None]:
+    if judged.samples is not None:
+        return exchange_fits(judged.samples, judged.calibration, judged.estimator, tested)
+    if judged.estimator.calibrated or 'features' in judged.estimator.needs:
+        return {}  # nobody knows what it was asked
+    errors, limit = judged.errors, judged.options.n_force_samples
+    if errors.shape[1] > limit:
+        rng = np.random.default_rng(judged.options.seed)
+        errors = errors[:, np.sort(rng.choice(errors.shape[1], limit, replace=False))]
+    fitted, block = judged.estimator.fit(None), np.zeros(errors.shape[1], dtype=np.int64)
+    return exchange_widths(errors, lambda members: fitted(Asked(members, block)), tested)
 
 
 def _scaled(measure: Measure, scale: float) -> Measure:

@@ -10,7 +10,7 @@ from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
 
 if TYPE_CHECKING:
-    from aiida_enne.science.uncertainty.estimators.interface import Estimator
+    from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator
     from aiida_enne.science.uncertainty.options import AuditOptions
 
 Scalars = dict[str, float | int | None]
@@ -30,6 +30,9 @@ class Judged:
         options: Choices of the audit.
         tolerance: τ, the error that the user tolerates, in the unit of ε.
         estimator: What the values come from.
+        samples: Some of these samples as the estimator was asked, with features and reference;
+            None where it needs no more than members.
+        calibration: Some of those that it has learnt from; None where it has not.
     """
 
     errors: Floats
@@ -41,6 +44,8 @@ class Judged:
     options: AuditOptions
     tolerance: float
     estimator: Estimator
+    samples: Asked | None = None
+    calibration: Asked | None = None
 
     @classmethod
     def of(
