@@ -1,4 +1,4 @@
-"""CPU seconds and memory of training M members: together, one by one in a job, by `nequip-train`.
+"""CPU seconds and memory of M members: together, one by one in a job, by `nequip-train`.
 
 All sides train the same members on the same configurations with the protocol's own number of
 epochs, one after the other on this machine; each pays for all that it needs, imports included. Code
@@ -32,7 +32,7 @@ from aiida_enne.workflows import protocols
 
 CHECKPOINT = 'lightning.pytorch.callbacks.ModelCheckpoint'
 #: Sides by name: the strategy of a job, or none of them.
-SIDES = ('nequip-train', 'sequential', 'vectorised')
+SIDES = ('nequip-train', 'sequential', 'fused', 'vectorised')
 VALIDATION = 8
 #: Seconds between looks at the memory of a side.
 LOOK_EVERY = 0.2
@@ -150,8 +150,9 @@ def plain_callbacks() -> list[dict[str, Any]]:
 
 def job(side: str, artefacts: Path) -> list[str]:
     """Return the command of a job, as the package writes it."""
-    together = ['--together', '--artefacts', str(artefacts)] if side == 'vectorised' else []
-    return [sys.executable, training.SCRIPTS[0], '--processes', '1', *together]
+    told = training.OPTIONS.get(side)
+    how = [told, '--artefacts', str(artefacts)] if told else []
+    return [sys.executable, training.SCRIPTS[0], '--processes', '1', *how]
 
 
 def nequip_train() -> list[str]:
@@ -164,7 +165,7 @@ def check(work: Path, side: str) -> None:
     """Require that every member has finished, by the strategy that was asked for."""
     for path in work.glob('members/*/result.json'):
         result = json.loads(path.read_text())
-        if result['status'] != 'finished' or ('kernel' in result) != (side == 'vectorised'):
+        if result['status'] != 'finished' or result.get('kernel') != FAMILY.kernels.get(side):
             raise RuntimeError(f'{path.parent.name} of {side}: {result}')
 
 

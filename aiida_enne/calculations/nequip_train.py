@@ -59,7 +59,7 @@ def validate_inputs(inputs: dict[str, Any], ports: Any) -> str | None:
                 f'`strategy` of {family.name} must be one of {list(known)}, got '
                 f'{strategy!r}{nearest(strategy, known)}'
             )
-        needed = family.kernel if strategy == 'vectorised' else None
+        needed = family.kernels.get(strategy)
         if (None if kernel is None else kernel.value) != needed:
             return f'`kernel` must be {needed!r} where `strategy` is {strategy!r}, got {kernel}'
     if 'dataset' not in ports or 'split' not in ports:
@@ -118,7 +118,8 @@ class NequipTrainCalculation(FollowingCalcJob):
         spec.input(
             'kernel',
             **port(orm.Str, required=False),
-            help='What trains members together, by name and version: it changes the last digits.',
+            help='What `vectorised` or `fused` trains with, by name and version: it changes the '
+            'last digits.',
         )
         spec.input(
             'snapshots',
@@ -129,9 +130,10 @@ class NequipTrainCalculation(FollowingCalcJob):
         spec.input(
             'strategy',
             **port(str, default='sequential'),
-            help='`sequential`; `parallel`: processes forked after one import; `vectorised`: the '
-            'members of a process together, with the `kernel` of the family; others of the family; '
-            '`auto`: an ensemble chooses what costs least.',
+            help='`sequential`; `parallel`: processes forked after one import; `fused`: the same, '
+            'with a faster tensor product; `vectorised`: the members of a process together; each '
+            'of the two with its `kernel` of the family; others of the family; `auto`: an ensemble '
+            'chooses what costs least.',
         )
         spec.input(
             'processes',
@@ -193,8 +195,8 @@ class NequipTrainCalculation(FollowingCalcJob):
 
         shared = inputs.strategy != 'sequential'
         words = [script, '--processes', str(inputs.processes * shared or 1)]
-        if inputs.strategy == 'vectorised':
-            words += ['--together', '--artefacts', training.ARTEFACTS]
+        if inputs.strategy in training.OPTIONS:
+            words += [training.OPTIONS[inputs.strategy], '--artefacts', training.ARTEFACTS]
         if inputs.gpus:
             words += ['--gpus', str(inputs.gpus)]
         if 'max_wallclock_seconds' in options:

@@ -28,8 +28,8 @@ def check_family(name: str, parameters: dict[str, Any]) -> Family:
     require(families.family_of(parameters) is family, f'it does not own the model of {parameters}')
     require('sequential' in family.strategies, 'there is no strategy `sequential`')
     require(
-        bool(family.kernel) == ('vectorised' in family.strategies),
-        'a `kernel` goes with the strategy `vectorised`',
+        set(family.kernels) <= set(family.strategies) and all(family.kernels.values()),
+        f'each of the `kernels` has a name and goes with a strategy, got {family.kernels}',
     )
     jobs = {name: families.scripts_of(family, name) for name in families.strategies_of(family)}
     jobs['prediction'] = {script: family.script(script) for script in family.prediction_scripts}
@@ -38,8 +38,8 @@ def check_family(name: str, parameters: dict[str, Any]) -> Family:
         for script, text in texts.items():
             require(bool(text.strip()), f'the script {script} is empty')
     require(
-        family.gain >= 1 and bool(family.kernel) == (family.gain > 1),
-        f'a `kernel` goes with a `gain` above 1, got {family.gain}',
+        family.gain >= 1 and ('vectorised' in family.kernels) == (family.gain > 1),
+        f'a kernel of `vectorised` goes with a `gain` above 1, got {family.gain}',
     )
     _check_training(family, parameters)
     for members in (1, 30):

@@ -34,8 +34,8 @@ class Family(Protocol):
         strategies: Scripts of a training job, by how its members share the job; the first script
             is run. `sequential` is always there; other packages add theirs as a `Strategy`.
         prediction_scripts: Scripts of a prediction job.
-        kernel: Name and version of what trains members together where this changes the last
-            digits; part of a model's identity. Empty where a family cannot do it.
+        kernels: By strategy, name and version of what trains members where this changes the last
+            digits; part of a model's identity. `vectorised` trains them together.
         gain: How many times less a member takes of a step, or of a prediction, where all members
             are computed at once; 1 where a family cannot do it.
     """
@@ -44,7 +44,7 @@ class Family(Protocol):
     extra: str
     strategies: Mapping[str, Sequence[str]]
     prediction_scripts: Sequence[str]
-    kernel: str
+    kernels: Mapping[str, str]
     gain: float
 
     def owns(self, target: str) -> bool:

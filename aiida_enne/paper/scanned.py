@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -26,11 +27,13 @@ from aiida_enne.science.checks import one_of
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.guard import Missing
 from aiida_enne.science.properties.scatter import Scatter, agreement, of_energies
-from aiida_enne.science.uncertainty.cross import correlate, density_groups
+from aiida_enne.science.uncertainty.cross import Cross, correlate, density_groups, join
 from aiida_enne.science.uncertainty.scans import Row, compare
 
 #: Frames of each domain on which the members of a scan are compared.
 SCAN_FRAMES = 200
+#: Members from which the pairs of the ensemble itself stand for all within one.
+MIN_WITHIN = 3
 #: What a grid is drawn over; every other value has its own line.
 SIZE = 'n_train'
 
@@ -97,23 +100,29 @@ def build_sizes(material: Material, *, ddof: int) -> Result:
 
 
 def build_correlations(material: Material, *, n_frames: int, of: str) -> Result:
-    """Return the correlations of members' errors, within ensembles and across them."""
+    """Return the correlations of members' errors, within the ensemble and across a scan's.
+
+    An ensemble of fewer than `MIN_WITHIN` members leaves the pairs within to the scan's ensembles.
+    """
     one_of('of', of, ('force', 'energy'))
-    try:
+    parts: list[Cross] = []
+    sources: dict[str, str] = {}
+    main, n_across = material.record.ensemble, 0
+    with suppress(Missing):
         scan = find_scan(material, 'subsets')
         asked = held_out_rows(material, scan, n_frames)
-        ensembles, sources = point_ensembles(scan), scan_sources(material, scan)
-    except Missing:  # one ensemble alone tells what it is within it
+        parts.append(_correlate(point_ensembles(scan), asked, of))
+        sources, n_across = scan_sources(material, scan), len(asked)
+    if not parts or len(main.members) >= MIN_WITHIN:
         rows = thin(material.held_out(), n_frames)
-        asked, ensembles = {'ensemble': rows}, {'ensemble': material.record.ensemble}
-        sources = material.sources(rows)
-    errors = {label: _errors(ensembles[label], rows, of) for label, rows in asked.items()}
-    found = correlate(errors, _groups(next(iter(asked.values())), of))
+        parts.insert(0, _correlate({'ensemble': main}, {'ensemble': rows}, of))
+        sources = {**sources, **material.sources(rows)}
+    found = join(parts[0], parts[1]) if len(parts) > 1 else parts[0]
     within = found.centred.all_within
     measured = f'{within.mean():.3f} ± {within.std():.3f} within one ensemble'
     if len(found.centred.across):
         across = found.centred.across
-        measured += f'; {across.mean():.3f} ± {across.std():.3f} across {len(errors)}'
+        measured += f'; {across.mean():.3f} ± {across.std():.3f} across {n_across}'
     title = 'force components' if of == 'force' else 'energies'
     return Result({'cross': found}, measured, sources, title)
 
@@ -122,6 +131,11 @@ def _left_out(scan: Scan, n_points: int) -> str:
     """Say how many points there are where some are left out because they lack predictions."""
     total = len(scan.points)
     return '' if n_points == total else f' ({n_points} of {total} points have predictions)'
+
+
+def _correlate(ensembles: Mapping[str, Ensemble], asked: Mapping[str, Rows], of: str) -> Cross:
+    errors = {label: _errors(ensembles[label], rows, of) for label, rows in asked.items()}
+    return correlate(errors, _groups(next(iter(asked.values())), of))
 
 
 def _errors(ensemble: Ensemble, rows: Rows, of: str) -> Floats:
@@ -199,7 +213,7 @@ FIGURES = (
         'S10',
         "Correlation of the members' errors",
         'Correlation of the error vectors of every pair of members on the same held-out frames, '
-        'within one ensemble and, where there are several, across them.',
+        'within the ensemble and, where a scan trained several, across those.',
         build_correlations,
         figures.draw_pair_correlations,
         'enne.audit; enne.scan for several ensembles',

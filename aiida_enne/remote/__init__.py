@@ -19,6 +19,8 @@ MEMBERS_SCRIPTS = (
     'nequip_harmonics.cpp',
     'nequip_product.py',
     'nequip_product.cpp',
+    'nequip_faster.py',
+    'nequip_fused.py',
     'nequip_codegen.py',
     'nequip_private.py',
     'nequip_trust.py',

@@ -9,6 +9,7 @@ from aiida.plugins import CalculationFactory
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
+from aiida_enne.families.nequip import training
 from aiida_enne.science.data.splits import Split
 from tests.extxyz import from_extxyz
 
@@ -67,6 +68,13 @@ def test_strategy_and_continuation(prepare, train_inputs, aiida_localhost, tmp_p
     assert job.remote_copy_list == [(aiida_localhost.uuid, source, 'members/seed_7')]
 
 
+def test_a_faster_product_is_told_to_the_scripts(prepare, train_inputs):
+    job, folder = prepare(NAME, train_inputs | {'strategy': 'fused', 'kernel': 'fused 1'})
+    words = ['--processes', '2', '--fused', '--artefacts', training.ARTEFACTS]
+    assert job.codes_info[0].cmdline_params[1:6] == words
+    assert set(training.FUSED_SCRIPTS) <= set(folder.get_content_list())
+
+
 def test_gpus_are_told_to_the_scripts(prepare, train_inputs):
     job, _ = prepare(NAME, train_inputs | {'strategy': 'parallel', 'processes': 8, 'gpus': 2})
     assert job.codes_info[0].cmdline_params[1:5] == ['--processes', '8', '--gpus', '2']
@@ -80,6 +88,8 @@ def test_gpus_are_told_to_the_scripts(prepare, train_inputs):
             r'one of .*sequential.*got \'paralel\' \(did you mean `parallel`',
         ),
         ({'strategy': 'vectorised'}, "`kernel` must be 'vectorised 5'"),
+        ({'strategy': 'fused'}, "`kernel` must be 'fused 1'"),
+        ({'strategy': 'fused', 'kernel': 'vectorised 5'}, "`kernel` must be 'fused 1'"),
         ({'kernel': 'vectorised 5'}, '`kernel` must be None'),
         ({'processes': 0}, 'at least 1'),
         ({'gpus': -1}, 'at least 0'),

@@ -69,8 +69,8 @@ def test_a_name_that_two_packages_register_is_refused_in_every_group(install):
 
 
 def test_what_breaks_the_contract_is_named(added, monkeypatch):
-    monkeypatch.setattr(Borrowed, 'kernel', '')
-    with pytest.raises(contract.ContractError, match='`kernel` goes with'):
+    monkeypatch.setattr(Borrowed, 'kernels', {'vectorised': ''})
+    with pytest.raises(contract.ContractError, match='`kernels` has a name and goes with'):
         contract.check_family('borrowed', parameters_of('borrowed'))
 
 

@@ -143,8 +143,30 @@ def test_members_of_a_scan_are_compared_on_the_same_held_out_frames(material, si
     assert len(silicon[1]['training'].get_configurations()) == 36
     for of, n_samples in (('energy', 9), ('force', 9 * 8 * 3)):
         found = find_figure('S10').build(material, n_frames=50, of=of).content['cross']
-        assert found.n_samples == n_samples
-        assert len(found.n_members) == 3
+        assert found.n_samples_across == n_samples
+        assert len(found.elsewhere[1]) == 3
+
+
+def test_within_one_ensemble_are_the_pairs_of_the_main_one(material):
+    bare = Material(replace(material.record, scans={}))
+    alone, result = (
+        find_figure('S10').build(one, n_frames=50, of='energy') for one in (bare, material)
+    )
+    found, own = result.content['cross'], alone.content['cross']
+    pairs = studied.N_MEMBERS * (studied.N_MEMBERS - 1) // 2
+    assert found.n_members == {'ensemble': studied.N_MEMBERS}
+    assert len(found.centred.all_within) == pairs
+    assert np.array_equal(found.centred.all_within, own.centred.all_within)
+    assert len(own.centred.across) == 0 < len(found.centred.across)
+    assert result.measured.startswith(alone.measured)
+    assert set(alone.sources) < set(result.sources)
+
+
+def test_two_members_leave_the_pairs_within_to_the_scan(material):
+    main = material.record.ensemble
+    pair = Material(replace(material.record, ensemble=replace(main, members=main.members[:2])))
+    found = find_figure('S10').build(pair, n_frames=50, of='energy').content['cross']
+    assert (len(found.n_members), found.elsewhere) == (3, None)
 
 
 def test_points_without_predictions_are_left_out_and_counted(material):

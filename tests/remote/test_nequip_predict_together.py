@@ -135,15 +135,17 @@ def test_who_cannot_be_vectorised_goes_alone_with_the_reason(predict):  # noqa: 
     labels = ['seed_7', 'deep', 'by_pair']
     expected, _ = predict(alloys(3), labels)
     found, result = predict(alloys(3), labels, mode='vectorised')
-    assert modes(result) == {'seed_7': 'vectorised', 'deep': 'eager', 'by_pair': 'eager'}
-    assert notes(result)['deep'] == 'not vectorised: a readout with hidden layers'
+    assert modes(result) == {'seed_7': 'vectorised', 'deep': 'fused', 'by_pair': 'fused'}
+    assert notes(result)['deep'].startswith('not vectorised: a readout with hidden layers; tensor')
     assert 'cutoffs differ between pairs' in notes(result)['by_pair']
+    assert 'tensor product fused 1' in notes(result)['by_pair']
     assert_alike(found, expected)
 
 
 def test_a_member_that_differs_goes_alone(predict, script, monkeypatch):  # noqa: F811
     """Here all differ by rounding: nothing is tolerated."""
-    monkeypatch.setattr(script('nequip_groups'), 'TOLERANCE', {torch.float32: 0.0})
+    for name in ('nequip_groups', 'nequip_predict_member'):
+        monkeypatch.setattr(script(name), 'TOLERANCE', {torch.float32: 0.0})
     found, result = predict(alloys(3), mode='vectorised')
     assert set(modes(result).values()) == {'eager'}
     assert all('from NequIP’s own, more than 0' in note for note in notes(result).values())
@@ -161,7 +163,7 @@ def test_wrong_weights_are_noticed(predict, script, monkeypatch):  # noqa: F811
 
     monkeypatch.setattr(ensemble.Evaluator, 'evaluate', mixed)
     _, result = predict(alloys(2), mode='vectorised')
-    assert modes(result) == {'seed_7': 'vectorised', 'seed_8': 'eager'}
+    assert modes(result) == {'seed_7': 'vectorised', 'seed_8': 'fused'}
 
 
 @pytest.mark.parametrize(('wrong', 'mode'), [(0, 'eager'), (1, 'vectorised')])
@@ -189,7 +191,11 @@ def test_auto_goes_by_size(predict, script, monkeypatch):  # noqa: F811
     _, result = predict(alloys(2), mode='auto')
     assert set(modes(result).values()) == {'eager'}
     assert 'atoms × members on, here 16' in notes(result)['seed_7']
-    monkeypatch.setattr(script('nequip_predict_together'), 'BREAK_EVEN', 16)
+    together = script('nequip_predict_together')
+    monkeypatch.setitem(together.FUSED_FROM, True, 16)
+    _, result = predict(alloys(2), mode='auto')
+    assert set(modes(result).values()) == {'fused'}
+    monkeypatch.setattr(together, 'BREAK_EVEN', 16)
     _, result = predict(alloys(2), mode='auto')
     assert set(modes(result).values()) == {'vectorised'}
 
@@ -223,7 +229,7 @@ def test_memory_that_lacks_halves_the_members(predict, script, monkeypatch, caps
     asked.clear()
     monkeypatch.setattr(ensemble.Evaluator, 'evaluate', lambda *_: evaluate(*_) | short_of(asked))
     found, result = predict(alloys(3), labels[:1], mode='vectorised')
-    assert modes(result) == {'seed_7': 'eager'}
+    assert modes(result) == {'seed_7': 'fused'}
     assert 'memory does not suffice for one member' in notes(result)['seed_7']
     np.testing.assert_allclose(
         found['seed_7']['forces'], expected['seed_7']['forces'], rtol=0, atol=1e-6

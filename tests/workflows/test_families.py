@@ -76,7 +76,7 @@ def test_families_are_trained_predict_and_are_audited_alone_and_as_one(split, tr
         assert {model.family for model in models.values()} == {name}
         results = dict(node.outputs.results).values()
         kernels = {result.get_dict().get('kernel') for result in results}
-        assert kernels == {families.load(name).kernel or None}
+        assert kernels == {families.load(name).kernels.get('vectorised')}
     _, statistics = ask(dict(nodes['allegro'].outputs.models), splits={'all': split})
     assert statistics.base.attributes.get('pooled')['force_rmse'] > 0
     one_of_all_is_compared_with_snapshots(nodes, ask)
@@ -140,7 +140,7 @@ def test_what_was_chosen_trains_together_and_says_why(train, monkeypatch):
     node = train('nequip', 'auto')
     assert node.is_finished_ok, node.exit_message
     (job,) = {model.creator for model in dict(node.outputs.models).values()}
-    assert job.inputs.kernel.value == families.load('nequip').kernel
+    assert job.inputs.kernel.value == families.load('nequip').kernels['vectorised']
     output = job.outputs.retrieved.get_object_content('nequip_train.out')
     assert output.startswith('strategy vectorised: 2 members of ')
     assert '2 members are trained together' in output

@@ -24,10 +24,12 @@ class AllegroFamily(NequipFamily):
     """Models of Allegro: each member is trained alone."""
 
     name, extra = 'allegro', 'nequip-allegro'
-    kernel = ''
+    kernels: Mapping[str, str] = {}
     gain = 1.0
     strategies = {
-        name: scripts for name, scripts in NequipFamily.strategies.items() if name != 'vectorised'
+        name: scripts
+        for name, scripts in NequipFamily.strategies.items()
+        if name not in NequipFamily.kernels
     }
     sizes = ('num_layers', 'num_scalar_features', 'num_tensor_features', 'l_max', 'r_max')
 

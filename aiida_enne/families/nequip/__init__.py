@@ -20,11 +20,12 @@ class NequipFamily:
     """Models of NequIP, trained by its own trainer or together."""
 
     name, extra = 'nequip', ''
-    kernel = 'vectorised 5'
+    kernels: Mapping[str, str] = {'vectorised': 'vectorised 5', 'fused': 'fused 1'}
     gain = choice.GAIN
     strategies = {
         'sequential': training.SCRIPTS,
         'parallel': training.SCRIPTS,
+        'fused': training.SCRIPTS + training.FUSED_SCRIPTS,
         'vectorised': training.SCRIPTS + training.VECTORISED_SCRIPTS,
     }
     prediction_scripts = prediction.SCRIPTS
@@ -51,8 +52,8 @@ class NequipFamily:
         return _ask(json.dumps(parameters, sort_keys=True))
 
     def choose(self, parameters: Model, *, members: int, frames: int) -> choice.Choice:
-        """Return `vectorised` where members can be trained together and that costs less."""
-        if not self.kernel:
+        """Return `vectorised` where it can be and costs least, else `fused` where it pays."""
+        if not self.kernels:
             return choice.Choice('parallel', f'members of {self.name} are trained each alone')
         try:
             seconds = self.step_seconds(parameters['training_module']['model'])

@@ -1,4 +1,4 @@
-"""Which strategy costs least for a training: together or each member alone."""
+"""Which strategy costs least for a training: together or each member alone, fused or not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ ONCE = 10.0
 BUILD, BUILD_ALONE = 0.15, 0.6
 #: A step together: seconds of its own, and how many times less a member takes of it than alone.
 STEP, GAIN = 0.002, 18.0
+#: Seconds that the fused tensor product needs once: compiling and comparing.
+FUSED_ONCE = 5.0
+#: A step alone: what of it is no tensor product, in the estimate of a family; and of a step with
+#: the fused product the same part, dearer by what it has to turn, and what it gains of the rest.
+OTHER, FUSED_OTHER, FUSED_GAIN = 0.0213, 0.03, 11.6
 #: What is trained together: builders of models, losses, optimisers, modules.
 MODELS = ('nequip.model.NequIPGNNModel',)
 LOSSES = (
@@ -34,7 +39,8 @@ def choose(
 ) -> Choice:
     """Return `vectorised` where that is possible and costs less CPU than `parallel`.
 
-    The constants are fitted to what `benchmarks/training.py` measures.
+    Where members cannot be trained together, `fused` may still cost less. The constants are fitted
+    to what `benchmarks/training.py` measures.
 
     Args:
         parameters: Sections of a NequIP configuration.
@@ -42,13 +48,19 @@ def choose(
         members: Members of a job.
         frames: Training configurations.
     """
-    if unfit := find_unfit(parameters):
-        return Choice('parallel', f'members cannot be trained together: {unfit}')
+    unfit = find_unfit(parameters)
+    cannot = f'members cannot be trained together: {unfit}'
+    if unfit and (on_gpu(parameters) or step_seconds is None):
+        return Choice('parallel', cannot)
     if step_seconds is None:
         return Choice('parallel', 'the cost of this model is not known')
     epochs = parameters['trainer'].get('max_epochs') or math.inf
     loader = parameters['data'].get('train_dataloader') or {}
     steps = math.inf if epochs < 0 else epochs * math.ceil(frames / loader.get('batch_size', 1))
+    fused_step = FUSED_OTHER + (step_seconds - OTHER) / FUSED_GAIN
+    if unfit:
+        gain = members * steps * (step_seconds - fused_step)
+        return Choice('fused' if gain > FUSED_ONCE else 'parallel', cannot)
     if math.isinf(steps):
         return Choice('vectorised', 'the number of epochs has no limit')
     alone = members * (BUILD_ALONE + steps * step_seconds)
@@ -67,7 +79,7 @@ def find_unfit(parameters: Mapping[str, Any]) -> str:
     Only what the configuration shows; the job finds the rest and says it.
     """
     module, trainer = parameters['training_module'], parameters['trainer']
-    if trainer.get('accelerator', 'cpu') != 'cpu':
+    if on_gpu(parameters):
         return f'the accelerator {trainer["accelerator"]}'
     for section, known in (('model', MODELS), ('loss', LOSSES), ('optimizer', OPTIMISERS)):
         target = str((module.get(section) or {}).get('_target_', ''))
@@ -82,3 +94,8 @@ def find_unfit(parameters: Mapping[str, Any]) -> str:
     if trainer.get('callbacks'):
         return 'callbacks of the trainer'
     return ''
+
+
+def on_gpu(parameters: Mapping[str, Any]) -> bool:
+    """Return whether members are trained on anything but CPUs, where nothing was measured."""
+    return bool(parameters['trainer'].get('accelerator', 'cpu') != 'cpu')

@@ -31,8 +31,15 @@ SCRIPTS = (
     'nequip_trust.py',
     'nequip_weights.py',
 )
+#: Added where members are trained each with a faster tensor product.
+FUSED_SCRIPTS = (
+    'nequip_faster.py',
+    'nequip_fused.py',
+    'nequip_product.cpp',
+)
 #: Added where members are trained together.
 VECTORISED_SCRIPTS = (
+    *FUSED_SCRIPTS,
     'nequip_together.py',
     'nequip_single.py',
     'nequip_settings.py',
@@ -42,13 +49,13 @@ VECTORISED_SCRIPTS = (
     'nequip_codegen.py',
     'nequip_forces.py',
     'nequip_forces.cpp',
-    'nequip_fused.py',
     'nequip_linear.py',
     'nequip_linear.cpp',
     'nequip_radial.py',
     'nequip_radial.cpp',
-    'nequip_product.cpp',
 )
+#: What the script is told where a strategy is more than processes.
+OPTIONS = {'vectorised': '--together', 'fused': '--fused'}
 #: Folder of compiled code, beside the jobs of the same computer.
 ARTEFACTS = '../../../enne_artefacts'
 TRAIN, VALIDATION = 'train.xyz', 'validation.xyz'
@@ -197,7 +204,7 @@ def identity(
         seed: As in `render`.
         elements: As in `render`.
         data: Digest and level of theory of the dataset, digest of the split.
-        kernel: What trained members together; empty where NequIP's trainer trained each alone.
+        kernel: What trained it instead of NequIP's trainer with e3nn's tensor product, if anything.
     """
     config = render(parameters, seed=seed, elements=elements)
     what = [VERSION, config, *data, *filter(None, [kernel])]

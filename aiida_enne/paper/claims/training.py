@@ -220,7 +220,8 @@ def _judge_correlation(
     others = f'{choose(cross.uncentred).mean():.2f} uncentred'
     if cross.within_groups is not None and choose(cross.within_groups).size:
         others += f', {choose(cross.within_groups).mean():.2f} within densities'
-    text = f'{mean:.3f} ± {std:.3f} over {len(values):,} pairs on {cross.n_samples:,} samples '
+    n_samples = cross.n_samples if name == 'within' else cross.n_samples_across
+    text = f'{mean:.3f} ± {std:.3f} over {len(values):,} pairs on {n_samples:,} samples '
     limit = STRONG
     rule = f'the 95 % interval (jackknife) lies above {limit:.2f}'
     if evidence.is_published:

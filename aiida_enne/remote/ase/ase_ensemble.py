@@ -70,7 +70,8 @@ class Ensemble(Calculator):
             widths: By quantity ('energy', per atom; 'forces', per component), what σ is instead.
             calibrated: Take the factors of the file `calibration.json` beside the folder.
             vectorised: On a CPU, evaluate at once all members for which that says what NequIP
-                says; the others are evaluated alone.
+                says; the others are evaluated alone, with the fused tensor product on the same
+                condition.
 
         Raises:
             FileNotFoundError: If there is no member, or no calibration where it is asked for.
@@ -91,6 +92,8 @@ class Ensemble(Calculator):
         self.alone = [member for member in self.members if member.label not in together]
         for member in self.alone:
             member.open()
+            if vectorised and device == 'cpu':
+                member.hasten(ARTEFACTS, [example(member.geometry)])
 
     @property
     def notes(self) -> dict[str, str]:

@@ -12,16 +12,10 @@ from ase.data import atomic_numbers
 from nequip_codegen import share_generated_code
 from nequip_ensemble import Evaluator, Neighbours, Parts, find_neighbours
 from nequip_frames import Geometry, to_input
-from nequip_predict_member import Member
+from nequip_predict_member import COMPARED, TOLERANCE, Member
 from nequip_product import UnfitError
 from nequip_trust import UntrustedError, check
 from nequip_weights import architecture, put
-
-#: What members are compared in, in units of eV and Å.
-COMPARED = ('atomic_energy', 'forces', 'stress', 'node_features')
-#: Largest difference to NequIP's own model that is rounding; relative to the largest value where
-#: that is more than 1.
-TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-9}
 
 
 class Group:

@@ -45,6 +45,9 @@ class Attempt:
         best: Epoch and score of the best model of all earlier attempts.
         first_epoch: Epochs that earlier attempts finished.
         epochs: Epochs finished in all.
+        artefacts: Folder of compiled code, where a faster tensor product is wanted.
+        kernel: The product other than e3nn's that this attempt or an earlier one was trained with.
+        product: Which it is now, and why.
     """
 
     folder: Path
@@ -53,6 +56,9 @@ class Attempt:
     best: dict[str, Any] | None = None
     first_epoch: int = 0
     epochs: int = 0
+    artefacts: Path | None = None
+    kernel: str = ''
+    product: str = ''
 
 
 class Keeper(Checkpoint):
@@ -83,12 +89,14 @@ class Keeper(Checkpoint):
     def state_dict(self) -> dict[str, Any]:
         """Return the history and the best score."""
         rows = torch.tensor(self.rows, dtype=torch.float64)
-        return {'columns': self.columns, 'rows': rows, 'best': self.best}
+        kernel = {'kernel': self.attempt.kernel} if self.attempt.kernel else {}
+        return {'columns': self.columns, 'rows': rows, 'best': self.best} | kernel
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the history; the best value is read from `best.ckpt` itself."""
         self.columns, self.rows = list(state_dict['columns']), state_dict['rows'].tolist()
         self.best = self.attempt.best
+        self.attempt.kernel = state_dict.get('kernel', '')
         self.attempt.first_epoch = self.attempt.epochs = len(self.rows)
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -103,6 +111,13 @@ class Keeper(Checkpoint):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin a whole epoch: with `max_steps`, Lightning would look for the rest of the last."""
         begin_whole_epoch(trainer.fit_loop)
+        if self.attempt.artefacts is not None:  # the model is where it will be trained by now
+            from nequip_faster import hasten_training
+
+            found = hasten_training(pl_module, trainer.datamodule, self.attempt.artefacts)
+            self.attempt.kernel = found.kernel or self.attempt.kernel
+            self.attempt.product = f'tensor product {found.kernel or "of e3nn"}: {found.note}'
+            self._clock = time.monotonic()  # compiling is no part of an epoch
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Keep the epoch that has just been finished; stop if there is no time for another."""

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import gc
 import json
 import multiprocessing
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument('--processes', type=int, default=1, help='members trained at a time')
     parser.add_argument('--gpus', type=int, default=0, help='GPUs that they are dealt out to')
     parser.add_argument('--together', action='store_true', help='members of a process at once')
+    parser.add_argument('--fused', action='store_true', help='each with a faster tensor product')
     parser.add_argument('--artefacts', default='.', help='folder of compiled code')
     parser.add_argument('--seconds', type=float, help='time after which the job is killed')
     arguments = parser.parse_args()
@@ -51,11 +53,15 @@ def main() -> None:
         sys.exit('there are no members: no file members/*/config.yaml')
     if reason := nequip_train_member.misspelt(waiting) or nequip_train_member.unpack(waiting):
         sys.exit(reason)
+    train: Any = nequip_train_member.train
+    if arguments.together or arguments.fused:
+        artefacts = Path(arguments.artefacts).resolve()
+        train = functools.partial(train, artefacts=artefacts)
     if arguments.together:
-        waiting = train_together(waiting, arguments.processes, Path(arguments.artefacts), deadline)
+        waiting = train_together(waiting, arguments.processes, artefacts, deadline)
     devices = nequip_gpus.visible(arguments.gpus)
     with nequip_gpus.shared(devices, min(arguments.processes, len(waiting))) as devices:
-        train_all(nequip_train_member.train, waiting, arguments.processes, devices, deadline)
+        train_all(train, waiting, arguments.processes, devices, deadline)
 
 
 def train_all(
@@ -76,7 +82,7 @@ def train_all(
         for sentinel in multiprocessing.connection.wait(list(running)):
             process, folder, _ = running.pop(sentinel)
             process.join()
-            print(f'{folder.name}: ended with {process.exitcode}', flush=True)
+            print(f'{folder.name}: ended with {process.exitcode}{product_of(folder)}', flush=True)
             if process.exitcode == -signal.SIGKILL:
                 note_kill(folder)
             if process.exitcode == OUT_OF_TIME:
@@ -94,7 +100,7 @@ def train_together(
     while groups or running:
         while groups and len(running) < processes:
             group = groups.pop(0)
-            arguments = (group, artefacts.resolve(), deadline)
+            arguments = (group, artefacts, deadline)
             process = context.Process(target=run_group, args=arguments)
             process.start()
             running[process.sentinel] = (process, group)
@@ -144,6 +150,13 @@ def run_member(train: Any, folder: Path, deadline: float, device: str | None) ->
         os.environ['CUDA_VISIBLE_DEVICES'] = device
     status = train(folder, deadline)
     sys.exit(OUT_OF_TIME if status == 'unfinished' else 0)
+
+
+def product_of(folder: Path) -> str:
+    """Return what a member says of its tensor product; empty where it was asked for none."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return f', {json.loads((folder / "result.json").read_text())["tensor_product"]}'
+    return ''
 
 
 def note_kill(folder: Path) -> None:

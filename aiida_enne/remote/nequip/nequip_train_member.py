@@ -38,13 +38,19 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 logger = logging.getLogger(__name__)
 
 
-def train(folder: Path, deadline: float) -> str:
-    """Train the member of `folder` from scratch or from its checkpoints; return its status."""
+def train(folder: Path, deadline: float, artefacts: Path | None = None) -> str:
+    """Train the member of `folder` from scratch or from its checkpoints; return its status.
+
+    Args:
+        folder: Of the member.
+        deadline: Value of `time.monotonic()` at which the job is killed.
+        artefacts: Folder of compiled code, where a faster tensor product is wanted.
+    """
     logging.basicConfig(level=logging.INFO, format='[%(asctime)s] %(message)s')
     torch.set_num_threads(1)
     nequip_trust.force()
     begin = time.monotonic()
-    attempt = Attempt(folder, deadline)
+    attempt = Attempt(folder, deadline, artefacts=artefacts)
     Keeper.attempt = attempt
     try:
         (folder / 'checkpoints').mkdir(exist_ok=True)
@@ -65,7 +71,9 @@ def train(folder: Path, deadline: float) -> str:
         traceback.print_exc()
         status = 'out_of_memory' if is_out_of_memory(exception) else 'failed'
         message = f'{type(exception).__name__}: {exception}'
-    write_result(attempt, status, message, time.monotonic() - begin)
+    product = {'kernel': attempt.kernel, 'tensor_product': attempt.product}
+    known = {name: said for name, said in product.items() if said}
+    write_result(attempt, status, message, time.monotonic() - begin, **known)
     return status
 
 

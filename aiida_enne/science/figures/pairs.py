@@ -1,5 +1,6 @@
 """Correlations of members within one ensemble and across several, as histograms (S10)."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -56,10 +57,15 @@ def draw_pair_correlations(cross: Cross, axes: Axes, *, kind: Kind = 'centred') 
         axes.set_yticks([])
     else:
         axes.set_ylabel('density of pairs')
-    members = sorted(set(cross.n_members.values()))
-    number = f'{members[0]}' if len(members) == 1 else f'{members[0]} to {members[-1]}'
-    axes.set_title(
-        f'{len(cross.n_members)} × {number} members on {cross.n_samples:,} samples', pad=34
-    )
+    title = _size(cross.n_members, cross.n_samples)
+    if cross.elsewhere is not None:
+        title += f'; across: {_size(cross.elsewhere[1], cross.elsewhere[0])}'
+    axes.set_title(title, pad=34)
     axes.legend(loc='lower left', bbox_to_anchor=(0, 1.0), borderaxespad=0.2)
     return axes
+
+
+def _size(n_members: Mapping[str, int], n_samples: int) -> str:
+    members = sorted(set(n_members.values()))
+    number = f'{members[0]}' if len(members) == 1 else f'{members[0]} to {members[-1]}'
+    return f'{len(n_members)} × {number} members on {n_samples:,} samples'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,8 @@ class Cross:
         errors: Standard errors of the mean centred correlation 'within' and 'across' ensembles,
             from a jackknife over members and over ensembles; NaN where it is not defined.
         n_units: How many were left out in turn for these.
+        elsewhere: Samples and members of each ensemble that `across`, `means` and their error are
+            of, where these are others.
     """
 
     centred: Pairs
@@ -55,6 +57,12 @@ class Cross:
     means: Floats = field(default_factory=lambda: np.empty(0))
     errors: dict[str, float] = field(default_factory=dict)
     n_units: dict[str, int] = field(default_factory=dict)
+    elsewhere: tuple[int, dict[str, int]] | None = None
+
+    @property
+    def n_samples_across(self) -> int:
+        """Samples in an error vector of members of different ensembles."""
+        return self.n_samples if self.elsewhere is None else self.elsewhere[0]
 
 
 def correlate(errors: Mapping[str, Floats], groups: Integers | None = None) -> Cross:
@@ -96,6 +104,27 @@ def correlate(errors: Mapping[str, Floats], groups: Integers | None = None) -> C
         n_members,
         pairs[np.isfinite(pairs)],
         *_jackknife(matrix, n_members),
+    )
+
+
+def join(within: Cross, across: Cross) -> Cross:
+    """Return what one says within its ensembles with what the other says across its own.
+
+    They may be of other samples and members: a mean over pairs needs no common ones.
+    """
+    grouped = None
+    if within.within_groups is not None and across.within_groups is not None:
+        grouped = Pairs(within.within_groups.within, across.within_groups.across)
+    chosen = {'within': within, 'across': across}
+    return replace(
+        within,
+        centred=Pairs(within.centred.within, across.centred.across),
+        uncentred=Pairs(within.uncentred.within, across.uncentred.across),
+        within_groups=grouped,
+        means=across.means,
+        errors={name: one.errors[name] for name, one in chosen.items()},
+        n_units={name: one.n_units[name] for name, one in chosen.items()},
+        elsewhere=(across.n_samples, across.n_members),
     )
 
 

@@ -1,6 +1,6 @@
 """Named sets of inputs, read from the YAML files beside this module."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -15,6 +15,7 @@ from aiida_enne.data.base_model import BaseModelData
 from aiida_enne.data.model import ModelData
 from aiida_enne.families.nequip import starting
 from aiida_enne.science.options import nearest
+from aiida_enne.workflows.protocols import places
 from aiida_enne.workflows.protocols.machine import WORDS, place_training, queue
 
 #: Keys whose values are overrides of other workflows, which check them themselves.
@@ -89,11 +90,32 @@ def check_overrides(workflow: str, book: Mapping[str, Any], overrides: Mapping[s
         if key in overrides and isinstance(value, Mapping) and workflow in COMPLETE:
             _check_mapping(key, overrides[key], may_be_none=False)
     own = {key: one for key, one in overrides.items() if key not in parts}
-    _check_keys(process.spec().inputs, own, words, '')
+    _check_keys(process.spec().inputs, own, words, '', lambda: places_of(workflow, book))
+
+
+def places_of(workflow: str, book: Mapping[str, Any]) -> set[str]:
+    """Return dotted paths of all that overrides of a workflow can set, by ports and protocols."""
+    process: Any = WorkflowFactory(f'enne.{workflow.replace("_", ".")}')
+    found = {*places.in_ports(process.spec().inputs), *places.in_values(book['default_inputs'])}
+    for one in book['protocols'].values():
+        found.update(places.in_values(one['inputs']))
+    parts = [
+        part
+        for part in DELEGATED.get(workflow, ())
+        if (files(__package__) / f'{part}.yaml').is_file()
+    ]
+    found = {path for path in found if path.partition('.')[0] not in parts}
+    for part in parts:
+        found |= {part, *(f'{part}.{path}' for path in places_of(part, read(part)))}
+    return found
 
 
 def _check_keys(
-    ports: PortNamespace, given: Mapping[str, Any], words: Collection[str], place: str
+    ports: PortNamespace,
+    given: Mapping[str, Any],
+    words: Collection[str],
+    place: str,
+    every: Callable[[], Collection[str]],
 ) -> None:
     known = set(ports) | set(words)
     for key, value in given.items():
@@ -101,7 +123,8 @@ def _check_keys(
             raise ValueError(f'a key of `{place or "overrides"}` must be text, got {key!r}')
         if key not in known and (len(ports) or not ports.dynamic):
             raise ValueError(
-                f'unknown key `{place}{key}`{nearest(key, known)}; known here: {sorted(known)}'
+                f'unknown key `{place}{key}`{places.hint(key, known, every())}; '
+                f'known here: {sorted(known)}'
             )
         nested = ports.get(key)
         if getattr(nested, 'valid_type', None) is orm.List and isinstance(value, Mapping):
@@ -109,7 +132,7 @@ def _check_keys(
         if isinstance(nested, PortNamespace):
             _check_mapping(f'{place}{key}', value)
             if value is not None:
-                _check_keys(nested, value, (), f'{place}{key}.')
+                _check_keys(nested, value, (), f'{place}{key}.', every)
 
 
 def _check_mapping(place: str, value: Any, *, may_be_none: bool = True) -> None:

@@ -78,15 +78,16 @@ def place_training(
         if type(members) is not int or members < 1:
             raise ValueError(f'`members_per_gpu` must be 1 or more, got {members!r}')
         packed = gpus * members
-        train |= {'strategy': 'parallel', 'processes': packed, 'gpus': gpus}
+        how = 'fused' if train.get('strategy') == 'fused' else 'parallel'
+        train |= {'strategy': how, 'processes': packed, 'gpus': gpus}
         if 'members_per_job' not in given:
             rest['members_per_job'] = packed
     family = families.family_of(train['parameters'])
-    if train.get('strategy') == 'vectorised':
-        if family.kernel:
-            train['kernel'] = family.kernel
-        else:
-            raise ValueError(f'{family.name} has no strategy `vectorised`; use `auto`')
+    chosen = train.get('strategy', '')
+    if chosen in family.kernels:
+        train['kernel'] = family.kernels[chosen]
+    elif chosen in ('vectorised', 'fused'):
+        raise ValueError(f'{family.name} has no strategy `{chosen}`; use `auto`')
     accelerator = 'training.train.parameters.trainer.accelerator'
     if not has(given, accelerator):
         trainer = train['parameters']['trainer'] | {'accelerator': 'gpu' if gpus else 'cpu'}

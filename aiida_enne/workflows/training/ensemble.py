@@ -165,7 +165,9 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         family = families.family_of(parameters)
         frames = len(self.split_of(label).get_split().train)
         self.ctx.strategy, why = family.choose(parameters, members=members, frames=frames)
-        self.ctx.kernels = [family.kernel, ''] if self.ctx.strategy == 'vectorised' else ['']
+        own = family.kernels.get(self.ctx.strategy, '')
+        others = [one for one in (*family.kernels.values(), '') if own and one != own]
+        self.ctx.kernels = [own, *others]
         self.report(f'strategy {self.ctx.strategy}: {why}')
 
     def job(self, name: Any) -> tuple[type[Base], dict[str, Any]]:

@@ -56,8 +56,18 @@ def test_what_the_script_would_refuse_is_not_chosen(change, reason):
     parameters = parameters_of('laptop')
     parameters['training_module'] |= change
     chosen = FAMILY.choose(parameters, members=8, frames=56)
-    assert chosen.strategy == 'parallel'
+    assert chosen.strategy == ('parallel' if 'model' in change else 'fused')
     assert reason in chosen.reason
+    few = FAMILY.choose(parameters, members=1, frames=2)
+    assert few.strategy == 'parallel'
+
+
+@pytest.mark.parametrize('protocol', ['laptop', 'paper'])
+def test_the_fused_product_is_not_chosen_where_nobody_measured_it(protocol):
+    parameters = parameters_of(protocol, accelerator='gpu', max_epochs=-1)
+    assert FAMILY.choose(parameters, members=8, frames=56).strategy == 'parallel'
+    parameters['trainer'] |= {'accelerator': 'cpu', 'callbacks': [{'_target_': 'mine.Own'}]}
+    assert FAMILY.choose(parameters, members=8, frames=56).strategy == 'fused'
 
 
 def test_a_loss_of_stresses_is_no_reason():

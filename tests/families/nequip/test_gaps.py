@@ -121,7 +121,8 @@ def test_a_loss_of_stresses_trains_with_two_missing(gappy):
     parameters['data'] = parameters['data'] | {'train_dataloader': loader}
     outputs, node = run_get_node(
         CalculationFactory(NAME),
-        **gappy | {'strategy': 'vectorised', 'kernel': FAMILY.kernel, 'processes': 1},
+        **gappy
+        | {'strategy': 'vectorised', 'kernel': FAMILY.kernels['vectorised'], 'processes': 1},
     )
     assert node.is_finished_ok, node.exit_message
     text = outputs['retrieved'].base.repository.get_object_content('nequip_train.out')

@@ -15,6 +15,7 @@ from aiida_enne.science.properties.radial import radial_curves
 from aiida_enne.science.properties.scatter import join, of_energies, of_formations
 from aiida_enne.science.properties.transition import find_transition
 from aiida_enne.science.uncertainty.cross import correlate, density_groups
+from aiida_enne.science.uncertainty.cross import join as join_crosses
 from aiida_enne.science.uncertainty.growth import grow
 from aiida_enne.science.uncertainty.scans import compare, row
 from tests.science import paper
@@ -83,6 +84,7 @@ class Made:
         )
         yield lambda ax: figures.draw_pair_correlations(self.cross, ax)
         yield lambda ax: figures.draw_pair_correlations(self.cross, ax, kind='within_groups')
+        yield lambda ax: figures.draw_pair_correlations(join_crosses(self.cross, self.cross), ax)
 
 
 @pytest.fixture(scope='module')

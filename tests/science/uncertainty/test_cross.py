@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from aiida_enne.science.structures.domains import Domain, kinds_of
-from aiida_enne.science.uncertainty.cross import correlate, density_groups
+from aiida_enne.science.uncertainty.cross import correlate, density_groups, join
 
 
 def ensembles(rng, within, across, k=3, members=5, n=40_000):
@@ -48,6 +48,22 @@ def test_pearson_removes_a_bias_and_groups_remove_what_differs_between_them(rng)
     assert found.centred.across.mean() > 0.9
     assert abs(found.within_groups.across.mean()) < 0.05
     assert abs(found.within_groups.all_within.mean()) < 0.05
+
+
+def test_the_pairs_of_one_ensemble_stand_beside_those_across_others(rng):
+    groups = np.repeat([0, 1], 200)
+    one = correlate({'main': ensembles(rng, 0.8, 0.1, k=1, members=30, n=400)['set 0']}, groups)
+    others = correlate(ensembles(rng, 0.9, 0.6, members=3, n=500), np.repeat([0, 1], 250))
+    found = join(one, others)
+    assert len(found.centred.all_within) == 435
+    for kind in ('centred', 'uncentred', 'within_groups'):
+        assert np.array_equal(getattr(found, kind).all_within, getattr(one, kind).all_within)
+        assert np.array_equal(getattr(found, kind).across, getattr(others, kind).across)
+    assert (found.n_samples, found.n_samples_across) == (400, 500)
+    assert found.errors == {'within': one.errors['within'], 'across': others.errors['across']}
+    assert found.n_units == {'within': 30, 'across': 3}
+    assert np.array_equal(found.means, others.means)
+    assert others.n_samples_across == 500
 
 
 def test_it_is_pearsons_whatever_the_order(rng):

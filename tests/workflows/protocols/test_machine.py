@@ -9,6 +9,7 @@ from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.plugins import CalculationFactory
 
+from aiida_enne import families
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.data.model import ModelData
 from aiida_enne.workflows.prediction import PredictionWorkChain
@@ -107,6 +108,17 @@ def test_members_are_packed_on_each_gpu(make_code, dataset, split):
     own = training(train.code, dataset, split, gpus=2, members_per_gpu=1, members_per_job=6)
     assert own.training.train.processes == 2
     assert own.members_per_job.value == 6
+
+
+def test_fused_is_kept_on_gpus_and_has_its_kernel(make_code, dataset, split):
+    asked = {'train': {'strategy': 'fused'}}
+    for gpus, processes in ((2, 8), (0, 2)):
+        chosen = {'gpus': gpus, 'training': asked, 'protocol': 'laptop'}
+        train = training(make_code('slurm'), dataset, split, **chosen).training.train
+        assert (train.strategy, train.processes, train.gpus) == ('fused', processes, gpus)
+        assert train.kernel.value == families.load('nequip').kernels['fused']
+    with pytest.raises(ValueError, match='allegro has no strategy `fused`'):
+        training(train.code, dataset, split, training=asked, family='allegro')
 
 
 def test_overrides_win_over_what_the_computer_is_known_for(make_code, dataset, split):

@@ -19,6 +19,12 @@ from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
         ('study', {'ensembel': {}}, 'did you mean `ensemble`'),
         ('liquid', {'temprature_density': 1}, 'did you mean `temperature_density`'),
         ('reference_ase', {'base': {'ase': {'process': 2}}}, 'did you mean `processes`'),
+        ('ensemble', {'trainer': {}}, 'did you mean `training.train.parameters.trainer`'),
+        ('ensemble', {'trianer': {}}, 'did you mean `training.train.parameters.trainer`'),
+        ('ensemble', {'training': {'max_epochs': 3}}, '`training.train.parameters.trainer.max_ep'),
+        ('study', {'strategy': 'auto'}, 'did you mean `ensemble.training.train.strategy`'),
+        ('audit', {'threads': 2}, 'did you mean `predict.predict.threads`'),
+        ('ensemble', {'qqqq': 2}, 'unknown key `qqqq`; known here'),
         ('ensemble', [], 'must be a mapping'),
     ],
 )

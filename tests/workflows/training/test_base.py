@@ -31,8 +31,9 @@ def base_inputs(train_inputs):
 @pytest.fixture(params=['sequential', 'vectorised'])
 def of_each_strategy(base_inputs, request):
     """Return inputs that train members in each way."""
-    kernel = {'kernel': orm.Str(FAMILY.kernel)} if request.param == 'vectorised' else {}
-    base_inputs['train'] |= {'strategy': request.param} | kernel
+    base_inputs['train']['strategy'] = request.param
+    if kernel := FAMILY.kernels.get(request.param):
+        base_inputs['train']['kernel'] = orm.Str(kernel)
     return base_inputs
 
 

@@ -18,7 +18,7 @@ def test_the_last_epochs_hand_out_their_models_too(build, strategy):  # noqa: F8
     builder = build(snapshots=2)
     builder.training.train.strategy = strategy
     if strategy == 'vectorised':
-        builder.training.train.kernel = orm.Str(FAMILY.kernel)
+        builder.training.train.kernel = orm.Str(FAMILY.kernels['vectorised'])
     outputs, node = run_get_node(builder)
     assert node.is_finished_ok, node.exit_message
     assert set(outputs['snapshots']) == set(outputs['models']) == {'seed_1', 'seed_2'}
