@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from aiida_enne.science.figures import Palette
 
 
-def audit_arrays(
+def audit_arrays(  # noqa: PLR0913 (each is an array of its own)
     energies: ArrayLike,
     reference: ArrayLike,
     n_atoms: ArrayLike,
     *,
     forces: tuple[ArrayLike, ArrayLike] | None = None,
+    stresses: tuple[ArrayLike, ArrayLike] | None = None,
     domains: Sequence[str] | None = None,
     blocks: ArrayLike | None = None,
     trained: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
@@ -44,6 +45,8 @@ def audit_arrays(
         n_atoms: Atoms of each configuration, shape (n,), N in all.
         forces: Forces of the members, shape (M, N, 3), and of the reference, shape (N, 3), in
             eV/Å; atoms of one configuration in a row. Without them only energies are judged.
+        stresses: Stresses of the members, shape (M, n, 3, 3), and of the reference, shape
+            (n, 3, 3), in eV/Å³.
         domains: What each configuration is, shape (n,): verdicts are by domain.
         blocks: Which configurations are relatives, shape (n,): frames of one trajectory, copies of
             one structure, volumes of one curve share a number. Each is its own by default, and
@@ -76,6 +79,7 @@ def audit_arrays(
         blocks=np.arange(n) if blocks is None else np.asarray(blocks, dtype=np.int64),
         energies=truth,
         forces=labels,
+        stresses=None if stresses is None else np.asarray(stresses[1], dtype=np.float64),
         # names are free text here, whatever they look like
         roles=imported_roles(names, {}),
     )
@@ -86,8 +90,10 @@ def audit_arrays(
         errors = (fitted - known) / sizes
         groups = group_by_density(np.full(len(known), 'all'), np.zeros(len(known)))
         gates = [training_gate(Fit(errors, [groups] * len(errors)), chosen.energy_tolerance)]
-    found = audit(configurations, members, predicted, options=chosen, gates=gates)
-    quantities = gather(configurations, members, predicted, None, chosen)
+    own = None if stresses is None else np.asarray(stresses[0], dtype=np.float64)
+    table = configurations, members, predicted
+    found = audit(*table, options=chosen, gates=gates, stresses=own)
+    quantities = gather(*table, None, chosen, stresses=own)
     best = find_all(quantities, np.unique(configurations.domains).tolist(), chosen)
     return replace(found, verdicts=add_best(found.verdicts, best))
 

@@ -60,6 +60,14 @@ def tabulate(dataset: DatasetData, predictions: Predictions) -> Table:
     return dataset.get_configurations().select(indices), found['energies'], forces
 
 
+def stresses_of(predictions: Predictions, dataset: DatasetData) -> Floats | None:
+    """Return the members' stresses in eV/Å³, shape (M, n, 3, 3); None where one has none."""
+    try:
+        return stack_predictions(predictions, dataset, ['stresses'])[1]['stresses']
+    except ValueError:
+        return None
+
+
 def trained_on(nodes: Mapping[str, Any]) -> Trained:
     """Return what each member was trained on, from `datasets` and `predictions` by set."""
     return {

@@ -12,6 +12,7 @@ from aiida_enne.calculations.audits import (
     beside_training,
     judges_of,
     statistics_node,
+    stresses_of,
     tabulate,
     trained_on,
 )
@@ -137,6 +138,7 @@ def audit_ensemble(
         extra = beside_training(predictions[label], table, trained, options)
         if 'snapshots' in nodes:
             extra['snapshots'] = tabulate(datasets[label], nodes['snapshots'][label])[1:]
+        extra['stresses'] = stresses_of(predictions[label], datasets[label])
         result = audit(*table, options=options, offsets=offsets, **extra)
         found[label] = statistics_node(result, datasets[label], predictions[label])
     return found

@@ -25,9 +25,10 @@ def tolerance(name: str, default: float, what: str) -> Callable[[Any], Any]:
 @archive_option
 @tolerance('energy', 0.01, 'an energy that you tolerate, eV/atom')
 @tolerance('force', 0.1, 'a force component that you tolerate, eV/Å')
+@tolerance('stress', 0.5, 'a stress component that you tolerate, GPa')
 @click.option(
     '--quantity',
-    type=click.Choice(['energy', 'aligned', 'force']),
+    type=click.Choice(['energy', 'aligned', 'force', 'stress']),
     multiple=True,
     help='Only this quantity (`aligned`: energies with own zeros); may be repeated.',
 )
@@ -36,14 +37,14 @@ def tolerance(name: str, default: float, what: str) -> Callable[[Any], Any]:
 @click.pass_context
 def verdict(
     ctx: click.Context,
+    /,
     *,
     process: str | None,
     archive: Path | None,
-    energy_tolerance: float,
-    force_tolerance: float,
     quantity: tuple[str, ...],
     domains: tuple[str, ...],
     as_json: bool,
+    **tolerances: Any,
 ) -> None:
     """Say where the σ of PROCESS may be believed: a study or an audit, by default the latest one.
 
@@ -54,7 +55,7 @@ def verdict(
     from aiida_enne.report.judged import of_command
     from aiida_enne.science.uncertainty.options import AuditOptions
 
-    options = AuditOptions(energy_tolerance=energy_tolerance, force_tolerance=force_tolerance)
+    options = AuditOptions(**tolerances)
     with reading(ctx, archive):
         material = provenance.Material.of(process or provenance.latest_audited())
         try:

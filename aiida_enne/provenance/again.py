@@ -24,7 +24,7 @@ from aiida_enne.data.features import trained_gates
 from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.provenance.ensembles import Ensemble
 from aiida_enne.provenance.features import find_fitted, find_trained, stored_features
-from aiida_enne.provenance.rows import gather_forces, gather_rows
+from aiida_enne.provenance.rows import find_stresses, gather_forces, gather_rows
 from aiida_enne.science.uncertainty.audit import Audit, audit
 from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.options import AuditOptions
@@ -82,7 +82,7 @@ def audit_again(
     needs = chosen.make_estimator().needs
     trained, found = find_fitted(ensemble), {}
     for uuid, table in tables.items():
-        beside: dict[str, Any] = {}
+        beside: dict[str, Any] = {'stresses': find_stresses(ensemble, rows[uuid])}
         if 'features' in needs:
             beside['features'] = stored_features(ensemble, rows[uuid])
         if trained is not None:

@@ -16,6 +16,7 @@ from aiida_enne.provenance.material import Material, missing
 from aiida_enne.provenance.rows import (
     N_FRAMES,
     Rows,
+    find_stresses,
     gather_forces,
     join_rows,
     thin,
@@ -65,10 +66,11 @@ def joint_audit(
 
     def make() -> Audit:
         forces = joint_forces(material, n_frames)
+        stresses = joint_stresses(material, n_frames)
         features, counts = known_features(material, rows), rows.configurations.n_atoms
         gates = find_gates(material, chosen.energy_tolerance, features, n_frames)
         table = rows.configurations, rows.energies, forces
-        found = audit(*table, options=chosen, offsets=offsets, gates=gates)
+        found = audit(*table, options=chosen, offsets=offsets, gates=gates, stresses=stresses)
         _, quantities = joint_quantities(material, n_frames)
         domains = np.unique(rows.configurations.domains).tolist()
         best = find_all(quantities, domains, chosen, features, counts)
@@ -82,7 +84,7 @@ def joint_samples(material: Material, of: str, n_frames: int = N_FRAMES) -> dict
 
     Args:
         material: Of a study.
-        of: 'energy', 'aligned' (own zeros) or 'force'.
+        of: 'energy', 'aligned' (own zeros), 'force' or 'stress'.
         n_frames: Frames of each domain at most.
 
     Raises:
@@ -105,7 +107,8 @@ def joint_quantities(
     def make() -> dict[str, Samples]:
         table = rows.configurations, rows.energies, joint_forces(material, n_frames)
         rivals = stored_snapshots(material, rows)
-        return gather(*table, offsets, AuditOptions(), snapshots=rivals)
+        stresses = joint_stresses(material, n_frames)
+        return gather(*table, offsets, AuditOptions(), snapshots=rivals, stresses=stresses)
 
     return rows, material.once(('joint samples', n_frames), make)
 
@@ -115,6 +118,14 @@ def joint_forces(material: Material, n_frames: int = N_FRAMES) -> Floats:
     rows, _ = _rows(material, n_frames)
     return material.once(
         ('joint forces', n_frames), lambda: gather_forces(material.record.ensemble, rows)
+    )
+
+
+def joint_stresses(material: Material, n_frames: int = N_FRAMES) -> Floats | None:
+    """Return the stresses of all members on all rows in eV/Å³, (M, n, 3, 3), if they have them."""
+    rows, _ = _rows(material, n_frames)
+    return material.once(
+        ('joint stresses', n_frames), lambda: find_stresses(material.record.ensemble, rows)
     )
 
 

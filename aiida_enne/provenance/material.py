@@ -16,6 +16,7 @@ from aiida_enne.provenance.predictions import find_predictions
 from aiida_enne.provenance.rows import (
     N_FRAMES,
     Rows,
+    find_stresses,
     fresh,
     gather_forces,
     gather_rows,
@@ -186,8 +187,10 @@ class Material:
         key = ('audit', repr(options), rows.datasets.tobytes(), rows.indices.tobytes())
 
         def make() -> Audit:
-            forces = gather_forces(self.record.ensemble, rows)
-            return audit(rows.configurations, rows.energies, forces, options=options)
+            ensemble = self.record.ensemble
+            forces, stresses = gather_forces(ensemble, rows), find_stresses(ensemble, rows)
+            table = rows.configurations, rows.energies, forces
+            return audit(*table, options=options, stresses=stresses)
 
         return self.once(key, make)
 

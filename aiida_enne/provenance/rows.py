@@ -137,6 +137,16 @@ def gather_stresses(ensemble: Ensemble, rows: Rows) -> Floats:
     return stresses
 
 
+def find_stresses(ensemble: Ensemble, rows: Rows) -> Floats | None:
+    """Return every member's stresses as `gather_stresses`; None where one, or no label, has any."""
+    if rows.configurations.stresses is None:
+        return None
+    try:
+        return gather_stresses(ensemble, rows)
+    except ValueError:
+        return None
+
+
 def frame_keys(configurations: Configurations) -> list[bytes]:
     """Return what makes each frame itself: cell, elements and positions, to the last bit."""
     offsets = configurations.offsets

@@ -30,6 +30,9 @@ from aiida_enne.science.uncertainty.wording import QUANTITIES
 
 #: Quantities of which widths can be carried over.
 KINDS = ('energy', 'aligned', 'force')
+#: Those with one sample a configuration.
+PER_FRAME = ('energy', 'aligned')
+TOLERATED = ('energy', 'force', 'stress')
 #: What only the user knows: who judges, what is chosen from, what runs it.
 GIVEN = '--held-out LABELLED --pool CANDIDATES --code CODE'
 
@@ -50,7 +53,7 @@ def of_words(found: Audit) -> Table:
         rows.setdefault(row.domain + TRAINED * row.trained, {})[row.quantity] = row
     table = []
     for name, some in rows.items():
-        counts = [str(row.n) for quantity, row in some.items() if quantity != 'force']
+        counts = [str(row.n) for quantity, row in some.items() if quantity in PER_FRAME]
         said = [_answer(some[q]) if q in some else '–' for q in quantities]
         table.append([name, *(counts or ['–'])[:1], *said])
     headers = ['domain', 'n', *[f'{QUANTITIES[q][2]}, {QUANTITIES[q][0]}' for q in quantities]]
@@ -91,8 +94,8 @@ def of_command(material: Material, found: Audit) -> str:
 
 def _tolerances(found: Audit) -> dict[str, float]:
     """Return τ by quantity, in the unit of its errors."""
-    chosen = {name: found.parameters[name] for name in ('energy_tolerance', 'force_tolerance')}
-    return {kind: AuditOptions(**chosen).tolerance(kind) for kind in KINDS}
+    chosen = {f'{name}_tolerance': found.parameters[f'{name}_tolerance'] for name in TOLERATED}
+    return {kind: AuditOptions(**chosen).tolerance(kind) for kind in QUANTITIES}
 
 
 def verdict_numbers(found: Audit) -> dict[str, Any]:

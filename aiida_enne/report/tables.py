@@ -46,6 +46,8 @@ def of_audit(audit: Audit, palette: Palette) -> list[Table]:
         zero = audit.parameters['aligned_domain']
         kinds.append(('aligned', f'Energies per atom, own zeros on {zero}', 'meV/atom', MEV))
     kinds.append(('force', 'Force components', 'eV/Å', 1.0))
+    if 'stress_rmse' in audit.pooled:
+        kinds.append(('stress', 'Stress components', 'GPa', 1.0))
     palette = palette.extended(audit.domains)
     return [_table(audit, palette, *kind) for kind in kinds]
 
@@ -116,7 +118,8 @@ def _row(scalars: dict[str, Any], prefix: str, factor: float) -> list[str]:
     def get(key: str, scale: float = 1.0) -> str:
         return shown(scalars.get(f'{prefix}_{key}'), scale)
 
-    samples = scalars['n_force_components' if prefix == 'force' else 'n_configurations']
+    several = {'force': 'n_force_components', 'stress': 'n_stress_components'}
+    samples = scalars[several.get(prefix, 'n_configurations')]
     rmse = get('rmse', factor) + interval(scalars, f'{prefix}_rmse', factor)
     return [
         str(scalars['n_configurations']),

@@ -71,7 +71,7 @@ def draw_coverage(
     """
     palette, names = _rows(audit, axes, palette)
     shifts = np.linspace(-0.16, 0.16, len(prefixes)) if len(prefixes) > 1 else np.zeros(1)
-    fills: dict[str, Any] = dict(zip(style.UNITS, ('full', 'left', 'none'), strict=True))
+    fills: dict[str, Any] = dict(zip(style.UNITS, ('full', 'left', 'none', 'top'), strict=True))
     for row, name in enumerate(names):
         scalars, colour = audit.domains[name], palette.colour(name)
         for shift, prefix in zip(shifts, prefixes, strict=True):

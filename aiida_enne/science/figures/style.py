@@ -45,11 +45,13 @@ UNITS = {
     'energy': ('meV/atom', 1000.0),
     'aligned': ('meV/atom', 1000.0),
     'force': ('eV/Å', 1.0),
+    'stress': ('GPa', 1.0),
 }
 NOUNS = {
     'energy': 'energy per atom',
     'aligned': 'energy per atom, own zeros',
     'force': 'force components',
+    'stress': 'stress components',
 }
 
 #: Heights of a legend: of a line and of the space between entries in units of its font size, and

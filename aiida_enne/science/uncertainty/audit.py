@@ -37,7 +37,8 @@ class Audit:
     """Result of an audit of M members on n configurations in D domains.
 
     Names begin with `energy_` for energies per atom (eV/atom), `aligned_` for the same less each
-    one's own zero, `force_` for force components (eV/Å).
+    one's own zero, `force_` for force components (eV/Å), `stress_` for stress components (GPa),
+    where labels and predictions have them.
 
     Attributes:
         domains: Scalars by name, by domain in natural order; None where one is not defined.
@@ -45,7 +46,7 @@ class Audit:
         arrays: What figures draw. `domain_names` (D,), in the order of every axis D.
             Per configuration: `domain_index`, `block` (independent), `volume_per_atom` (Å³),
             and for `energy_` and `aligned_`: `reference`, `mean`, `spread`, each (n,).
-            For each of the three prefixes: `spread_by_size` and `spread_by_size_std` (D, M - 1)
+            For each of these prefixes: `spread_by_size` and `spread_by_size_std` (D, M - 1)
             over `spread_sizes` with the null `spread_null`; `correlations` and
             `correlations_uncentred` (D, M, M);
             `member_mae` (D, M). Force histograms: see `histograms.force_histograms`; local
@@ -99,8 +100,8 @@ def audit(
         options: Choices; the paper's by default.
         offsets: Own zeros of the reference and the members; without them nothing is aligned.
         gates: Conditions of a verdict that predictions cannot show, see `gates`.
-        **beside: `features` and `snapshots`, for estimators that need them; with features, the
-            novelty of domains is known, too.
+        **beside: `stresses`; `features` and `snapshots`, for estimators that need them; with
+            features, the novelty of domains is known, too.
 
     Raises:
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, or
@@ -132,7 +133,7 @@ def audit(
         for index, name in enumerate(names.tolist()):
             scalars[name]['n_lone'] = int(alone[domain == index].sum())
     for prefix, samples in quantities.items():
-        if prefix != 'force':
+        if prefix in ('energy', 'aligned'):
             for name in ('reference', 'mean', 'spread'):
                 arrays[f'{prefix}_{name}'] = getattr(samples, name)
         drawn: list[Arrays] = []
@@ -208,6 +209,8 @@ def _scalars(
     found = judge.judge(errors, values, blocks, prefix, (tested, samples.learnt))
     found |= flag(samples, counted, np.isin(samples.domain, trained) & samples.used)
     named = {f'{prefix}_{name}': value for name, value in found.items()}
+    if prefix == 'stress':
+        return named | {'n_stress_components': int(counted.sum())}
     return named | _force_scale(samples, inside, counted, found['mae']) if is_force else named
 
 
@@ -238,7 +241,7 @@ def _drawn(
         return {f'{prefix}_{key}': value for key, value in zip(_DRAWN, empty, strict=True)}
     errors = samples.errors(chosen)
     some, limit = errors, options.n_force_samples
-    if prefix == 'force' and errors.shape[1] > limit:
+    if prefix in ('force', 'stress') and errors.shape[1] > limit:
         rng = np.random.default_rng(options.seed)
         some = errors[:, rng.choice(errors.shape[1], limit, replace=False)]
     curve = ensemble.spread_by_size(

@@ -181,7 +181,7 @@ def find_all(
     features: Features | None = None,
     counts: Integers | None = None,
 ) -> dict[tuple[str, str], Best]:
-    """Return the best estimator by domain and quantity; of forces, of those without features.
+    """Return the best estimator by domain and quantity; features are those of energies.
 
     Args:
         quantities: Samples by quantity, see `samples.gather`.
@@ -200,7 +200,7 @@ def find_all(
             domain=samples.domain,
             snapshots=samples.snapshots,
         )
-        if features is not None and counts is not None and quantity != 'force':
+        if features is not None and counts is not None and quantity in ('energy', 'aligned'):
             own, known = features.frames(counts)
             asked = replace(
                 asked,

@@ -9,6 +9,7 @@ import numpy as np
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.npz import Arrays
+from aiida_enne.science.structures.deformations import VOIGT
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.exchange import each_as_truth
@@ -56,8 +57,11 @@ def local_arrays(
     for quantity, samples in quantities.items():
         if not samples.is_width:
             continue
-        each = 3 * configurations.n_atoms if quantity == 'force' else 1
-        by = {name: np.repeat(values, each) for name, values in by_frame.items()}
+        by = dict(by_frame)
+        if quantity in ('force', 'stress'):
+            each = 3 * configurations.n_atoms
+            each = each if quantity == 'force' else np.full_like(each, len(VOIGT))
+            by = {name: np.repeat(values, each) for name, values in by.items()}
         names = [f'{quantity}_local_z_{name}' for name in ('spread', *by)]
         arrays |= {key: value for name in names for key, value in _empty(name, n_domains).items()}
         for domain in range(n_domains):

@@ -48,7 +48,8 @@ def why_undefined(scalars: Scalars, name: str) -> str | None:
 
 def _of_score(scalars: Scalars, prefix: str, score: str) -> str | None:
     """Return why a score is not defined, where its own definition says so."""
-    count = scalars.get('n_force_components' if prefix == 'force' else 'n_configurations') or 0
+    several = {'force': 'n_force_components', 'stress': 'n_stress_components'}
+    count = scalars.get(several.get(prefix, 'n_configurations')) or 0
     share, tolerated = scalars.get(f'{prefix}_share_intolerable'), None
     if score == 'roc_auc' and share is not None:
         tolerated = 'no error is' if share == 0 else 'all errors are'

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
+from aiida_enne.science.structures.deformations import VOIGT
 from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.blocks import find_blocks
+from aiida_enne.science.uncertainty.components import force_components, stress_components
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.options import AuditOptions
@@ -29,11 +31,13 @@ class Beside(TypedDict, total=False):
 
     Attributes:
         features: Last-layer features.
+        stresses: Of the members in eV/Å³, shape (M, n, 3, 3); they count where labels have them.
         snapshots: Energies (K, n) and forces (K, N, 3) of the snapshots of one member, in the units
             of the members' own.
     """
 
     features: Features | None
+    stresses: Floats | None
     snapshots: tuple[Floats, Floats] | None
 
 
@@ -102,8 +106,9 @@ def gather(
     options: AuditOptions,
     **beside: Unpack[Beside],
 ) -> dict[str, Samples]:
-    """Return the samples of `energy` and `aligned` (eV/atom) and of `force` (eV/Å).
+    """Return the samples of `energy` and `aligned` (eV/atom), of `force` (eV/Å) and `stress` (GPa).
 
+    `stress` is there only where labels and members have it: six components a configuration.
     `aligned` is there only with offsets: energies per atom less each one's own zero. Force
     components that symmetry makes zero, in the reference and in all members, or that a constraint
     hides in the reference, do not count, nor does the domain that the estimator has learnt from.
@@ -147,7 +152,7 @@ def gather(
         repeated = [
             a if each is None else np.repeat(a, each) for a in (domain, block, stored, learnt)
         ]
-        own, several = known['energy' if each is None else 'force'], rivals[name]
+        own, several = known['energy' if each is None else 'force'], rivals.get(name, {})
         found = None if own is None or several is None else own | several
         judged = _samples(truth, members, used, repeated, found, options)
         return replace(judged, snapshots=(several or {}).get('snapshots'))
@@ -156,15 +161,10 @@ def gather(
     if offsets is not None:
         own = members - offsets.members[:, None]
         samples['aligned'] = make('aligned', reference - offsets.reference, own, every)
-    flat = forces.reshape(len(forces), -1).astype(np.float64, copy=False)
-    labels = np.asarray(configurations.forces).reshape(-1)
-    is_label = configurations.known_forces.reshape(-1)
-    used = np.abs(labels) >= options.zero_force_tolerance
-    for member in flat:
-        used |= np.abs(member) >= options.zero_force_tolerance
-    used &= is_label
-    labels = np.where(is_label, labels, 0.0)
-    samples['force'] = make('force', labels, flat, used, 3 * configurations.n_atoms)
+    components = force_components(configurations, forces, options)
+    samples['force'] = make('force', *components, 3 * configurations.n_atoms)
+    if stresses := stress_components(configurations, beside.get('stresses')):
+        samples['stress'] = make('stress', *stresses, np.full(n, len(VOIGT)))
     return samples
 
 

@@ -227,7 +227,7 @@ def _disagreeing(rows: Sequence[Row]) -> list[Row]:
     found = []
     for row in rows:
         pair = {words.get((row.domain, name)) for name in ('energy', 'aligned')}
-        if row.quantity != 'force' and pair == {'believe', 'do not believe'}:
+        if row.quantity in ('energy', 'aligned') and pair == {'believe', 'do not believe'}:
             other = 'aligned' if row.quantity == 'energy' else 'energy'
             reason = f'{QUANTITIES[other][2]} would say "{words[row.domain, other]}", this '
             reason += f'"{row.verdict}": {row.reason}'

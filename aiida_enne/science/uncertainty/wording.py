@@ -13,6 +13,7 @@ QUANTITIES = {
     'energy': ('meV/atom', 1000.0, 'energy'),
     'aligned': ('meV/atom', 1000.0, 'energy (own zeros)'),
     'force': ('eV/Å', 1.0, 'force'),
+    'stress': ('GPa', 1.0, 'stress'),
 }
 
 

@@ -210,7 +210,7 @@ def test_bad_input_is_named(ensemble):
 
 
 #: Choices that version 0.1.0 did not have.
-NEW_CHOICES = {'energy_tolerance': 0.01, 'force_tolerance': 0.1}
+NEW_CHOICES = {'energy_tolerance': 0.01, 'force_tolerance': 0.1, 'stress_tolerance': 0.5}
 
 
 def is_corrected(name):
