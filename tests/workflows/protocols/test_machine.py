@@ -111,14 +111,14 @@ def test_members_are_packed_on_each_gpu(make_code, dataset, split):
 
 
 def test_fused_is_kept_on_gpus_and_has_its_kernel(make_code, dataset, split):
-    asked = {'train': {'strategy': 'fused'}}
+    code, asked = make_code('slurm'), {'train': {'strategy': 'fused'}}
     for gpus, processes in ((2, 8), (0, 2)):
         chosen = {'gpus': gpus, 'training': asked, 'protocol': 'laptop'}
-        train = training(make_code('slurm'), dataset, split, **chosen).training.train
+        train = training(code, dataset, split, **chosen).training.train
         assert (train.strategy, train.processes, train.gpus) == ('fused', processes, gpus)
         assert train.kernel.value == families.load('nequip').kernels['fused']
     with pytest.raises(ValueError, match='allegro has no strategy `fused`'):
-        training(train.code, dataset, split, training=asked, family='allegro')
+        training(code, dataset, split, training=asked, family='allegro')
 
 
 def test_overrides_win_over_what_the_computer_is_known_for(make_code, dataset, split):
