@@ -64,6 +64,21 @@ def launch() -> None:
 
 def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every launch has."""
+    return _with_options(function, CODE)
+
+
+def study_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every launch has; a plan needs no code."""
+    return _with_options(function, PLANNED_CODE)
+
+
+CODE = click.option('--code', type=CodeParam(), required=True, help='Python where the jobs run.')
+PLANNED_CODE = click.option(
+    '--code', type=CodeParam(), help='Code of the engine; --dry-run does without.'
+)
+
+
+def _with_options(function: Callable[..., Any], code: Any) -> Callable[..., Any]:
     for option in (
         click.option('--dry-run', is_flag=True, help='Show all inputs; run nothing.'),
         click.option('--group', callback=named, help='Group of the process, made if need be.'),
@@ -78,7 +93,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help='YAML file of inputs that replace those of the protocol.',
         ),
         click.option('--protocol', default='laptop', show_default=True),
-        click.option('--code', type=CodeParam(), required=True, help='Python where the jobs run.'),
+        code,
     ):
         function = option(function)
     return with_profile(function)

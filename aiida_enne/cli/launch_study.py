@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import click
 
 from aiida_enne.cli.common import mapping_at
-from aiida_enne.cli.launch import CodeParam, common_options, read_overrides, start
+from aiida_enne.cli.launch import CodeParam, common_options, read_overrides, start, study_options
 
 #: What a second run finds again if AiiDA caches these.
 CACHED = 'aiida.calculations:enne.*'
@@ -38,34 +39,36 @@ lattice_option = click.option(
 @click.option(
     '--sampler-ensemble', metavar='PK', help='A training or a study, whose members sample by ase.'
 )
-@common_options
+@study_options
 def study(engine: str, python: Any, assumed: tuple[str, ...], **options: Any) -> None:
     """Run the whole study: liquids, phases, defects, surfaces, ensemble, audit, scans.
 
     It prints the jobs and the cost of every part; `--dry-run` the assumptions behind that, too.
     """
-    from aiida_enne import families
     from aiida_enne.aiida_private import inputs_of
-    from aiida_enne.calculations.ports import plain
     from aiida_enne.cli.plan import cost_table, describe_costs
     from aiida_enne.science.plans.costs import Assumptions
-    from aiida_enne.science.plans.study_costs import estimate
     from aiida_enne.workflows.reference.engine import load_engine
+    from aiida_enne.workflows.reference.stand_ins import any_code, planning
+    from aiida_enne.workflows.study.planning import plan
     from aiida_enne.workflows.study.study import StudyWorkChain
 
     changes = parse_assumptions(assumed)
-    assumptions = Assumptions.of(engine, load_engine(engine).COSTS, changes)
+    Assumptions.of(engine, load_engine(engine).COSTS, changes)  # refused before anything is built
     overrides = read_overrides(options['overrides'])
     add_sampler(overrides, options)
-    builder = StudyWorkChain.get_builder_from_protocol(
-        options['code'],
-        engine,
-        python=python,
-        protocol=options['protocol'],
-        overrides=overrides,
-    )
-    parts = estimate(plain(inputs_of(builder)), assumptions, families)
-    click.echo(describe_costs(parts, assumptions) if options['dry_run'] else cost_table(parts))
+    code, more = options['code'], {'protocol': options['protocol'], 'overrides': overrides}
+    if code is None and not options['dry_run']:
+        raise click.UsageError("Missing option '--code': only --dry-run does without")
+    with planning() if code is None else nullcontext():
+        builder = StudyWorkChain.get_builder_from_protocol(
+            code or any_code(), engine, python=python, **more
+        )
+    planned = plan(inputs_of(builder), changes)
+    click.echo(describe_costs(planned) if options['dry_run'] else cost_table(planned))
+    if code is None:
+        click.echo('A plan without --code: whether an engine can do it was not looked at.')
+        return
     hint_at_caching()
     start(builder, options)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -188,19 +188,13 @@ def epochs_of(builder: Any) -> int:
 
 def plan_of(builder: Any) -> Ledger | None:
     """Return the ledger of a study; None for what has no plan, or one that cannot be made."""
-    from aiida_enne import families
     from aiida_enne.aiida_private import inputs_of
-    from aiida_enne.calculations.ports import plain
-    from aiida_enne.science.plans.costs import Assumptions
-    from aiida_enne.science.plans.study_costs import estimate
-    from aiida_enne.workflows.reference.engine import load_engine
+    from aiida_enne.workflows.study.planning import plan
     from aiida_enne.workflows.study.study import StudyWorkChain
 
     if builder.process_class is not StudyWorkChain:
         return None
-    inputs: Mapping[str, Any] = plain(inputs_of(builder))
-    engine = next(inputs[name]['engine'] for name in ('liquid', 'sample') if name in inputs)
     try:
-        return Ledger(estimate(inputs, Assumptions.of(engine, load_engine(engine).COSTS), families))
+        return Ledger(plan(inputs_of(builder)).parts)
     except ValueError:
         return None

@@ -1,6 +1,6 @@
 """What a builder would run, and what that would cost: the answer to `--dry-run`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -38,9 +38,9 @@ def _text(value: Any) -> str:
     return text if len(text) <= 160 else text[:157] + '...'
 
 
-def cost_table(parts: Sequence[Any]) -> str:
-    """Lay out jobs and cost of every part, and their sum."""
-    from aiida_enne.science.plans.costs import total
+def cost_table(plan: Any) -> str:
+    """Lay out jobs and cost of every part, their sum, the time it takes and what dominates it."""
+    from aiida_enne.cli.ledger import duration
 
     rows = [
         (
@@ -50,15 +50,28 @@ def cost_table(parts: Sequence[Any]) -> str:
             f'{part.gpu_hours:.1f}',
             f'{part.megabytes:.0f}',
         )
-        for part in (*parts, total(parts))
+        for part in (*plan.parts, plan.whole)
     ]
-    return table(rows, ('Part', 'Jobs', 'Core hours', 'GPU hours', 'MB'))
+    lines = [table(rows, ('Part', 'Jobs', 'Core hours', 'GPU hours', 'MB')), '']
+    cores = f'{plan.cores} core{"" if plan.cores == 1 else "s"}'
+    if plan.seconds is None:
+        lines.append('Elapsed: not known, nothing limits the jobs at a time (`max_concurrent`)')
+    else:
+        lines.append(
+            f'Elapsed: {duration(plan.seconds)} if {plan.slots} jobs at a time have {cores} each, '
+            'and nothing queues'
+        )
+    most, whole = plan.dearest, plan.whole
+    unit = 'GPU hours' if most.gpu_hours > most.core_hours else 'core hours'
+    share = [one.gpu_hours if unit == 'GPU hours' else one.core_hours for one in (most, whole)]
+    lines.append(f'Most of it: {most.name}, {share[0]:.2g} of {share[1]:.2g} {unit}')
+    return '\n'.join(lines)
 
 
-def describe_costs(parts: Sequence[Any], assumptions: Any) -> str:
+def describe_costs(plan: Any) -> str:
     """Return the table of costs with what all of it rests on."""
-    lines = [cost_table(parts), '', *(f'{one.name}: {one.note}' for one in parts if one.note)]
-    lines.append('Assumptions:')
-    lines += [f'  {name}: {value}' for name, value in asdict(assumptions).items()]
+    notes = [f'{one.name}: {one.note}' for one in plan.parts if one.note]
+    lines = [cost_table(plan), '', *notes, 'Assumptions:']
+    lines += [f'  {name}: {value}' for name, value in asdict(plan.assumptions).items()]
     lines.append('  epochs: as many as are allowed; nothing is known already, nothing fails')
     return '\n'.join(lines) + '\n'

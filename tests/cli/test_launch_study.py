@@ -39,6 +39,28 @@ def test_a_study_is_planned_part_by_part_and_nothing_is_stored(invoke, code):
     assert costs[0] > costs[1]
 
 
+@pytest.mark.parametrize('engine', ['qe', 'aims', 'ase'])
+def test_a_plan_needs_neither_code_nor_pseudopotentials_nor_species(
+    invoke, aiida_localhost, engine
+):
+    before = count()
+    result = invoke('launch', 'study', '--engine', engine, '--protocol', 'laptop', '--dry-run')
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert sum(one.startswith('Elapsed: about ') for one in lines) == 1
+    assert sum(one.startswith('Most of it: ') for one in lines) == 1
+    assert any(one.startswith('A plan without --code') for one in lines)
+    assert count() == before
+    refused = invoke('launch', 'study', '--engine', engine, '--protocol', 'laptop')
+    assert refused.exit_code == 2
+    assert 'only --dry-run does without' in refused.output
+
+
+def test_a_plan_without_a_limit_says_no_time(invoke, code):
+    words = ('launch', 'study', '--code', code.pk, '--protocol', 'paper', '--dry-run')
+    assert 'Elapsed: not known, nothing limits the jobs' in invoke(*words).output
+
+
 def test_where_nothing_is_cached_it_is_said(invoke, code):
     result = invoke('launch', 'study', '--code', code.pk, '--protocol', 'test', '--dry-run')
     assert 'verdi config set caching.enabled_for' in result.output

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from ase import Atoms
 
 HOUR = 3600.0
 MEGABYTE = 1e6
@@ -103,23 +105,64 @@ class Frames:
     atoms: int
 
 
+class Work(NamedTuple):
+    """What one job, or several alike, are asked for.
+
+    Attributes:
+        n_atoms: Of each structure.
+        steps: Labels or steps computed.
+        kept: Frames kept.
+        example: A structure of it, for engines whose cost depends on more than the atoms.
+        runs: Structures that begin anew: of an engine with a job for each they are its jobs.
+    """
+
+    n_atoms: int
+    steps: int
+    kept: int
+    example: Atoms | None = None
+    runs: int = 1
+
+
+class Price(Protocol):
+    """What a label costs an engine that has a job for each structure."""
+
+    def seconds(self, atoms: Atoms, *, moved: bool = False) -> float:
+        """Return the time of one core for a structure, or for the next step of one."""
+
+
 def engine_part(
-    name: str, work: Sequence[tuple[int, int, int]], assumptions: Assumptions, *, md: bool = False
+    name: str,
+    work: Sequence[Work],
+    assumptions: Assumptions,
+    *,
+    md: bool = False,
+    price: Price | None = None,
 ) -> Part:
-    """Return the cost of trajectories or relaxations.
+    """Return the cost of labels, trajectories or relaxations.
 
     Args:
         name: Of the part.
-        work: Of each job, atoms, labels or steps computed, and frames kept.
+        work: Of each job.
         assumptions: Of the engine.
         md: Whether these are steps of dynamics.
+        price: Of a label, by its structure; by the number of its atoms where there is none, or
+            for dynamics.
     """
     each = assumptions.step_seconds if md else assumptions.label_seconds
-    seconds = sum(each * steps * (n / 64) ** assumptions.exponent for n, steps, _ in work)
-    seconds += assumptions.job_seconds * len(work)
-    disk = sum(n * kept for n, _, kept in work) * DATASET_BYTES / MEGABYTE
-    disk += assumptions.engine_megabytes * len(work)
-    return Part(name, len(work), core_hours=seconds / HOUR, megabytes=disk)
+    seconds, jobs = 0.0, 0
+    for one in work:
+        if price is None or md or one.example is None:
+            seconds += each * one.steps * (one.n_atoms / 64) ** assumptions.exponent
+            jobs += 1
+        else:
+            seconds += one.runs * price.seconds(one.example)
+            if more := one.steps - one.runs:
+                seconds += more * price.seconds(one.example, moved=True)
+            jobs += one.runs
+    seconds += assumptions.job_seconds * jobs
+    disk = sum(one.n_atoms * one.kept for one in work) * DATASET_BYTES / MEGABYTE
+    disk += assumptions.engine_megabytes * jobs
+    return Part(name, jobs, core_hours=seconds / HOUR, megabytes=disk)
 
 
 def training_part(

@@ -12,7 +12,7 @@ from ase.data import atomic_masses
 from aiida_enne.science.data.configurations import Configurations, concatenate
 from aiida_enne.science.data.splits import draw
 from aiida_enne.science.options import refuse_unknown
-from aiida_enne.science.plans.costs import Assumptions, Frames, Part, engine_part, total
+from aiida_enne.science.plans.costs import Assumptions, Frames, Part, Work, engine_part, total
 from aiida_enne.science.plans.tasks import Task, read_task
 from aiida_enne.science.structures.domains import Domain, in_order, parse
 from aiida_enne.science.structures.liquids import AMU_PER_CUBIC_ANGSTROM
@@ -85,7 +85,7 @@ class Sample:
         task, n_atoms = self.task, self.structures.n_atoms.tolist()
         steps = {'md': task.steps, 'label': 1, 'relax': assumptions.relax_steps}[task.kind]
         kept, moves = len(self.expected()) // len(self.structures), bool(task.stages)
-        each = [engine_part('', [(n, steps, kept)], assumptions, md=moves) for n in n_atoms]
+        each = [engine_part('', [Work(n, steps, kept)], assumptions, md=moves) for n in n_atoms]
         return replace(total(each), jobs=1)
 
 

@@ -11,10 +11,21 @@ from aiida_enne.science.plans.costs import (
     Frames,
     Networks,
     Part,
+    Work,
     engine_part,
     prediction_part,
     total,
     training_part,
+)
+from aiida_enne.science.plans.engine_work import (
+    Inputs,
+    Prices,
+    defects,
+    kept,
+    labelled,
+    liquids_part,
+    phases,
+    surfaces,
 )
 from aiida_enne.science.plans.melts import Series
 from aiida_enne.science.plans.samples import (
@@ -26,38 +37,36 @@ from aiida_enne.science.plans.samples import (
 from aiida_enne.science.plans.scans import Base, read_scan
 from aiida_enne.science.plans.tasks import Stage
 from aiida_enne.science.plans.training_sets import Draw
-from aiida_enne.science.structures.defects import EXTRA_ATOMS
 from aiida_enne.science.structures.domains import Domain
-from aiida_enne.science.structures.phases import find_phase
-from aiida_enne.science.structures.surfaces import slab_100
-
-Inputs = Mapping[str, Any]
-Work = list[tuple[int, int, int]]
 
 
-def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> list[Part]:
+def estimate(study: Inputs, prices: Prices | Assumptions, networks: Networks) -> list[Part]:
     """Return what a study costs, part by part; nothing that may be known already is taken off.
 
     Args:
         study: Inputs of `StudyWorkChain` as plain values: `split`, `draw`, `ensemble`, `scans`,
             `liquid` or `sample` and, where they are part of it, `eos`, `defect`, `surface`, `own`.
-        assumptions: Of the engine.
+        prices: Of the engines.
         networks: What models cost.
 
     Raises:
         ValueError: If an input cannot be used.
     """
-    parts, training, roles = _sources(study, assumptions)
+    if isinstance(prices, Assumptions):
+        prices = Prices(prices)
+    assumptions = prices.labels
+    parts, training, roles = _sources(study, prices)
     relaxed = {
-        'eos': _phases(study, assumptions),
-        'defect': _defects(study, assumptions),
-        'surface': _surfaces(study, assumptions),
+        'eos': phases(study, assumptions),
+        'defect': defects(study, assumptions),
+        'surface': surfaces(study, assumptions),
     }
     for kind, works in relaxed.items():
         if works:
             every = [work for some in works.values() for work in some]
-            parts.append(engine_part(_NAMES[kind], every, assumptions))
-        roles |= {domain.role: _kept(some) for domain, some in works.items()}
+            price = prices.of.get(kind)
+            parts.append(engine_part(_NAMES[kind], every, assumptions, price=price))
+        roles |= {domain.role: kept(some) for domain, some in works.items()}
     ensemble = study['ensemble']
     gpu = _on_gpu(ensemble)
     model, epochs, seeds, per_job = _ensemble(ensemble)
@@ -69,17 +78,7 @@ def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> lis
     )
     parts.append(trained)
     if 'own' in study:
-        moved = [
-            (n, steps)
-            for kind in ('defect', 'surface')
-            for works in relaxed[kind].values()
-            for n, steps, _ in works
-        ]
-        asked = [(model, Frames(steps, n * steps)) for n, steps in moved for _ in seeds]
-        own = prediction_part(
-            'own relaxations', asked, len(moved), assumptions, networks, gpu=gpu, together=False
-        )
-        parts.append(own)
+        parts.append(_own(relaxed, model, len(seeds), assumptions, networks, gpu=gpu))
     asked = [(model, frames) for frames in roles.values() for _ in seeds]
     jobs = len(roles) * jobs_for(len(seeds), PER_PREDICTION)
     where = {'gpu': gpu, 'together': True}
@@ -96,6 +95,28 @@ def estimate(study: Inputs, assumptions: Assumptions, networks: Networks) -> lis
     return parts
 
 
+def _own(
+    relaxed: Mapping[str, Mapping[Domain, list[Work]]],
+    model: Mapping[str, Any],
+    n_members: int,
+    assumptions: Assumptions,
+    networks: Networks,
+    *,
+    gpu: bool,
+) -> Part:
+    """Return the cost of relaxations by the ensemble, as long as those of the reference."""
+    moved = [
+        (one.n_atoms, one.steps)
+        for kind in ('defect', 'surface')
+        for works in relaxed[kind].values()
+        for one in works
+    ]
+    asked = [(model, Frames(steps, n * steps)) for n, steps in moved for _ in range(n_members)]
+    return prediction_part(
+        'own relaxations', asked, len(moved), assumptions, networks, gpu=gpu, together=False
+    )
+
+
 def _fitted(study: Inputs, training: Frames) -> Frames | None:
     """Return the training frames that members predict; None for none."""
     most = int(study.get('audit', {}).get('fit_frames', 0)) * len(training_domains(study))
@@ -105,18 +126,17 @@ def _fitted(study: Inputs, training: Frames) -> Frames | None:
     return Frames(n, round(training.atoms * n / training.n))
 
 
-def _sources(
-    study: Inputs, assumptions: Assumptions
-) -> tuple[list[Part], Frames, dict[str, Frames]]:
+def _sources(study: Inputs, prices: Prices) -> tuple[list[Part], Frames, dict[str, Frames]]:
     """Return the cost of liquids and samples, the training set, what is predicted."""
     parts, roles = [], {}
     samples = [
         Sample.of(label, one) for label, one in study.get('sample', {}).get('samples', {}).items()
     ]
     if samples:
-        parts.append(total([sample.cost(assumptions) for sample in samples], 'samples'))
+        costs = [sample.cost(prices.labels) for sample in samples]
+        parts.append(total(costs, 'samples'))
     if 'liquid' in study:
-        parts.append(engine_part('liquids', _liquids(study['liquid']), assumptions, md=True))
+        parts.append(liquids_part(study['liquid'], prices))
         training, roles['liquid'], roles['training'] = _split(study)
         if samples:
             roles['sample'] = count_expected(samples)
@@ -131,16 +151,11 @@ PER_PREDICTION = 30
 _NAMES = {'eos': 'equations of state', 'defect': 'defects', 'surface': 'surfaces'}
 
 
-def _liquids(liquid: Inputs) -> Work:
-    n_atoms = 8 * liquid['repeats'] ** 3
-    tasks = [one.task for one in Series.of(liquid).trajectories().values()]
-    return [(n_atoms, task.steps, task.recorded) for task in tasks]
-
-
 def _split(study: Inputs) -> tuple[Frames, Frames, Frames]:
     """Return the training set, and what is predicted of liquid and training."""
     series, split = Series.of(study['liquid']), study['split']
-    each = Stage(**series.stages['production']).recorded
+    sampler = study['liquid'].get('sampler', {})
+    each = labelled(Stage(**series.stages['production']).recorded, sampler)
     n_densities, n_others = len(series.densities), len(series.temperatures)
     if 'sizes' in split:
         pool, _, test = split['sizes']
@@ -153,40 +168,6 @@ def _split(study: Inputs) -> tuple[Frames, Frames, Frames]:
     held_out, others = test * n_atoms, each * n_others
     predicted = Frames(test + others, held_out + others * n_atoms)
     return Frames(pool, pool * n_atoms), predicted, Frames(test, held_out)
-
-
-def _phases(study: Inputs, assumptions: Assumptions) -> dict[Domain, Work]:
-    steps = assumptions.cell_steps
-    return {
-        Domain('phase', name): [(find_phase(name).n_atoms, len(volumes) * steps, len(volumes))]
-        for name, volumes in study.get('eos', {}).get('volumes', {}).items()
-    }
-
-
-def _defects(study: Inputs, assumptions: Assumptions) -> dict[Domain, Work]:
-    chosen = study.get('defect', {'repeats': [], 'defects': []})
-    works: dict[Domain, Work] = {}
-    for repeats in chosen['repeats']:
-        for index, name in enumerate(chosen['defects']):
-            n, steps = 8 * repeats**3, assumptions.relax_steps
-            work = works[Domain('defect', name, repeats)] = [(n + EXTRA_ATOMS[name], steps, steps)]
-            if not index:  # the perfect crystal is labelled once for each size
-                work.append((n, 1, 1))
-    return works
-
-
-def _surfaces(study: Inputs, assumptions: Assumptions) -> dict[Domain, Work]:
-    chosen = study.get('surface', {'layers': [], 'slab': {}})
-    slab = dict(chosen['slab'])
-    kind, steps = slab.pop('surface', 'tilted'), assumptions.relax_steps
-    return {
-        Domain('surface', kind, layers=n): [(len(slab_100(n, 5.43, kind, **slab)), steps, steps)]
-        for n in chosen['layers']
-    }
-
-
-def _kept(works: Work) -> Frames:
-    return Frames(sum(kept for *_, kept in works), sum(n * kept for n, _, kept in works))
 
 
 def _ensemble(ensemble: Inputs) -> tuple[Mapping[str, Any], int, list[int], int]:

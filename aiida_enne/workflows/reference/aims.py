@@ -22,6 +22,7 @@ from aiida_enne.science.plans.tasks import read_task
 from aiida_enne.workflows.base import PoolWorkChain
 from aiida_enne.workflows.reference.aims_base import AimsBaseWorkChain as Base
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain, validate_inputs
+from aiida_enne.workflows.reference.stand_ins import any_species, is_planning
 
 #: Inputs of a job that the engine sets itself.
 OWNED = tuple(
@@ -116,7 +117,13 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         family = inputs.pop('species')
         if 'k_grid' in inputs['base']['aims']['parameters']:
             inputs.pop('k_density', None)
-        inputs['base']['aims']['species'] = find_species(family, configurations.elements)
+        try:
+            species = find_species(family, configurations.elements)
+        except ValueError:
+            if not is_planning():
+                raise
+            species = any_species(configurations.elements)
+        inputs['base']['aims']['species'] = species
         return inputs
 
     def setup(self) -> None:

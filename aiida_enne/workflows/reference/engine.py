@@ -12,6 +12,7 @@ from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain
 from aiida_enne.calculations.ports import port, validator_of
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.science.plans.costs import Price
 from aiida_enne.science.plans.tasks import Task, read_task
 from aiida_enne.science.plugins import registered
 from aiida_enne.workflows import protocols
@@ -71,6 +72,16 @@ class ReferenceWorkChain(ProtocolMixin, WorkChain):
         spec.exit_code(
             510, 'ERROR_ALL_FAILED', message='All {total} configurations failed: {failures}'
         )
+
+    @classmethod
+    def price(cls, inputs: Mapping[str, Any]) -> Price | None:
+        """Return what a label costs by its structure; None where `COSTS` says all.
+
+        Args:
+            inputs: Of the engine, as far as they do not depend on what is labelled; plain values
+                where nodes stand for such.
+        """
+        return None
 
     @property
     def task(self) -> Task:

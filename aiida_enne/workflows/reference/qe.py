@@ -20,12 +20,14 @@ from aiida_enne.codes import qe
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.plans.plane_waves import PlaneWaves
 from aiida_enne.science.plans.tasks import Task
 from aiida_enne.workflows.base import PoolWorkChain
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
 from aiida_enne.workflows.reference.qe_inputs import (
     from_protocol,
     job_inputs,
+    price_of,
     pw_base,
     validate_qe,
 )
@@ -41,13 +43,21 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
 
     PROTOCOLS = 'reference_qe'
 
+    #: Labels by `price`; dynamics as measured at the Gamma point.
     COSTS = {
         'label_seconds': 27.0,
         'step_seconds': 16.5,
         'exponent': 2.0,
-        'engine_megabytes': 5.0,
-        'source': 'measured: pw.x 6.7, Γ, NC 16 Ry',
+        'relax_steps': 15,
+        'engine_megabytes': 0.1,
+        'job_seconds': 5.0,
+        'source': 'measured: pw.x 6.7, norm-conserving silicon; see science.plans.plane_waves',
     }
+
+    @classmethod
+    def price(cls, inputs: Mapping[str, Any]) -> PlaneWaves | None:
+        """Return what a label costs: plane waves, bands, k-points and iterations, counted."""
+        return price_of(inputs)
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:

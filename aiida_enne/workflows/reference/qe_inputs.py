@@ -10,9 +10,11 @@ from aiida import orm
 from aiida.common.exceptions import MissingEntryPointError, NotExistent
 
 from aiida_enne.codes import qe
+from aiida_enne.science.plans.plane_waves import PlaneWaves
 from aiida_enne.science.plans.tasks import Task, read_task
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.reference.engine import validate_inputs
+from aiida_enne.workflows.reference.stand_ins import CUTOFFS, any_pseudos, is_planning
 
 if TYPE_CHECKING:
     from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
@@ -75,16 +77,19 @@ def from_protocol(
     """
     inputs = protocols.load('reference_qe', protocol, overrides)
     family = _family(inputs.pop('pseudo_family'))
+    if family is None:
+        inputs['base']['pw'].setdefault('pseudos', any_pseudos(elements))
     chosen = {name: inputs.pop(name) for name in ('functional', 'ecutwfc', 'ecutrho')}
     mesh, distance = inputs.pop('kpoints_mesh'), inputs.pop('kpoints_distance')
     base = inputs['base']
     try:
-        base['pw'].setdefault('pseudos', family.get_pseudos(elements=tuple(elements)))
+        if family is not None:
+            base['pw'].setdefault('pseudos', family.get_pseudos(elements=tuple(elements)))
     except ValueError as exception:
         raise ValueError(f'the family `{family.label}`: {exception}') from exception
     system = dict(base['pw']['parameters'].get('SYSTEM', {}))
     if None in (chosen['ecutwfc'], chosen['ecutrho']):
-        wfc, rho = _recommended(family, elements)
+        wfc, rho = CUTOFFS if family is None else _recommended(family, elements)
         chosen |= {'ecutwfc': chosen['ecutwfc'] or wfc, 'ecutrho': chosen['ecutrho'] or rho}
     if chosen['functional']:
         system['input_dft'] = chosen['functional']
@@ -101,10 +106,13 @@ def from_protocol(
 
 
 def _family(label: str) -> Any:
+    """Return a family of pseudopotentials; None for a plan without one."""
     pw_base()  # says what is not installed
     try:
         return orm.load_group(label)
     except NotExistent as exception:
+        if is_planning():
+            return None
         raise ValueError(
             f'there is no family of pseudopotentials `{label}`; '
             f'`aiida-enne pseudo install FOLDER --label {label}` makes one'
@@ -157,6 +165,37 @@ def job_inputs(
             {'sanity_check_insufficient_bands': {'enabled': False}}
         )
     return dict(base)
+
+
+def price_of(inputs: Mapping[str, Any]) -> PlaneWaves | None:
+    """Return what a label costs with such inputs; None where they do not tell.
+
+    Args:
+        inputs: `base` and, perhaps, `options` of the engine; plain values where nodes stand for
+            such.
+    """
+    base = inputs.get('base', {})
+    pw = base.get('pw', {})
+    system = pw.get('parameters', {}).get('SYSTEM', {})
+    if not {'ecutwfc', 'ecutrho'} <= set(system) or not pw.get('pseudos'):
+        return None
+    mesh = None
+    if 'kpoints' in base:
+        try:
+            a, b, c = base['kpoints'].get_kpoints_mesh()[0]
+        except AttributeError:
+            return None  # a list of points
+        mesh = (a, b, c)
+    smeared = system.get('occupations') == 'smearing'
+    extra = qe.complete_options(inputs.get('options', {}))['extra_bands']
+    return PlaneWaves(
+        cutoff=system['ecutwfc'],
+        density_cutoff=system['ecutrho'],
+        valence={one.element: one.z_valence for one in pw['pseudos'].values()},
+        mesh=mesh,
+        distance=base.get('kpoints_distance', 0.2),
+        extra_bands=extra if smeared else 0.0,
+    )
 
 
 def is_gamma(kpoints: orm.KpointsData) -> bool:

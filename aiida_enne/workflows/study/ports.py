@@ -158,6 +158,7 @@ def from_protocol(
     inputs['audit'] = protocols.with_code(AuditWorkChain.spec().inputs, audit | predict, python)
     if (own := chosen.pop('own')) is not None:
         inputs['own'] = own_engine(python, names['own'], own)
+    chosen['scans'] = {k: v for k, v in (chosen['scans'] or {}).items() if v is not None}
     for name in ('split', 'scans', 'draw'):
         if (value := chosen.pop(name, None)) is not None:
             inputs[name] = orm.Dict(value)

@@ -9,6 +9,7 @@ from aiida_enne.science.plans.costs import (
     Assumptions,
     Frames,
     Part,
+    Work,
     engine_part,
     prediction_part,
     total,
@@ -160,13 +161,13 @@ def test_gpus_take_over_what_the_network_costs(study):
 
 
 def test_costs_add_up_and_grow_as_they_should():
-    one = engine_part('a', [(64, 10, 10)], ASE)
-    two = engine_part('b', [(64, 10, 10)] * 2, ASE)
+    one = engine_part('a', [Work(64, 10, 10)], ASE)
+    two = engine_part('b', [Work(64, 10, 10)] * 2, ASE)
     assert total([one, one], 'b') == two
     assert total([]) == Part('total', 0)
     dft = Assumptions.of('qe', DFT)
     free = replace(dft, job_seconds=1e-9)
-    small, large = (engine_part('x', [(n, 1, 1)], free).core_hours for n in (64, 128))
+    small, large = (engine_part('x', [Work(n, 1, 1)], free).core_hours for n in (64, 128))
     assert large == pytest.approx(small * 2**dft.exponent)
     assert small == pytest.approx(27 / 3600)
     frames = Frames(10, 640)
