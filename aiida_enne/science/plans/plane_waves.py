@@ -11,14 +11,14 @@ from ase import Atoms
 from ase.units import Bohr
 
 #: Iterations to self-consistency of a new structure, and of the next step of a relaxation.
-ITERATIONS, NEXT_ITERATIONS = 10.0, 7.0
+ITERATIONS, NEXT_ITERATIONS = 11.0, 8.0
 #: Applications of the Hamiltonian to a band in an iteration, by Davidson's method.
 APPLICATIONS = 3.5
 #: Seconds of one quiet core: a point and its logarithm of a Fourier transform, a product of two
 #: coefficients, and what a run takes whatever it computes. Fitted to pw.x 6.7 with norm-conserving
 #: silicon: 27 and 39 s of 64 atoms at the Gamma point at 16 and 20 Ry, 8 s of eight atoms with
 #: 2×2×2 k-points at 20 Ry. A machine with more work than cores takes two to four times as long.
-TRANSFORM, PRODUCT, START = 1.6e-9, 3.0e-10, 0.5
+TRANSFORM, PRODUCT, START = 1.5e-9, 3.0e-10, 0.5
 
 
 @dataclass(frozen=True, slots=True)
