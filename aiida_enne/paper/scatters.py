@@ -22,6 +22,7 @@ from aiida_enne.science.properties.scatter import (
     of_audit,
     of_energies,
     of_formations,
+    within_decade,
 )
 from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
 from aiida_enne.science.uncertainty.ensemble import SizeCurve
@@ -30,7 +31,8 @@ from aiida_enne.science.uncertainty.options import AuditOptions
 
 MEV = 1000.0
 MAKERS = 'enne.audit, enne.study'
-SCALES = ('linear', 'log')
+#: `auto` is linear where σ spans less than a decade, else logarithmic.
+SCALES = ('auto', 'linear', 'log')
 
 
 def find_offsets(material: Material, zero: str) -> Offsets | None:
@@ -122,7 +124,8 @@ def build_cone(
 
 def _content(material: Material, scatter: Scatter, scale: str) -> dict[str, Any]:
     one_of('scale', scale, SCALES)
-    return {'scatter': scatter, 'log': scale == 'log', 'palette': material.palette}
+    log = scale == 'log' or (scale == 'auto' and not within_decade(scatter))
+    return {'scatter': scatter, 'log': log, 'palette': material.palette}
 
 
 def _zero(material: Material, zero: str) -> str:
@@ -240,7 +243,7 @@ FIGURES = (
         figures.draw_scatter,
         MAKERS,
         paper='max σ about 2 meV/atom',
-        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'linear'},
+        options={**DDOF, 'zero': COMMON_ZERO, 'scale': 'auto'},
         topic='Error over spread',
     ),
     Figure(

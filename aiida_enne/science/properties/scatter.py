@@ -282,3 +282,9 @@ def _agreement(points: Scatter) -> Scalars:
         'rank_correlation_p_low': None if honest is None else honest.p_low,
     }
     return {name: finite(value) for name, value in values.items()}
+
+
+def within_decade(scatter: Scatter) -> bool:
+    """Return whether the largest σ is less than ten times the least that is not zero."""
+    known = scatter.spread[scatter.spread > 0]
+    return not known.size or float(known.max()) < 10 * float(known.min())
