@@ -18,6 +18,7 @@ from aiida_enne.report.pictures import Picture, write_picture
 from aiida_enne.science.figures import Palette
 from aiida_enne.science.figures.palette import MARKERS, TRAINED
 from aiida_enne.science.guard import Absence, attempt
+from aiida_enne.science.uncertainty.options import describe
 
 #: The figure beside the verdicts, and the width in inches from which a figure has a row of its own.
 FIRST, WIDE = 'error_and_spread', 8.0
@@ -85,6 +86,7 @@ def write_report(
         .render(
             report=report,
             record=report.material.record,
+            describe=describe,
             sections=sections,
             red=[line for line in report.gates if not line.startswith('passed')],
             first=None if first is None else first[1],

@@ -17,7 +17,6 @@ from aiida_enne.report.contract import check_figure
 from aiida_enne.report.figures import find_figure
 from aiida_enne.report.write import report_on
 from aiida_enne.science.figures import new_axes
-from aiida_enne.science.properties.scatter import within_decade
 from tests import studied
 from tests.audited import store_audit
 
@@ -197,17 +196,6 @@ def test_phases_that_never_change_into_each_other_are_refused(material):
     options = found.choose({'low': 'diamond', 'high': 'hexagonal-diamond'})
     with pytest.raises(ValueError, match='neither by the reference nor a member: '):
         found.build(material, **options)
-
-
-def test_liquids_have_linear_axes_where_sigma_spans_less_than_a_decade(material):
-    found = find_figure('F7a')
-    content = found.build(material, **found.choose({})).content
-    for most, inside in ((9, True), (11, False)):
-        spread = np.linspace(1, most, len(content['scatter']))
-        spread[0] = 0.0 if most < 10 else 1.0  # no spread is no end of the axis
-        assert within_decade(replace(content['scatter'], spread=spread)) is inside
-    assert content['log'] is not within_decade(content['scatter'])
-    assert found.build(material, **found.choose({'scale': 'log'})).content['log'] is True
 
 
 def test_a_choice_that_cannot_be_is_refused(material):

@@ -7,9 +7,32 @@ from dataclasses import asdict, dataclass, field, fields
 from math import inf
 from typing import Any
 
+import numpy as np
+
 from aiida_enne.science.options import refuse_unknown
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Estimator, make_estimator
+
+#: Units of choices that have one.
+UNITS = {
+    'zero_force_tolerance': 'eV/Å',
+    'energy_tolerance': 'eV/atom',
+    'force_tolerance': 'eV/Å',
+    'stress_tolerance': 'GPa',
+    'r_max': 'Å',
+}
+
+
+def describe(parameters: Mapping[str, Any]) -> str:
+    """Return the choices of an audit in one line, each number plain and with its unit."""
+
+    def said(name: str, value: Any) -> str:
+        if isinstance(value, float):
+            value = np.format_float_positional(value, trim='-')
+        return f'{name} = {value} {UNITS.get(name, "")}'.rstrip()
+
+    known = sorted((k, v) for k, v in parameters.items() if v is not None)
+    return '; '.join(said(name, value) for name, value in known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,14 @@ import pytest
 
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.properties.formation import formation
-from aiida_enne.science.properties.scatter import agreement, flags, join, of_energies, of_formations
+from aiida_enne.science.properties.scatter import (
+    agreement,
+    flags,
+    join,
+    of_energies,
+    of_formations,
+    within_decade,
+)
 from aiida_enne.science.uncertainty.alignment import reference_offset
 from tests.science.paper import crystal, label, relaxation
 
@@ -137,3 +144,13 @@ def test_the_threshold_rule_is_that_of_the_audit(rng):
     assert found['fcc']['flagged_accurate'] == pytest.approx(accurate.mean())
     with pytest.raises(ValueError, match=r"no point of the training domains \['bcc'\]"):
         flags(both, ['bcc'])
+
+
+@pytest.mark.parametrize(('most', 'inside'), [(9.0, True), (11.0, False)])
+def test_a_decade_of_sigma_is_told_from_less(points, most, inside):
+    found = of_energies(*points)
+    spread = np.linspace(1, most, len(found))
+    assert within_decade(replace(found, spread=spread)) is inside
+    # no spread is no end of the axis
+    spread[3] = 0.0
+    assert within_decade(replace(found, spread=spread)) is inside

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from aiida_enne.science.uncertainty.options import AuditOptions
+from aiida_enne.science.uncertainty.options import AuditOptions, describe
 
 
 def test_options_survive_json():
@@ -27,3 +27,11 @@ def test_options_survive_json():
 def test_bad_options_are_named(values, message):
     with pytest.raises(ValueError, match=message):
         AuditOptions.from_dict(values)
+
+
+def test_choices_are_said_in_plain_numbers_with_their_units():
+    said = describe(AuditOptions(training_domains=('liquid',), r_max=4.0).as_dict())
+    assert said.endswith('zero_force_tolerance = 0.00001 eV/Å')
+    assert 'energy_tolerance = 0.01 eV/atom; ' in said
+    assert 'r_max = 4 Å; seed = 0; stress_tolerance = 0.5 GPa; ' in said
+    assert "training_domains = ['liquid']" in said
