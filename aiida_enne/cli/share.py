@@ -13,13 +13,18 @@ from aiida_enne.cli.common import ProcessParam, table, with_profile
 @click.argument('file', type=click.Path(path_type=Path, dir_okay=False))
 @click.option('--dry-run', is_flag=True, help='Say what the archive would hold; write nothing.')
 @click.option('--force', is_flag=True, help='Replace the file if it is there.')
+@click.option(
+    '--public',
+    is_flag=True,
+    help='Leave out names of computers and people, absolute paths and files of jobs; say what.',
+)
 @with_profile
-def share(process: Any, file: Path, dry_run: bool, force: bool) -> None:
+def share(process: Any, file: Path, dry_run: bool, force: bool, public: bool) -> None:
     """Write everything that PROCESS, an audit or a study, used and made into FILE.
 
     Whoever gets the file writes the same report: `aiida-enne report --archive FILE`.
     """
-    from aiida_enne.report import sharing
+    from aiida_enne.report import publishing, sharing
 
     if file.exists() and not (force or dry_run):
         raise click.ClickException(f'{file} is there already; --force replaces it')
@@ -36,5 +41,10 @@ def share(process: Any, file: Path, dry_run: bool, force: bool) -> None:
     click.echo(f'{content.n_files} files, {content.n_bytes / 1e6:.1f} MB before compression')
     if dry_run:
         return
-    path = sharing.share(process, file, overwrite=force)
+    if public:
+        left = publishing.publish(process, file, overwrite=force)
+        click.echo(table(list(left.items()), ['left out or replaced', 'number']))
+        path = file
+    else:
+        path = sharing.share(process, file, overwrite=force)
     click.echo(f'{path}: {path.stat().st_size / 1e6:.1f} MB')

@@ -188,6 +188,7 @@ CASES = {
     'share': [
         ('nothing {folder}/x.aiida', 'nothing'), ('{dataset} {folder}/x.aiida', 'DatasetData'),
         ('{waiting} {noise}', '--force'), ('{waiting} {missing}/x.aiida', 'missing'),
+        ('{waiting} {noise} --public', '--force'), ('{waiting} {missing}/x --public', 'missing'),
     ],
     'species install': [('{missing}', 'missing'), ('{folder}', 'folder')],
     'species list': [('nothing', 'nothing')],
