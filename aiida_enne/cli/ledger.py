@@ -6,17 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiida_enne.provenance.durations import part_of
+
 #: Before so much is done nothing is said about what is left.
 TOO_EARLY = 0.02
-#: Part of the plan of a study by the kind of a branch; a scan has one of its own.
-PARTS = {
-    'liquid': 'liquids',
-    'sample': 'samples',
-    'eos': 'equations of state',
-    'defect': 'defects',
-    'surface': 'surfaces',
-    'own': 'own relaxations',
-}
 
 
 @dataclass
@@ -150,12 +143,6 @@ def caller_of(node: Any) -> tuple[int | None, str]:
     calls = (LinkType.CALL_CALC, LinkType.CALL_WORK)
     links = node.base.links.get_incoming(link_type=calls).all()
     return (links[0].node.pk, links[0].link_label) if links else (None, '')
-
-
-def part_of(branch: str) -> str:
-    """Return the part of the plan that a branch is of."""
-    kind, _, label = branch.partition('__')
-    return f'scan {label}' if kind == 'scan' else PARTS.get(kind, branch)
 
 
 def say_left(seconds: float) -> str:

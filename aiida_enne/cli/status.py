@@ -16,12 +16,15 @@ from aiida_enne.cli.common import ProcessParam, read_json, table, with_profile
 def status(process: Any) -> None:
     """Show the jobs of PROCESS, the epochs of its members and its errors so far.
 
+    Of a study: what each part was planned to cost, and what it took.
+
     Default: the most recent study, training, prediction or audit.
     """
     from aiida import orm
 
     from aiida_enne.cli import foreground
     from aiida_enne.cli.jobs import root_of
+    from aiida_enne.report.costs import HEADERS, costs_of
 
     node = process or _most_recent()
     click.echo(f'{node.process_label} <{node.pk}> {_state(node)}')
@@ -38,6 +41,8 @@ def status(process: Any) -> None:
     if members:
         headers = ['member', 'job', 'state', 'epoch', 'of', 'best', 's/epoch']
         click.echo('\n' + table(members, headers))
+    if costs := costs_of(node):
+        click.echo('\n' + '\n'.join([table(costs.rows, HEADERS), *costs.lines]))
     for line in reasons(jobs):
         click.echo(line, err=True)
     failed = [child for child in node.called_descendants if child.is_failed or child.is_excepted]
