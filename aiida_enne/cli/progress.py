@@ -13,9 +13,15 @@ from tqdm import tqdm
 
 from aiida_enne.cli.common import read_json
 from aiida_enne.cli.ledger import Ledger, say_left
+from aiida_enne.cli.pw import say
+from aiida_enne.codes.qe.progress import read_progress
 
 #: Seconds between two lines where nobody watches a terminal, e.g. in a log file.
 QUIET_INTERVAL = 60.0
+#: What pw.x writes, as its plugin names it.
+PW_OUTPUT = 'aiida.out'
+#: Seconds after which an output is taken for that of a job that has ended.
+RECENT = 600.0
 
 
 class Watch:
@@ -86,9 +92,11 @@ class Watch:
 
     def _state(self) -> tuple[str, int, int]:
         """Return what is being done, epochs done and epochs in all."""
-        members = [one for path in self._files() if (one := read_json(path))]
+        members = [
+            one for path in self._files('members/*/progress.json') if (one := read_json(path))
+        ]
         if not members:
-            return self.before, 0, 0
+            return self.before + self._labels(), 0, 0
         epochs = sum(one['epoch'] for one in members)
         total = max(self.epochs, sum(one['max_epochs'] for one in members))
         if epochs == total:
@@ -96,9 +104,19 @@ class Watch:
         done = sum(one['epoch'] >= one['max_epochs'] for one in members)
         return f'training, {done} of {len(members)} members done', epochs, total
 
-    def _files(self) -> list[Path]:
-        """Return what trainings wrote since this began: older jobs lie in the same folder."""
-        found = self.folder.glob('*/*/*/members/*/progress.json')
+    def _labels(self) -> str:
+        """Return how far jobs of pw.x are that run; nothing without any."""
+        found = []
+        for path in self._files(PW_OUTPUT):
+            # most jobs of a long run have ended long ago: these are not read at each look
+            at = None if time.time() - _modified(path) > RECENT else read_progress(path)
+            if at is not None and at.runs:
+                found.append(say(at))
+        return f'; pw.x: {"; ".join(found)}' if found else ''
+
+    def _files(self, name: str = 'members/*/progress.json') -> list[Path]:
+        """Return what jobs wrote since this began: older ones lie in the same folder."""
+        found = self.folder.glob(f'*/*/*/{name}')
         return [path for path in found if _modified(path) > self._started]
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from aiida_enne.cli import foreground, jobs
+from aiida_enne.cli import foreground, jobs, pw
 from aiida_enne.cli.health import ACTIVE
 from aiida_enne.cli.verdi import verdi
 from aiida_enne.machines.probe import Verdict
@@ -43,6 +43,8 @@ def check_processes(hours: float, *, remote: bool) -> Iterator[Verdict]:
             text += f'; {node.process_status}' if node.process_status else ''
             remedy = f'`verdi process report {node.pk}`; {served_by(roots[node.pk])}'
             verdicts.append(Verdict('WARN', name, text, remedy))
+    if remote:
+        verdicts += silent([one for one in others if one.pk not in gone and not one.paused], hours)
     yield from verdicts
     if not verdicts:
         yield Verdict('OK', 'processes', f'{len(nodes)} active, none interrupted, paused or stuck')
@@ -92,6 +94,24 @@ def jobless(nodes: list[Any]) -> dict[int, str]:
         for job in quiet
         if job.pk not in known
     }
+
+
+def silent(nodes: list[Any], hours: float) -> Iterator[Verdict]:
+    """Name jobs of pw.x that their scheduler still knows and that have written nothing for long.
+
+    Args:
+        nodes: Processes.
+        hours: Time in which a job should write something.
+    """
+    for job in nodes:
+        if not pw.is_running(job):
+            continue
+        quiet = pw.silent_hours(job)
+        if quiet is not None and quiet > hours:
+            name = f'{job.process_label} <{job.pk}>'
+            text = f'has written nothing for {quiet:.1f} h; {pw.say(pw.progress_of(job))}'
+            remedy = f'look at its output in {job.get_remote_workdir()}; `verdi process kill '
+            yield Verdict('WARN', name, text, f'{remedy}{job.pk}` gives it up')
 
 
 def age_of(node: Any) -> timedelta:

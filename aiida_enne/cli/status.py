@@ -16,13 +16,14 @@ from aiida_enne.cli.common import ProcessParam, read_json, table, with_profile
 def status(process: Any) -> None:
     """Show the jobs of PROCESS, the epochs of its members and its errors so far.
 
+    Of jobs of pw.x that run: steps that are done, and the iteration to self-consistency.
     Of a study: what each part was planned to cost, and what it took.
 
     Default: the most recent study, training, prediction or audit.
     """
     from aiida import orm
 
-    from aiida_enne.cli import foreground
+    from aiida_enne.cli import foreground, pw
     from aiida_enne.cli.jobs import root_of
     from aiida_enne.report.costs import HEADERS, costs_of
 
@@ -41,6 +42,8 @@ def status(process: Any) -> None:
     if members:
         headers = ['member', 'job', 'state', 'epoch', 'of', 'best', 's/epoch']
         click.echo('\n' + table(members, headers))
+    if running := pw.rows(jobs):
+        click.echo('\n' + table(running, pw.HEADERS))
     if costs := costs_of(node):
         click.echo('\n' + '\n'.join([table(costs.rows, HEADERS), *costs.lines]))
     for line in reasons(jobs):

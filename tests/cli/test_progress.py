@@ -45,7 +45,7 @@ def test_the_time_left_of_a_training_follows_its_own_pace(tmp_path, monkeypatch)
     now = [1000.0]
     monkeypatch.setattr(progress.time, 'time', lambda: now[0])
     watch = progress.Watch(tmp_path, 'at work', 'at work', Ledger([]))
-    monkeypatch.setattr(progress.Watch, '_files', lambda _: tmp_path.glob('*/*/*/*/*/*.json'))
+    monkeypatch.setattr(progress.Watch, '_files', lambda *_: tmp_path.glob('*/*/*/*/*/*.json'))
     member(tmp_path, 'seed_1', 2, 42)
     assert watch._line() == '0 of 0 jobs; training, 0 of 1 members done'  # no pace is known yet
     now[0] += 100.0
