@@ -52,6 +52,7 @@ def demo(output: Path, protocol: str, keep_jobs: bool, dry_run: bool) -> None:
         return
     process = run(builder, code, keep_jobs=keep_jobs)
     from aiida_enne.cli.foreground import why_ended
+    from aiida_enne.cli.outcome import verdicts
 
     if not process.is_finished_ok:
         raise click.ClickException(
@@ -64,6 +65,11 @@ def demo(output: Path, protocol: str, keep_jobs: bool, dry_run: bool) -> None:
     click.echo(f'\nStudy <{process.uuid}>, report: {path}\n')
     for sentence in report.findings[:3]:
         click.echo(f'- {sentence}')
+    if report.judged is not None:
+        click.echo()
+        for line in verdicts(report.judged.verdicts):
+            click.echo(line)
+    click.echo(f'Next: `export AIIDA_PATH={output}`; then `aiida-enne verdict` says why.')
 
 
 def make_profile(folder: Path) -> None:

@@ -164,30 +164,6 @@ def test_what_cannot_be_reported_or_shared_is_named(invoke, dataset, tmp_path):
     assert 'is a DatasetData, expected a process' in result.output
 
 
-def test_demo_dry_run_leaves_the_users_folder_alone(tmp_path):
-    import os
-    import subprocess
-    import sys
-
-    def run(*words, path='own'):
-        done = subprocess.run(
-            [sys.executable, '-m', *words],
-            env=os.environ | {'AIIDA_PATH': str(tmp_path / path), 'HOME': str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert 'StudyWorkChain' in run('aiida_enne', 'demo', '--dry-run', '-o', str(tmp_path / 'demo'))
-    assert not (tmp_path / 'own').exists()
-    assert not (tmp_path / '.aiida').exists()
-    # whoever looks around in the profile afterwards sees something
-    assert 'enne-demo' in run('aiida', 'profile', 'list', path='demo')
-    assert 'python@localhost' in run('aiida', 'code', 'list', path='demo')
-
-
 @pytest.mark.parametrize('command', ['report', 'share', 'status'])
 def test_what_is_no_process_is_named(invoke, dataset, command, tmp_path):
     words = [command, dataset.pk] + [tmp_path / 'study.aiida'] * (command == 'share')
