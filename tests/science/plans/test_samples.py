@@ -66,8 +66,8 @@ def test_a_split_is_counted_before_there_is_anything_to_split(liquid, crystal):
         'method': 'blocks', 'within': ['warm'], 'fractions': [0.5, 0.25, 0.25], 'gap': 0,
         'rest_to_test': True, 'shared_blocks': True,
     }  # fmt: skip
-    size, tested = split_expected([liquid, crystal], parameters)
-    assert size == 2 * 2
+    trained, tested = split_expected([liquid, crystal], parameters)
+    assert (trained.n, trained.atoms) == (2 * 2, 8 * 2 * 2)
     assert tested.n == 2 * 1 + 2 * 3 + 3
     assert tested.atoms == 8 * (2 + 6) + int(crystal.structures.n_atoms.sum())
     everything = count_expected([liquid, crystal])
@@ -108,9 +108,9 @@ def test_samples_that_cannot_be_used_are_refused(given, message):
 def test_the_samples_of_every_protocol_can_be_split_as_the_demo_does(protocol):
     given = protocols.load('sample', protocol)['samples'].items()
     samples = [Sample.of(label, one) for label, one in given]
-    size, tested = split_expected(samples, protocols.load('study', 'demo')['split'])
-    assert size > 0
-    assert tested.n > size
+    trained, tested = split_expected(samples, protocols.load('study', 'demo')['split'])
+    assert trained.n > 0
+    assert tested.n > trained.n
 
 
 @pytest.fixture
