@@ -108,12 +108,9 @@ class Frames:
 class Work(NamedTuple):
     """What one job, or several alike, are asked for.
 
-    Attributes:
-        n_atoms: Of each structure.
-        steps: Labels or steps computed.
-        kept: Frames kept.
-        example: A structure of it, for engines whose cost depends on more than the atoms.
-        runs: Structures that begin anew: of an engine with a job for each they are its jobs.
+    `steps` labels or steps are computed of structures of `n_atoms` atoms, and `kept` frames are
+    kept. `example` is one of them, for engines whose cost depends on more than the atoms; `runs` of
+    them begin anew: of an engine with a job for each they are its jobs.
     """
 
     n_atoms: int
