@@ -16,6 +16,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from aiida_enne.data.model import ModelData
 from aiida_enne.families.nequip import starting, training
 from aiida_enne.science.data import frames
+from tests import warm
 
 SEEDS = (7, 8, 9)
 ELEMENTS = ['Al', 'Cu']
@@ -103,7 +104,7 @@ def trained(tmp_path_factory):
         member.mkdir(parents=True)
         config = training.render(PARAMETERS, seed=seed, elements=ELEMENTS)
         (member / training.CONFIG).write_text(yaml.safe_dump(config))
-    command = [sys.executable, training.SCRIPTS[0]]
+    command = [warm.python(), training.SCRIPTS[0]]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
     return folder
 

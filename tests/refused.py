@@ -34,6 +34,7 @@ OVERRIDES = {
         ('scans: 3', '`scans` must be a mapping, got 3'),
         ('scans: {a: 3}', 'a scan must be a mapping like'),
         ('sample: 3', '`sample` must be a mapping, got 3'),
+        ('engines: {ase: {draw: {size: 3}}}', 'leave out `engines` and `ase`'),
         ('sampler: 3', '`sampler` must be a mapping, got 3'),
         ('sampler: {frames: 3}', 'must be a mapping with an `engine`'),
         ('sampler: {engine: ase, frames: 0}', 'expected at least 1, got 0'),

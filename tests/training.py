@@ -1,13 +1,12 @@
 """Fixtures of a training small enough for every test: EMT copper, one layer, l_max 1."""
 
-import sys
-
 import pytest
 from aiida import orm
 
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows import protocols
+from tests import warm
 
 
 @pytest.fixture(scope='session')
@@ -35,7 +34,7 @@ def train_code(aiida_code_installed):
     return aiida_code_installed(
         label='train',
         default_calc_job_plugin='enne.nequip.train',
-        filepath_executable=sys.executable,
+        filepath_executable=warm.python(),
     )
 
 

@@ -1,7 +1,5 @@
 """Tests for `NequipPredictCalculation`."""
 
-import sys
-
 import numpy as np
 import pytest
 from aiida.engine import run_get_node
@@ -15,6 +13,7 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.science import npz
 from aiida_enne.science.data.frames import from_atoms
 from aiida_enne.science.data.splits import Split
+from tests import warm
 from tests.members import alloys
 
 ENTRY_POINT = 'enne.nequip.predict'
@@ -38,7 +37,7 @@ def inputs(dataset, aiida_code_installed):
     """Return the smallest complete inputs of a prediction job."""
     return {
         'code': aiida_code_installed(
-            label='python', default_calc_job_plugin=ENTRY_POINT, filepath_executable=sys.executable
+            label='python', default_calc_job_plugin=ENTRY_POINT, filepath_executable=warm.python()
         ),
         'dataset': dataset,
         'models': {'seed_7': make_model(7), 'seed_8': make_model(8)},
@@ -149,7 +148,7 @@ def test_run_and_its_cache(models, aiida_code_installed):
     dataset = DatasetData.from_configurations(from_atoms(structures), level_of_theory='EMT')
     inputs = {
         'code': aiida_code_installed(
-            label='python', default_calc_job_plugin=ENTRY_POINT, filepath_executable=sys.executable
+            label='python', default_calc_job_plugin=ENTRY_POINT, filepath_executable=warm.python()
         ),
         'dataset': dataset,
         'models': models,
@@ -196,7 +195,7 @@ def test_a_broken_member_beside_a_good_one(models, aiida_code_installed):
     outputs, node = run_get_node(
         CalculationFactory(ENTRY_POINT),
         code=aiida_code_installed(
-            label='python', default_calc_job_plugin=ENTRY_POINT, filepath_executable=sys.executable
+            label='python', default_calc_job_plugin=ENTRY_POINT, filepath_executable=warm.python()
         ),
         dataset=ConfigurationsData.from_atoms(structures),
         models={'seed_7': models['seed_7'], 'seed_8': models['seed_8'], 'broken': broken},

@@ -4,7 +4,6 @@ import functools
 import resource
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from aiida_enne.science import npz
 from aiida_enne.science.data import frames
 from aiida_enne.science.data.frames import from_atoms
 from aiida_enne.science.plans.tasks import read_task
+from tests import warm
 
 EMT_CHOICE = {'preset': 'emt'}
 MD = {
@@ -45,7 +45,7 @@ def script(tmp_path):
         (folder / ase.CONFIGURATIONS).write_bytes(npz.dumps(inputs.as_arrays()))
         if 'earlier' in options:
             shutil.copytree(options['earlier'], folder / ase.UNITS)
-        command = [sys.executable]
+        command = [warm.python()]
         command += ase.arguments(processes, options.get('checkpoint', 10), None)
         size = options.get('file_size', resource.RLIM_INFINITY)
         limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size))

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from importlib.resources import files
 
 import numpy as np
@@ -13,6 +12,7 @@ import yaml
 from aiida_enne.families.nequip import FAMILY, starting, training
 from aiida_enne.families.nequip.package import read_package
 from aiida_enne.science.data import frames
+from tests import warm
 from tests.members import ELEMENTS, alloys, fine_tuning
 from tests.remote.test_nequip_initial import STILL, errors_of
 from tests.remote.test_nequip_train import read, start, train
@@ -77,7 +77,7 @@ def test_shifts_follow_the_energies_of_the_data_element_by_element(job):
     found = {}
     for name, offsets in (('own', None), ('other', OFFSETS)):
         folder = job({'a': STILL}, starting.FITTED, offsets)
-        command = [sys.executable, 'nequip_base.py', starting.PACKAGE, 'begin.ckpt']
+        command = [warm.python(), 'nequip_base.py', starting.PACKAGE, 'begin.ckpt']
         subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
         found[name] = torch.load(folder / 'begin.ckpt', weights_only=True)['fitted_shifts']
     moved = {element: found['other'][element] - found['own'][element] for element in ELEMENTS}

@@ -4,11 +4,11 @@ import json
 import os
 import resource
 import subprocess
-import sys
 
 import pytest
 
 from aiida_enne.families.nequip import training
+from tests import warm
 from tests.remote.test_nequip_strategies import some
 from tests.remote.test_nequip_train import EPOCHS, attempt_after, prepare_job, train
 
@@ -20,7 +20,7 @@ def start_with_room(folder, size, *options):
     """Run the job with a limit on the size of files, as a quota is, and return what it printed."""
     limit = (size, size)
     done = subprocess.run(
-        [sys.executable, training.SCRIPTS[0], *options],
+        [warm.python(), training.SCRIPTS[0], *options],
         cwd=folder,
         env=os.environ | {'OMP_NUM_THREADS': '1'},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),

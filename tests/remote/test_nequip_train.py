@@ -17,6 +17,7 @@ import yaml
 from aiida_enne.families.nequip import FAMILY, training
 from aiida_enne.science.data.frames import to_extxyz
 from aiida_enne.workflows import protocols
+from tests import warm
 
 pytestmark = pytest.mark.nequip
 EPOCHS = 30
@@ -47,16 +48,16 @@ def prepare_job(configurations, tmp_path_factory):
     return run
 
 
-def start(folder, *options):
+def start(folder, *options, python=sys.executable):
     environment = os.environ | {'OMP_NUM_THREADS': '1'}
-    command = [sys.executable, training.SCRIPTS[0], *options]
+    command = [python, training.SCRIPTS[0], *options]
     with (folder / 'out').open('w') as out:
         streams = {'stdout': out, 'stderr': subprocess.STDOUT}
         return subprocess.Popen(command, cwd=folder, env=environment, **streams)
 
 
 def train(folder, *options):
-    assert start(folder, *options).wait(120) == 0
+    assert start(folder, *options, python=warm.python()).wait(120) == 0
     return {path.parent.name: read(path) for path in folder.glob('members/*/result.json')}
 
 

@@ -1,9 +1,9 @@
 """Fixtures of the work chains."""
 
-import sys
-
 import pytest
 from aiida import orm
+
+from tests import warm
 
 
 @pytest.fixture(scope='module')
@@ -20,5 +20,5 @@ def python_code(aiida_profile, tmp_path_factory):
     computer.configure(safe_interval=0)
     computer.set_minimum_job_poll_interval(0)
     return orm.InstalledCode(
-        label='python', computer=computer, filepath_executable=sys.executable
+        label='python', computer=computer, filepath_executable=warm.python()
     ).store()

@@ -1,7 +1,5 @@
 """Tests for `PredictionWorkChain`."""
 
-import sys
-
 import numpy as np
 import pytest
 from aiida import orm
@@ -17,6 +15,7 @@ from aiida_enne.data.split import SplitData
 from aiida_enne.science.data.frames import from_atoms
 from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows.prediction import PredictionWorkChain
+from tests import warm
 from tests.lost import lose
 from tests.members import alloys
 
@@ -26,7 +25,7 @@ def code(aiida_profile_clean, aiida_code_installed):
     return aiida_code_installed(
         label='python',
         default_calc_job_plugin='enne.nequip.predict',
-        filepath_executable=sys.executable,
+        filepath_executable=warm.python(),
     )
 
 

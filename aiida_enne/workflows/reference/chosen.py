@@ -108,9 +108,14 @@ def load_protocol(
     """Return the inputs of a protocol, then what it says of the engine, then the overrides.
 
     Raises:
-        ValueError: If the workflow has no protocol of that name.
+        ValueError: If the workflow has no protocol of that name, or a key is not known.
     """
     chosen = protocols.load(workflow, protocol)
     protocols.check_overrides(workflow, protocols.read(workflow), overrides or {})
+    if 'engines' in (overrides or {}):
+        raise ValueError(
+            f'overrides of {workflow!r} are those of the chosen engine: leave out `engines` and '
+            f'`{engine}`, give the keys under them'
+        )
     specific = chosen.pop('engines').get(engine, {})
     return protocols.merge(protocols.merge(chosen, specific), overrides or {})

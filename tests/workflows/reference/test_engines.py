@@ -1,6 +1,5 @@
 """The contract, for every engine that is registered, and for real runs of those that are here."""
 
-import sys
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -16,6 +15,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.science.contracts import ContractError
 from aiida_enne.workflows.reference import contract
 from aiida_enne.workflows.reference.engine import GROUP, load_engine
+from tests import warm
 from tests.pseudos import NORM_CONSERVING
 
 pytest_plugins = ['tests.pseudos', 'tests.pw_recordings']
@@ -60,7 +60,7 @@ def test_an_engine_that_nobody_registers():
 @pytest.mark.parametrize('kind', contract.TASKS)
 def test_ase_keeps_the_contract(kind, aiida_profile_clean, aiida_code_installed):
     code = aiida_code_installed(
-        label='python', default_calc_job_plugin='enne.ase.run', filepath_executable=sys.executable
+        label='python', default_calc_job_plugin='enne.ase.run', filepath_executable=warm.python()
     )
     keeps_the_contract('ase', code, kind)
 

@@ -1,7 +1,5 @@
 """Tests for `LabelWorkChain`, on the ASE engine."""
 
-import sys
-
 import numpy as np
 import pytest
 from aiida import orm
@@ -11,6 +9,7 @@ from ase.calculators.emt import EMT
 
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.workflows.reference.label import LabelWorkChain
+from tests import warm
 
 EMT_INPUTS = {'calculator': 'emt'}
 
@@ -19,7 +18,7 @@ EMT_INPUTS = {'calculator': 'emt'}
 def python(aiida_profile_clean, aiida_code_installed):
     """Return this interpreter as a code."""
     return aiida_code_installed(
-        label='python', default_calc_job_plugin='enne.ase.run', filepath_executable=sys.executable
+        label='python', default_calc_job_plugin='enne.ase.run', filepath_executable=warm.python()
     )
 
 

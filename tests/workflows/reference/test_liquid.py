@@ -1,7 +1,5 @@
 """Tests for `LiquidWorkChain`, on the ASE engine with Stillinger-Weber silicon."""
 
-import sys
-
 import numpy as np
 import pytest
 from aiida import orm
@@ -10,6 +8,7 @@ from aiida.engine import run_get_node
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.data.species import install_species
 from aiida_enne.workflows.reference.liquid import LiquidWorkChain
+from tests import warm
 from tests.aims_writer import species_text
 
 COLD = {
@@ -27,7 +26,7 @@ COLD = {
 def build(aiida_profile_clean, aiida_code_installed):
     """Return a function that builds the inputs: `builder = build(**overrides)`."""
     code = aiida_code_installed(
-        label='python', default_calc_job_plugin='enne.ase.run', filepath_executable=sys.executable
+        label='python', default_calc_job_plugin='enne.ase.run', filepath_executable=warm.python()
     )
     return lambda protocol='test', **overrides: LiquidWorkChain.get_builder_from_protocol(
         code, 'ase', protocol=protocol, overrides=overrides

@@ -1,11 +1,10 @@
 """Tests for `SampleWorkChain`, on the ASE engine."""
 
-import sys
-
 import pytest
 from aiida.engine import run_get_node
 
 from aiida_enne.workflows.reference.samples import SampleWorkChain
+from tests import warm
 
 #: Silicon, which this calculator does not know, and copper, which it does.
 UNKNOWN = [{'kind': 'phase', 'phase': 'diamond', 'volumes': [20.0]}]
@@ -21,7 +20,7 @@ MOVE = {
 def run(aiida_profile_clean, aiida_code_installed):
     """Return a function that calculates samples: `node = run(label={...}, …)`."""
     python = aiida_code_installed(
-        label='python', default_calc_job_plugin='enne.ase.run', filepath_executable=sys.executable
+        label='python', default_calc_job_plugin='enne.ase.run', filepath_executable=warm.python()
     )
     none = dict.fromkeys(('trained', 'colder', 'hotter', 'solids'))
 

@@ -1,7 +1,5 @@
 """A small study on Quantum ESPRESSO, really run: an ensemble held against first principles."""
 
-import sys
-
 import numpy as np
 import pytest
 from aiida import orm
@@ -15,6 +13,7 @@ from aiida_enne.science.structures.lattice import diamond_supercell
 from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.reference.engine import load_engine
 from aiida_enne.workflows.study.study import StudyWorkChain
+from tests import warm
 from tests.pseudos import NORM_CONSERVING
 
 pytestmark = [pytest.mark.qe, pytest.mark.slow, pytest.mark.nequip]
@@ -36,7 +35,7 @@ def codes(fast_runner, aiida_computer_local, pw_executable, pseudo_folder):
             filepath_executable=path,
             prepend_text='export OMP_NUM_THREADS=1',
         ).store()
-        for label, path in (('pw', pw_executable), ('python', sys.executable))
+        for label, path in (('pw', pw_executable), ('python', warm.python()))
     }
 
 
