@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 # The accessibility checker of the page, of the npm registry; tests that need it skip without it.
 AXE := axe-core@4.14.1
 TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
-# Daemons, brokers and SLURM wait for each other: what else the machine does must not delay them.
-ALONE := tests/embedded tests/services
+# Tests of daemons, brokers, SLURM and terminals wait most of their time: they run beside the others.
+ALONE := tests/embedded tests/services tests/cli/test_foreground.py
 
 # Everything stays inside the clone: the user's own AiiDA folder is never touched.
 export AIIDA_PATH := $(CURDIR)
@@ -20,8 +20,11 @@ test test-fast: export OMP_NUM_THREADS ?= 1
 
 test: $(VENV)/.tests
 	status=0; \
+	$(BIN)/python -m pytest $(ALONE) >$(VENV)/alone.log 2>&1 & alone=$$!; \
+	trap "kill $$alone 2>/dev/null" INT TERM; \
 	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(addprefix --ignore=,$(ALONE)) || status=$$?; \
-	$(BIN)/python -m pytest $(ALONE) || status=$$?; \
+	wait $$alone || status=$$?; \
+	cat $(VENV)/alone.log; \
 	exit $$status
 
 test-fast: $(VENV)/.tests

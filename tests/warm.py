@@ -2,7 +2,8 @@
 
 The server imports once, then forks a process for each script. What stands in for `python` is a
 small client: it hands over its words, folder, environment, limits and streams, passes signals on,
-and ends as the script does. If it is killed, so is the script.
+and ends as the script does. If it is killed, so is the script. Whatever else Python is asked for
+(`-c`, another path of modules) goes to Python itself.
 """
 
 import atexit
@@ -28,7 +29,7 @@ from pathlib import Path
 CLIENT = """#!{python} -SE
 import array, json, os, resource, signal, socket, sys
 words = sys.argv[1:]
-if not words or not words[0].endswith('.py'):
+if not words or not words[0].endswith('.py') or 'PYTHONPATH' in os.environ:
     os.execv({python!r}, [{python!r}, *words])
 limits = [[n, *resource.getrlimit(n)] for n in range(resource.RLIMIT_AS + 1)]
 given = json.dumps([words, os.getcwd(), dict(os.environ), limits]).encode()
