@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+import sys
 import threading
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +19,6 @@ from ase.calculators.lammpslib import LAMMPSlib
 
 from aiida_enne.calculations.ase_run import AseRunCalculation
 from aiida_enne.data.configurations import ConfigurationsData
-from tests import warm
 from tests.slow import SLOW, SLOW_MODULE
 
 
@@ -29,7 +29,7 @@ def python(aiida_profile_clean, aiida_code_installed, tmp_path):
     return aiida_code_installed(
         label='python',
         default_calc_job_plugin='enne.ase.run',
-        filepath_executable=warm.python(),
+        filepath_executable=sys.executable,
         prepend_text=f'export PYTHONPATH={tmp_path}',
     )
 
