@@ -120,7 +120,7 @@ def audited():
     trained = rng.normal(size=(4, 320, 3)).astype(np.float32)
     errors = 0.01 * rng.normal(size=(4, 40))
     domains = 4 * [np.repeat(['a', 'b'], 20)]
-    known = errors, domains, domains
+    known = errors, domains
     by_atom = Features(atoms, trained, counts, False, *known)
     sums = [mean_by(one, counts) * 8 for one in trained]
     own = [mean_by(one, configurations.n_atoms) * configurations.n_atoms[:, None] for one in atoms]
