@@ -134,6 +134,7 @@ def become(words, folder, environment, limits, streams):
     for number, soft, hard in limits:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(number, (soft, hard))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever started the server
     sys.argv = words
     sys.path[0] = str(Path(words[0]).resolve().parent)
     status = 0
