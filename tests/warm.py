@@ -31,6 +31,8 @@ import array, json, os, resource, signal, socket, sys
 words = sys.argv[1:]
 if not words or not words[0].endswith('.py') or 'PYTHONPATH' in os.environ:
     os.execv({python!r}, [{python!r}, *words])
+passed = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP
+signal.pthread_sigmask(signal.SIG_BLOCK, passed)  # until the script is begun
 limits = [[n, *resource.getrlimit(n)] for n in range(resource.RLIMIT_AS + 1)]
 given = json.dumps([words, os.getcwd(), dict(os.environ), limits]).encode()
 server = socket.socket(socket.AF_UNIX)
@@ -38,8 +40,9 @@ server.connect({address!r})
 streams = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0, 1, 2]))]
 server.sendmsg([len(given).to_bytes(8, 'big')], streams)
 server.sendall(given)
-for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+for number in passed:
     signal.signal(number, lambda number, _: server.sendall(bytes([number])))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, passed)
 status = int(server.recv(16) or b'-9')
 if status < 0:
     signal.signal(-status, signal.SIG_DFL) if -status != signal.SIGKILL else None

@@ -35,8 +35,12 @@ def write(tmp_path):
         metadata = f'atom_types:\n{types}\nversions: {{nequip: 0.19.1}}\npackage_version_id: 2\n'
         config = {'training_module': {'model': MODEL | {'type_names': list(elements)} | model}}
         with zipfile.ZipFile(path, 'w') as package:
-            package.writestr(f'{name}/model/package_metadata.txt', metadata)
-            package.writestr(f'{name}/model/config.yaml', yaml.safe_dump(config))
+            # of one date, however long the test takes
+            for what, text in (
+                ('package_metadata.txt', metadata),
+                ('config.yaml', yaml.safe_dump(config)),
+            ):
+                package.writestr(zipfile.ZipInfo(f'{name}/model/{what}'), text)
         return path
 
     return run
