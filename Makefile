@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 AXE := axe-core@4.14.1
 TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
 # Tests of daemons, brokers, SLURM and terminals wait most of their time: they run beside the others.
-ALONE := tests/embedded tests/services tests/cli/test_foreground.py
+BESIDE := tests/embedded tests/services tests/cli/test_foreground.py
 
 # Everything stays inside the clone: the user's own AiiDA folder is never touched.
 export AIIDA_PATH := $(CURDIR)
@@ -20,11 +20,11 @@ test test-fast: export OMP_NUM_THREADS ?= 1
 
 test: $(VENV)/.tests
 	status=0; \
-	$(BIN)/python -m pytest $(ALONE) >$(VENV)/alone.log 2>&1 & alone=$$!; \
-	trap "kill $$alone 2>/dev/null" INT TERM; \
-	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(addprefix --ignore=,$(ALONE)) || status=$$?; \
-	wait $$alone || status=$$?; \
-	cat $(VENV)/alone.log; \
+	$(BIN)/python -m pytest $(BESIDE) >$(VENV)/beside.log 2>&1 & beside=$$!; \
+	trap "kill $$beside 2>/dev/null" INT TERM; \
+	$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(addprefix --ignore=,$(BESIDE)) || status=$$?; \
+	wait $$beside || status=$$?; \
+	cat $(VENV)/beside.log; \
 	exit $$status
 
 test-fast: $(VENV)/.tests

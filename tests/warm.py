@@ -102,9 +102,12 @@ def keep(client):
     """Start the script of one client, and stand between both until one of them has ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     size, streams, _, _ = socket.recv_fds(client, 8, 3)
-    given = client.makefile('rb', buffering=0).read(0) or b''
+    given = b''
     while len(given) < int.from_bytes(size, 'big'):
-        given += client.recv(2**16)
+        part = client.recv(2**16)
+        if not part:  # killed before it had said all
+            os._exit(0)
+        given += part
     script = os.fork()
     if script == 0:
         client.close()
