@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,11 @@ pytest_plugins = [
     'tests.studied',
     'tests.training',
 ]
+
+# A shell starts what runs beside others with SIGINT ignored, and children inherit that: programs
+# that the tests interrupt would not notice.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
