@@ -33,8 +33,10 @@ def choose(domains: Strings, n: int, wanted: Sequence[str] | None = None) -> Int
     return np.array(sorted(chosen), dtype=np.int64)
 
 
-def unknown_domain(wanted: Sequence[str], known: Sequence[str]) -> str | None:
-    """Return what to say of the first domain that is not there, or None if all are."""
+def refuse_domains(wanted: Sequence[str], known: Sequence[str]) -> str | None:
+    """Return why frames of these domains cannot be chosen, or None if they can."""
+    if not wanted:
+        return f'none is named; name one or more of {in_order(known)}, or leave it out for all'
     for name in wanted:
         if name not in known:
             return f'no domain {name!r}{nearest(name, known)}; there are {in_order(known)}'

@@ -14,7 +14,7 @@ from aiida_enne.calculations.convergence import AS_LABELLED, state_convergence, 
 from aiida_enne.calculations.ports import at_least, port, validator_of
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.science.data.convergence import unknown_domain
+from aiida_enne.science.data.convergence import refuse_domains
 from aiida_enne.workflows.base import WIDTH, PoolWorkChain, ProtocolMixin, listed, why_failed
 from aiida_enne.workflows.protocols import merge
 from aiida_enne.workflows.reference.chosen import OWNED, load_protocol, refusal, thaw
@@ -60,9 +60,7 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
         return f'`datasets` must be of one level of theory, got {levels}: take each by itself'
     known = [domain for node in datasets.values() for domain in node.domains]
     wanted = inputs['domains'].get_list() if 'domains' in inputs else known
-    if not wanted:
-        return f'`domains` must name one or more of {known}, got []: leave it out for all'
-    if reason := unknown_domain(wanted, known):
+    if reason := refuse_domains(wanted, known):
         return f'`domains`: {reason}'
     return refuse_settings(inputs, next(iter(datasets.values())))
 
@@ -120,9 +118,7 @@ class ConvergenceWorkChain(ProtocolMixin, PoolWorkChain):
             help='Differences by setting and domain, see `state_convergence`.',
         )
         spec.exit_code(400, 'ERROR_SETTINGS_FAILED', message='Some settings failed: {failures}')
-        spec.exit_code(
-            401, 'ERROR_NO_CONVERGED', message='Nothing to compare with: {failures}'
-        )
+        spec.exit_code(401, 'ERROR_NO_CONVERGED', message='Nothing to compare with: {failures}')
 
     @classmethod
     def get_builder_from_protocol(
@@ -182,9 +178,12 @@ class ConvergenceWorkChain(ProtocolMixin, PoolWorkChain):
         for name, given in settings.items():
             if given is None:
                 continue
-            builder = load_engine(engine).get_builder_from_protocol(
-                code, example, TASK, protocol=protocol, overrides=merge(common, given)
-            )
+            try:
+                builder = load_engine(engine).get_builder_from_protocol(
+                    code, example, TASK, protocol=protocol, overrides=merge(common, given)
+                )
+            except ValueError as exception:
+                raise ValueError(f'setting {name}: {exception}') from exception
             filled = inputs_of(builder)
             chosen['settings'][name] = {k: one for k, one in filled.items() if k not in OWNED}
         return {k: one for k, one in chosen.items() if one is not None} | {'engine': engine}

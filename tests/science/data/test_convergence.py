@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_enne.science.data.configurations import Configurations
-from aiida_enne.science.data.convergence import choose, compare, pool, unknown_domain
+from aiida_enne.science.data.convergence import choose, compare, pool, refuse_domains
 from aiida_enne.science.data.labelling import ORIGIN
 
 EXACT = {'rel': 0, 'abs': 1e-12}
@@ -149,8 +149,7 @@ def test_frames_are_spread_over_their_domain():
 
 
 def test_a_domain_that_is_not_there_is_named():
-    assert unknown_domain(['a'], ['a', 'b']) is None
-    said = unknown_domain(['diamnd'], ['diamond', 'fcc'])
-    assert said == (
-        "no domain 'diamnd' (did you mean `diamond`?); there are ['diamond', 'fcc']"
-    )
+    assert refuse_domains(['a'], ['a', 'b']) is None
+    assert 'none is named; name one or more of' in refuse_domains([], ['a', 'b'])
+    said = refuse_domains(['diamnd'], ['diamond', 'fcc'])
+    assert said == ("no domain 'diamnd' (did you mean `diamond`?); there are ['diamond', 'fcc']")

@@ -119,10 +119,10 @@ def test_settings_lie_on_top_of_what_all_have(build):
     [
         ({'settings': {}}, "`converged` is 'converged', which is none of the settings []: add it"),
         ({'converged': 'best'}, "`converged` is 'best', which is none of the settings ["),
-        ({'settings': {'a b': {}}}, "must be an identifier without `__` and not `as_labelled`"),
+        ({'settings': {'a b': {}}}, 'must be an identifier without `__` and not `as_labelled`'),
         ({'settings': {'as_labelled': {}}}, "got 'as_labelled'"),
         ({'domains': ['hott']}, "`domains`: no domain 'hott' (did you mean `hot`?)"),
-        ({'domains': []}, '`domains` must name one or more'),
+        ({'domains': []}, '`domains`: none is named'),
     ],
 )
 def test_inputs_of_no_use_are_refused_before_anything_runs(build, overrides, message):
