@@ -55,7 +55,7 @@ def liquids_part(liquid: Inputs, prices: Prices) -> Part:
     labels = []
     for one in planned:
         n = sum(labelled(stage.recorded, liquid['sampler']) for stage in one.task.stages)
-        labels.append(Work(n_atoms, n, n, _melt(liquid, one.density), n))
+        labels.append(Work(n_atoms, n, n, melt_like(liquid, one.density), n))
     price = prices.of.get('liquid')
     return total(
         [
@@ -71,7 +71,7 @@ def labelled(recorded: int, sampler: Inputs) -> int:
     return min(recorded, int(sampler.get('frames', recorded)))
 
 
-def _melt(liquid: Inputs, density: float) -> Atoms:
+def melt_like(liquid: Inputs, density: float) -> Atoms:
     """Return a structure without symmetry, as a liquid has none, of a density in g/cm³."""
     size = {'symbol': liquid.get('symbol', 'Si'), 'repeats': liquid['repeats']}
     atoms = to_atoms(build([{'kind': 'liquid', 'density': density, **size}]))[0]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from aiida_enne.science.plans.convergence import convergence_part
 from aiida_enne.science.plans.costs import (
     Assumptions,
     Frames,
@@ -45,7 +46,8 @@ def estimate(study: Inputs, prices: Prices | Assumptions, networks: Networks) ->
 
     Args:
         study: Inputs of `StudyWorkChain` as plain values: `split`, `draw`, `ensemble`, `scans`,
-            `liquid` or `sample` and, where they are part of it, `eos`, `defect`, `surface`, `own`.
+            `liquid` or `sample` and, where they are part of it, `eos`, `defect`, `surface`, `own`,
+            `convergence`.
         prices: Of the engines.
         networks: What models cost.
 
@@ -92,6 +94,7 @@ def estimate(study: Inputs, prices: Prices | Assumptions, networks: Networks) ->
         audit = replace(total([audit, fit], 'audit'), note=note)
     parts.append(audit)
     parts += _scans(study, training.n, roles, assumptions, networks)
+    parts += convergence_part(study, prices)
     return parts
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiida_enne import families
 from aiida_enne.calculations.ports import plain
+from aiida_enne.science.plans.convergence import NAME as CONVERGENCE
 from aiida_enne.science.plans.costs import HOUR, Assumptions, Part, total
 from aiida_enne.science.plans.engine_work import Prices
 from aiida_enne.science.plans.study_costs import estimate
@@ -72,7 +73,11 @@ def plan(study: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> 
     sampler = Assumptions.of(movers[0], load_engine(movers[0]).COSTS) if movers else None
     prices = {}
     if 'label_seconds' not in (changes or {}):
-        found = {kind: engine.price(one.get('inputs', {})) for kind, one in given.items()}
+        asked = {kind: one.get('inputs', {}) for kind, one in given.items()}
+        for part, more in inputs.get(CONVERGENCE, {}).items():
+            settings = more['settings'].items()
+            asked |= {f'{CONVERGENCE}.{part}.{name}': one for name, one in settings}
+        found = {name: engine.price(one) for name, one in asked.items()}
         prices = {kind: one for kind, one in found.items() if one is not None}
     parts = estimate(inputs, Prices(assumptions, sampler, prices), families)
     cores = max((_cores(one) for one in _resources(first.get('inputs', {}))), default=1)
