@@ -10,6 +10,7 @@ import numpy as np
 
 from aiida_enne.paper.crystals import COMMON_ZERO, OWN_ZERO, ZEROS
 from aiida_enne.paper.formations import study_formations
+from aiida_enne.provenance import Rows
 from aiida_enne.provenance.joint import ZERO, zero_domain
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.figures import DDOF, Figure, Result
@@ -35,8 +36,13 @@ MAKERS = 'enne.audit, enne.study'
 SCALES = ('auto', 'linear', 'log')
 
 
-def find_offsets(material: Material, zero: str) -> Offsets | None:
+def find_offsets(material: Material, zero: str, rows: Rows | None = None) -> Offsets | None:
     """Return each one's own zero on the domain of `zero_domain` if that is the choice.
+
+    Args:
+        material: Of a study.
+        zero: `common` or `own`.
+        rows: Of the members whose zeros these are; those of the ensemble by default.
 
     Raises:
         Missing: If it is and there is no such domain.
@@ -47,8 +53,8 @@ def find_offsets(material: Material, zero: str) -> Offsets | None:
     domain = zero_domain(material)
     if domain is None:
         raise missing(f'E(V) of {ZERO}, to take own zeros from', 'enne.eos')
-    rows = material.rows
-    return reference_offset(rows.configurations, rows.energies, domain)
+    asked = material.rows if rows is None else rows
+    return reference_offset(asked.configurations, asked.energies, domain)
 
 
 def study_scatter(material: Material, ddof: int, zero: str = COMMON_ZERO) -> Scatter:

@@ -11,6 +11,7 @@ from aiida_enne.provenance.ensembles import Member as Member
 from aiida_enne.provenance.ensembles import begin_with as begin_with
 from aiida_enne.provenance.ensembles import find_ensemble as find_ensemble
 from aiida_enne.provenance.ensembles import find_histories as find_histories
+from aiida_enne.provenance.ensembles import histories_of as histories_of
 from aiida_enne.provenance.ensembles import join_members as join_members
 from aiida_enne.provenance.ensembles import load_histories as load_histories
 from aiida_enne.provenance.features import stored_features as stored_features
