@@ -3,7 +3,8 @@
     python benchmarks/estimators.py PK [PK …] --profile NAME [--calibrate DOMAIN]
 
 PK is a work chain that knows an ensemble, of which every member has predicted, with features, what
-is judged and what it was trained on (`launch audit --features per_atom`). Nothing is run or stored.
+is judged and what it was trained on (`launch audit --features per_atom`); where snapshots of one
+have, too (`--snapshots seed_1`), they are a row. Nothing is run or stored.
 Printed are two tables in Markdown: one line for each estimator, and one for each domain.
 """
 

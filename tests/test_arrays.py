@@ -65,6 +65,34 @@ def test_energies_alone_are_enough_and_relatives_count_once(committee, tmp_path)
     assert len(aiida_enne.save_figures(found, tmp_path)) == 2
 
 
+def test_snapshots_of_one_training_are_compared_with_the_members(committee, rng):
+    energies, reference, forces, labels = committee
+    several = energies[:1] + 0.02 * N_ATOMS * rng.normal(size=(5, 80))
+    moved = forces[:1] + 0.1 * rng.normal(size=(5, *labels.shape))
+    asked = {'domains': DOMAINS, 'training_domains': ['liquid'], 'n_bootstrap': 20}
+    given = energies, reference, N_ATOMS
+    both = {'forces': (forces, labels), 'snapshots': (several, moved)}
+    found = aiida_enne.audit_arrays(*given, **both, **asked)
+    for row in found.verdicts:
+        assert 'snapshots' in row.estimators, row.domain
+    judged = aiida_enne.audit_arrays(
+        *given,
+        snapshots=(several, None),
+        estimator='snapshots',
+        calibration_domain='liquid',
+        **asked,
+    )
+    size = (several / N_ATOMS).std(axis=0, ddof=1)
+    error = (energies.mean(axis=0) - reference) / N_ATOMS
+    factor = np.sqrt(np.mean((error / size)[:40] ** 2))
+    np.testing.assert_allclose(judged.arrays['energy_spread'], factor * size, rtol=1e-9)
+    assert judged.domains['diamond']['energy_rmse_over_spread'] > 2
+    with pytest.raises(ValueError, match=r'`snapshots` must hold forces \(K, N, 3\), too'):
+        aiida_enne.audit_arrays(*given, forces=(forces, labels), snapshots=(several, None), **asked)
+    with pytest.raises(ValueError, match='`energies` and `forces` of snapshots must have'):
+        aiida_enne.audit_arrays(*given, snapshots=(several[:, :7], None), **asked)
+
+
 def test_members_that_do_not_fit_their_training_frames_cap_all_verdicts(committee):
     energies, reference, *_ = committee
     options = {'domains': DOMAINS, 'n_bootstrap': 0, 'energy_tolerance': 0.04}

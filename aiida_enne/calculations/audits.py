@@ -25,6 +25,7 @@ from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import estimators, scores
 from aiida_enne.science.uncertainty.alignment import By, Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit
+from aiida_enne.science.uncertainty.beside import Snapshots
 from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.options import AuditOptions
 
@@ -68,6 +69,12 @@ def stresses_of(predictions: Predictions, dataset: DatasetData) -> Floats | None
         return None
 
 
+def tabulate_snapshots(dataset: DatasetData, predictions: Predictions) -> Snapshots:
+    """Stack what the snapshots of one member predicted, by epoch; raises as `tabulate` does."""
+    _, energies, forces = tabulate(dataset, predictions)
+    return Snapshots(energies, forces, stresses_of(predictions, dataset))
+
+
 def trained_on(nodes: Mapping[str, Any]) -> Trained:
     """Return what each member was trained on, from `datasets` and `predictions` by set."""
     return {
@@ -106,8 +113,20 @@ def beside_training(
     return found | {'gates': gates}
 
 
-def align(tables: Mapping[str, Table], *, domain: str, by: By) -> Offsets:
-    """Return the offsets of the reference and of every member on the reference domain.
+def align(
+    tables: Mapping[str, Table],
+    snapshots: Mapping[str, Snapshots] | None = None,
+    *,
+    domain: str,
+    by: By,
+) -> Offsets:
+    """Return the offsets of the reference, every member and snapshot on the reference domain.
+
+    Args:
+        tables: By dataset, see `tabulate`.
+        snapshots: What snapshots predicted, by dataset; of those of one training.
+        domain: Where the zeros are taken.
+        by: 'minimum' or 'mean', see `reference_offset`.
 
     Raises:
         ValueError: If no dataset, or more than one, holds the domain.
@@ -119,8 +138,10 @@ def align(tables: Mapping[str, Table], *, domain: str, by: By) -> Offsets:
             f'the reference domain {domain!r} must stand in exactly one dataset, it stands in '
             f'{holders}; there are the domains {known}'
         )
-    configurations, energies, _ = tables[holders[0]]
-    return reference_offset(configurations, energies, domain, by=by)
+    (holder,) = holders
+    configurations, energies, _ = tables[holder]
+    rivals = snapshots[holder].energies if snapshots else None
+    return reference_offset(configurations, energies, domain, by, rivals)
 
 
 def statistics_node(

@@ -31,6 +31,7 @@ from aiida_enne.provenance.rows import gather_stresses as gather_stresses
 from aiida_enne.provenance.rows import join_rows as join_rows
 from aiida_enne.provenance.rows import trained_keys as trained_keys
 from aiida_enne.provenance.snapshots import find_snapshots as find_snapshots
+from aiida_enne.provenance.snapshots import stored_snapshots as stored_snapshots
 from aiida_enne.provenance.statistics import Statistics as Statistics
 from aiida_enne.provenance.statistics import created as created
 from aiida_enne.provenance.statistics import find_statistics as find_statistics

@@ -106,9 +106,12 @@ def joint_quantities(
 
     def make() -> dict[str, Samples]:
         table = rows.configurations, rows.energies, joint_forces(material, n_frames)
-        rivals = stored_snapshots(material, rows)
-        stresses = joint_stresses(material, n_frames)
-        return gather(*table, offsets, AuditOptions(), snapshots=rivals, stresses=stresses)
+        stored = stored_snapshots(material.record.ensemble, rows)
+        rivals = stored[0] if stored else None
+        zeros, stresses = offsets, joint_stresses(material, n_frames)
+        if zeros is not None and rivals is not None:
+            zeros = reference_offset(*table[:2], zeros.domain, snapshots=rivals.energies)
+        return gather(*table, zeros, AuditOptions(), snapshots=rivals, stresses=stresses)
 
     return rows, material.once(('joint samples', n_frames), make)
 

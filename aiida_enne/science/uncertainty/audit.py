@@ -16,6 +16,7 @@ from aiida_enne.science.npz import Arrays
 from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.beside import Beside
 from aiida_enne.science.uncertainty.cautions import limits
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Asked
 from aiida_enne.science.uncertainty.gates import Gate
@@ -25,7 +26,7 @@ from aiida_enne.science.uncertainty.local import local_arrays
 from aiida_enne.science.uncertainty.options import AuditOptions, width_label
 from aiida_enne.science.uncertainty.reasons import why_undefined
 from aiida_enne.science.uncertainty.rule import Row
-from aiida_enne.science.uncertainty.samples import Beside, Samples, gather
+from aiida_enne.science.uncertainty.samples import Samples, gather
 from aiida_enne.science.uncertainty.scores import Scalars
 from aiida_enne.science.uncertainty.scores.correlations import correlation_matrix
 from aiida_enne.science.uncertainty.summary import Judge, expectations, spread_growth
@@ -98,14 +99,16 @@ def audit(
         energies: Total energies of the M members in eV, shape (M, n).
         forces: Forces of the members in eV/Å, shape (M, N, 3).
         options: Choices; the paper's by default.
-        offsets: Own zeros of the reference and the members; without them nothing is aligned.
+        offsets: Own zeros of the reference, the members and the snapshots, if there are any;
+            without them nothing is aligned.
         gates: Conditions of a verdict that predictions cannot show, see `gates`.
         **beside: `stresses`; `features` and `snapshots`, for estimators that need them; with
-            features, the novelty of domains is known, too.
+            features, the novelty of domains is known, too. `snapshots` are energies (K, n) in eV
+            and forces (K, N, 3) in eV/Å of K models of one training, see `beside.Snapshots`.
 
     Raises:
-        ValueError: If labels are missing, shapes disagree, there are fewer than two members, or
-            a member holds values that are not finite.
+        ValueError: If labels are missing, shapes disagree, there are fewer than two members, a
+            member holds values that are not finite, or what the estimator needs is not given.
     """
     options = AuditOptions() if options is None else options
     quantities = gather(configurations, energies, forces, offsets, options, **beside)

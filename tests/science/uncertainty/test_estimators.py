@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from aiida_enne.science.uncertainty import ensemble, estimators, scores
+from aiida_enne.science.uncertainty.alignment import reference_offset
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.best import find_all
 from aiida_enne.science.uncertainty.estimators import Asked, contract, make_estimator
@@ -79,9 +80,10 @@ def test_snapshots_are_compared_with_the_members_in_each_domain(silicon_like, rn
     configurations, energies, forces = silicon_like
     rivals = tuple(one[:2] + 0.01 * rng.normal(size=one[:2].shape) for one in (energies, forces))
     options = AuditOptions(training_domains=(LIQUID,))
-    quantities = gather(configurations, energies, forces, None, options, snapshots=rivals)
+    offsets = reference_offset(configurations, energies, SOLID, snapshots=rivals[0])
+    quantities = gather(configurations, energies, forces, offsets, options, snapshots=rivals)
     found = find_all(quantities, np.unique(configurations.domains).tolist(), options)
-    for quantity in ('energy', 'force'):
+    for quantity in ('energy', 'aligned', 'force'):
         assert 'snapshots' in found[HOT, quantity].scores
     asked = AuditOptions(estimator='snapshots', calibration_domain=LIQUID)
     with pytest.raises(ValueError, match='what the snapshots of a member predicted'):
