@@ -53,7 +53,7 @@ def validate(inputs: Mapping[str, Any]) -> str | None:
 
 
 def from_protocol(
-    asked: Mapping[str, Any] | None,
+    asked: Mapping[str, Any],
     parts: Mapping[str, Any],
     given: Mapping[str, Any],
     code: orm.AbstractCode,
@@ -63,7 +63,7 @@ def from_protocol(
     """Return the inputs by part, the settings on top of what the engine is given in that part.
 
     Args:
-        asked: Overrides of `ConvergenceWorkChain` by part; a part that is null is left out.
+        asked: Overrides of `ConvergenceWorkChain` by part.
         parts: Inputs of the parts of the study.
         given: Overrides that these were made with.
         code: Code of the engine.
@@ -71,21 +71,46 @@ def from_protocol(
         names: Protocols of the parts.
 
     Raises:
-        ValueError: If there is no such part in the study, or a value cannot be used.
+        ValueError: If a value cannot be used.
+    """
+    found = {}
+    for part, chosen in asked.items():
+        own = load_protocol(part, engine, names[part], given[part])['inputs']
+        found[part] = ConvergenceWorkChain.settings_from_protocol(
+            code, _draft(part, parts[part]), engine, names[part], {'inputs': own, **chosen}
+        )
+    return found
+
+
+def fit(
+    asked: Mapping[str, Any] | None, overrides: Mapping[str, Any], parts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what is asked for without parts and domains that only a protocol takes for granted.
+
+    Args:
+        asked: By part, of protocol and overrides; a part that is null is left out.
+        overrides: What of it a user has said.
+        parts: Inputs of the parts of the study.
+
+    Raises:
+        ValueError: If a user names a part that this study does not have.
     """
     found = {}
     for part, chosen in (asked or {}).items():
-        if chosen is None:
+        mine = overrides.get(part)
+        if chosen is None or (part not in parts and mine is None):
             continue
         if part not in parts:
             raise ValueError(
                 f'`{NAME}.{part}`: this study has no part `{part}`, it has {", ".join(parts)}; '
                 f'leave it out: `{NAME}: {{{part}: null}}`'
             )
-        own = load_protocol(part, engine, names[part], given[part])['inputs']
-        found[part] = ConvergenceWorkChain.settings_from_protocol(
-            code, _draft(part, parts[part]), engine, names[part], {'inputs': own, **chosen}
-        )
+        found[part] = dict(chosen)
+        if chosen.get('domains') and 'domains' not in (mine or {}):
+            known = examples(part, plain(parts[part]))
+            found[part]['domains'] = [name for name in chosen['domains'] if name in known]
+            if not found[part]['domains']:
+                del found[part]
     return found
 
 

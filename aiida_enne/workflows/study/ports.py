@@ -152,7 +152,8 @@ def from_protocol(
         filled = inputs_of(builder)
         inputs[name] = {key: value for key, value in filled.items() if key not in owned}
     del chosen['inputs']
-    asked = chosen.pop(CONVERGENCE)
+    mine = (overrides or {}).get(CONVERGENCE) or {}
+    asked = converging.fit(chosen.pop(CONVERGENCE), mine, inputs)
     if found := converging.from_protocol(asked, inputs, parts, code, engine, names):
         inputs[CONVERGENCE] = found
     given = chosen.pop('ensemble')

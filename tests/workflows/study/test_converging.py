@@ -183,6 +183,8 @@ def test_the_laptop_asks_pw_for_some_twenty_minutes(planned):
         assert distance == (0.15 if name in ('kpoints', 'converged') else 0.25)
     _, less = planned(convergence={'eos': None, 'liquid': {'settings': {'kpoints': None}}})
     assert less['convergence'].jobs == 3
+    _, less = planned(eos={'phases': ['diamond', 'bcc']}, liquid={'densities': [2.21]})
+    assert less['convergence'].jobs == 4, 'of what only the protocol names, what there is'
     _, none = planned(convergence=None)
     assert 'convergence' not in none
     assert {k: v for k, v in parts.items() if k != 'convergence'} == none
