@@ -63,8 +63,8 @@ def _shown(known: Sequence[Asked], every: Sequence[Asked], where: str) -> list[G
         return [nothing, alpha_gate(None, None, where)]
     judged = join(known or every)
     errors: Floats = judged.members - np.asarray(judged.reference)
-    held_out = (errors, judged.block) if known else (None, None)
-    return [outlier_gate(errors), alpha_gate(*held_out, where)]
+    alpha = alpha_gate(errors if known else None, judged.block if known else None, where)
+    return [outlier_gate(errors), alpha]
 
 
 def by_domain(samples: Samples, names: Sequence[str], options: AuditOptions) -> dict[str, Asked]:

@@ -60,12 +60,11 @@ def coverages(judged: Judged) -> Scalars:
     values: Scalars = {}
     for level in LEVELS:
         name, found = f'interval_coverage_{level}', _inside(judged, level / 100)
-        share, ends = None, (None, None)
+        values |= dict.fromkeys((name, f'{name}_low', f'{name}_high'))
         if found is not None:
             inside, block = found
-            share = float(np.mean(inside))
-            ends = share_interval(inside, block, judged.options.interval_level)
-        values |= {name: share, f'{name}_low': ends[0], f'{name}_high': ends[1]}
+            low, high = share_interval(inside, block, judged.options.interval_level)
+            values |= {name: float(np.mean(inside)), f'{name}_low': low, f'{name}_high': high}
     return values
 
 
