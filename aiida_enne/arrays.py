@@ -18,7 +18,7 @@ from aiida_enne.science.uncertainty.beside import Beside, Snapshots
 from aiida_enne.science.uncertainty.best import add_best, find_all
 from aiida_enne.science.uncertainty.features import group_by_density
 from aiida_enne.science.uncertainty.fit import Fit
-from aiida_enne.science.uncertainty.gates import training_gate
+from aiida_enne.science.uncertainty.gates import Gate, epochs_gate, training_gate
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.samples import gather
 
@@ -89,12 +89,7 @@ def audit_arrays(  # noqa: PLR0913 (each is an array of its own)
         roles=imported_roles(names, {}),
     )
     chosen = AuditOptions.from_dict(options)
-    gates = []
-    if trained is not None:
-        fitted, known, sizes = _energies(trained, ' of `trained`', len(members))
-        errors = (fitted - known) / sizes
-        groups = group_by_density(np.full(len(known), 'all'), np.zeros(len(known)))
-        gates = [training_gate(Fit(errors, [groups] * len(errors)), chosen.energy_tolerance)]
+    gates = _gates(trained, len(members), chosen.energy_tolerance)
     beside: Beside = {}
     if stresses is not None:
         beside['stresses'] = np.asarray(stresses[0], dtype=np.float64)
@@ -105,6 +100,21 @@ def audit_arrays(  # noqa: PLR0913 (each is an array of its own)
     quantities = gather(*table, None, chosen, **beside)
     best = find_all(quantities, np.unique(configurations.domains).tolist(), chosen)
     return replace(found, verdicts=add_best(found.verdicts, best))
+
+
+def _gates(
+    trained: tuple[ArrayLike, ArrayLike, ArrayLike] | None, n_members: int, tolerance: float
+) -> list[Gate]:
+    """Return what is known of the trainings: how well they fit, and not whether they had ended."""
+    histories = 'see that the validation errors had stopped falling'
+    ended = replace(epochs_gate([]), remedy=histories)
+    if trained is None:
+        remedy = 'predict some of them, and give them as `trained`'
+        return [replace(training_gate(None, tolerance), remedy=remedy), ended]
+    fitted, known, sizes = _energies(trained, ' of `trained`', n_members)
+    errors = (fitted - known) / sizes
+    groups = group_by_density(np.full(len(known), 'all'), np.zeros(len(known)))
+    return [training_gate(Fit(errors, [groups] * len(errors)), tolerance), ended]
 
 
 def _snapshots(

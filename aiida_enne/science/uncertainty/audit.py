@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
@@ -52,7 +52,8 @@ class Audit:
             `correlations_uncentred` (D, M, M);
             `member_mae` (D, M). Force histograms: see `histograms.force_histograms`; local
             calibration: see `local.local_arrays`.
-        parameters: All choices, fit for JSON.
+        parameters: All choices, fit for JSON; `unfitted`, why the estimator has no values of a
+            quantity, by quantity, where there is one.
         verdicts: On every quantity of every domain, those trained on first; see `rule.decide`.
         gates: What caps verdicts, by quantity.
     """
@@ -79,7 +80,7 @@ class Audit:
         Raises:
             KeyError: If there is no such domain or scalar.
         """
-        return why_undefined(self.domains[domain], name)
+        return why_undefined(self.domains[domain], name, self.parameters.get('unfitted'))
 
 
 def audit(
@@ -108,7 +109,8 @@ def audit(
 
     Raises:
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, a
-            member holds values that are not finite, or what the estimator needs is not given.
+            member holds values that are not finite, what the estimator needs is not given, or it
+            can be fitted to none of the quantities.
     """
     options = AuditOptions() if options is None else options
     quantities = gather(configurations, energies, forces, offsets, options, **beside)
@@ -150,10 +152,14 @@ def audit(
                 )
         pooled |= _scalars(samples, samples.domain >= 0, trained, prefix, judge)
         arrays |= {key: np.array([one[key] for one in drawn]) for key in drawn[0]}
-    parameters = options.as_dict() | {
-        'aligned_domain': None if offsets is None else offsets.domain,
-        'aligned_by': None if offsets is None else offsets.by,
-    }
+    parameters = (
+        _unfitted(quantities)
+        | options.as_dict()
+        | {
+            'aligned_domain': None if offsets is None else offsets.domain,
+            'aligned_by': None if offsets is None else offsets.by,
+        }
+    )
     novelty = None
     if (features := beside.get('features')) is not None:
         trained_on = options.training_domains
@@ -163,6 +169,12 @@ def audit(
     rows = [_limited(row, limits(scalars[row.domain])) for row in rows]
     scalars = {name: scalars[name] for name in in_order(scalars)}
     return Audit(scalars, pooled, arrays, parameters, rows, found)
+
+
+def _unfitted(quantities: Mapping[str, Samples]) -> dict[str, Any]:
+    """Return why the estimator has no values of a quantity, where there is one."""
+    found = {kind: one.unfitted for kind, one in quantities.items() if one.unfitted}
+    return {'unfitted': found} if found else {}
 
 
 def _limited(row: Row, said: str) -> Row:

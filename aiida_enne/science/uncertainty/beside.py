@@ -8,6 +8,7 @@ import numpy as np
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats
+from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.components import stress_components
 from aiida_enne.science.uncertainty.features import Features
@@ -41,6 +42,44 @@ class Beside(TypedDict, total=False):
     features: Features | None
     stresses: Floats | None
     snapshots: Snapshots | tuple[Floats, Floats] | None
+
+
+def check_shapes(
+    configurations: Configurations,
+    predicted: tuple[Floats, Floats],
+    zeros: Floats | None,
+    options: AuditOptions,
+    whose: str = '',
+) -> None:
+    """Refuse what cannot be audited; see `samples.gather`.
+
+    Args:
+        configurations: n configurations of N atoms in all.
+        predicted: Energies (M, n) and forces (M, N, 3).
+        zeros: Own zeros of the M models, if there are any.
+        options: Choices of the audit.
+        whose: What to say of the models in errors.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    energies, forces = predicted
+    n, total = len(configurations), len(configurations.numbers)
+    if configurations.energies is None or configurations.forces is None:
+        raise ValueError('an audit needs labelled configurations')
+    if not n:
+        raise ValueError('there are no configurations to audit')
+    shapes = (energies.shape, forces.shape)
+    expected = ((len(energies), n), (len(energies), total, 3))
+    if shapes != expected:
+        raise ValueError(
+            f'`energies` and `forces`{whose} must have the shapes {expected[0]} and {expected[1]}, '
+            f'got {shapes[0]} and {shapes[1]}'
+        )
+    if zeros is not None and zeros.shape != (len(energies),):
+        raise ValueError(f'{len(zeros)} offsets do not fit {len(energies)} members')
+    ensemble.check_members(energies, f'energies{whose}', ddof=options.ddof)
+    ensemble.check_members(forces, f'forces{whose}', ddof=options.ddof)
 
 
 def features_of(

@@ -15,6 +15,7 @@ from aiida_enne.science.uncertainty.gates import Gate, alpha_gate, outlier_gate
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import Row
 from aiida_enne.science.uncertainty.samples import Samples, some_of
+from aiida_enne.science.uncertainty.transfer import join
 from aiida_enne.science.uncertainty.verdict import Case, judge_cases
 
 #: Quantile of the leverage of what was trained on that is the edge of the training features.
@@ -44,14 +45,8 @@ def judge_samples(
     cases: list[Case] = []
     for quantity, samples in quantities.items():
         asked = by_domain(samples, names, options)
-        known = [_errors(asked[name]) for name in trained if name in asked]
-        every = [_errors(one) for one in asked.values()]
-        held_out = np.concatenate(known, axis=1) if known else None
-        gates[quantity] = [
-            *given,
-            outlier_gate(np.concatenate(known or every, axis=1)) if every else _nothing(),
-            alpha_gate(held_out, ', '.join(trained)),
-        ]
+        known = [asked[name] for name in trained if name in asked]
+        gates[quantity] = [*given, *_shown(known, list(asked.values()), ', '.join(trained))]
         edges = novelty or {}
         cases += [
             Case(name, quantity, one, name in trained, edges.get(name))
@@ -59,6 +54,17 @@ def judge_samples(
         ]
     tolerances = {quantity: options.tolerance(quantity) for quantity in quantities}
     return gates, judge_cases(cases, tolerances, gates)
+
+
+def _shown(known: Sequence[Asked], every: Sequence[Asked], where: str) -> list[Gate]:
+    """Return the gates that samples show: those of domains trained on, else all of them."""
+    if not every:
+        nothing = Gate('outliers', 'unknown', 'there are no samples', 'audit some')
+        return [nothing, alpha_gate(None, None, where)]
+    judged = join(known or every)
+    errors: Floats = judged.members - np.asarray(judged.reference)
+    alpha = alpha_gate(errors if known else None, judged.block if known else None, where)
+    return [outlier_gate(errors), alpha]
 
 
 def by_domain(samples: Samples, names: Sequence[str], options: AuditOptions) -> dict[str, Asked]:
@@ -144,12 +150,3 @@ def _asked(samples: Samples, chosen: NDArray[np.bool_], options: AuditOptions) -
     """Return at most `n_force_samples` of the chosen samples."""
     at = some_of(chosen, options)
     return Asked(samples.members[:, at], samples.block[at], samples.reference[at])
-
-
-def _errors(asked: Asked) -> Floats:
-    errors: Floats = asked.members - np.asarray(asked.reference)
-    return errors
-
-
-def _nothing() -> Gate:
-    return Gate('outliers', 'unknown', 'there are no samples', 'audit some')

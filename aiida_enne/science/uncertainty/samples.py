@@ -14,7 +14,13 @@ from aiida_enne.science.structures.deformations import VOIGT
 from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
-from aiida_enne.science.uncertainty.beside import Beside, Snapshots, features_of, snapshots_of
+from aiida_enne.science.uncertainty.beside import (
+    Beside,
+    Snapshots,
+    check_shapes,
+    features_of,
+    snapshots_of,
+)
 from aiida_enne.science.uncertainty.blocks import find_blocks
 from aiida_enne.science.uncertainty.components import force_components, stress_components
 from aiida_enne.science.uncertainty.estimators import Asked
@@ -46,6 +52,8 @@ class Samples:
         tested: Errors of some of the samples judged, with features and domains, as an estimator
             that learns, or needs features, is asked; None for another.
         learnt: The same of some that it has learnt from.
+        unfitted: Why the estimator has no values of this quantity, where it cannot be fitted to it;
+            then none is used.
     """
 
     reference: Floats
@@ -61,6 +69,7 @@ class Samples:
     snapshots: Floats | None = None
     tested: Asked | None = None
     learnt: Asked | None = None
+    unfitted: str = ''
 
     def errors(self, chosen: NDArray[Any]) -> Floats:
         """Return the errors of the members for the chosen samples, shape (M, chosen)."""
@@ -109,10 +118,10 @@ def gather(
     Raises:
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, a
             member holds values that are not finite, own zeros are known of members but not of
-            snapshots, or the estimator cannot be fitted.
+            snapshots, or the estimator can be fitted to no quantity.
     """
     zeros = None if offsets is None else offsets.members
-    _check(configurations, (energies, forces), zeros, options)
+    check_shapes(configurations, (energies, forces), zeros, options)
     n = len(configurations)
     domain = np.unique(configurations.domains, return_inverse=True)[1].astype(np.int64)
     pairs = np.stack([domain, configurations.blocks])
@@ -152,34 +161,9 @@ def gather(
     samples['force'] = make('force', *components, 3 * configurations.n_atoms)
     if stresses := stress_components(configurations, beside.get('stresses')):
         samples['stress'] = make('stress', *stresses, np.full(n, len(VOIGT)))
+    if all(one.unfitted for one in samples.values()):
+        raise ValueError(samples['energy'].unfitted)
     return samples
-
-
-def _check(
-    configurations: Configurations,
-    predicted: tuple[Floats, Floats],
-    zeros: Floats | None,
-    options: AuditOptions,
-    whose: str = '',
-) -> None:
-    """Refuse what cannot be audited; see `gather`."""
-    energies, forces = predicted
-    n, total = len(configurations), len(configurations.numbers)
-    if configurations.energies is None or configurations.forces is None:
-        raise ValueError('an audit needs labelled configurations')
-    if not n:
-        raise ValueError('there are no configurations to audit')
-    shapes = (energies.shape, forces.shape)
-    expected = ((len(energies), n), (len(energies), total, 3))
-    if shapes != expected:
-        raise ValueError(
-            f'`energies` and `forces`{whose} must have the shapes {expected[0]} and {expected[1]}, '
-            f'got {shapes[0]} and {shapes[1]}'
-        )
-    if zeros is not None and zeros.shape != (len(energies),):
-        raise ValueError(f'{len(zeros)} offsets do not fit {len(energies)} members')
-    ensemble.check_members(energies, f'energies{whose}', ddof=options.ddof)
-    ensemble.check_members(forces, f'forces{whose}', ddof=options.ddof)
 
 
 def frame_errors(configurations: Configurations, members: Floats, forces: Floats) -> Floats:
@@ -208,7 +192,7 @@ def _rivals(
     if (given := beside.get('snapshots')) is None:
         return {}
     several, zeros = Snapshots(*given), None if offsets is None else offsets.snapshots
-    _check(configurations, several[:2], zeros, options, ' of snapshots')
+    check_shapes(configurations, several[:2], zeros, options, ' of snapshots')
     return snapshots_of(configurations, several, offsets)
 
 
@@ -222,17 +206,21 @@ def _samples(
 ) -> Samples:
     """Return samples with the values of the estimator, fitted to what it may learn from.
 
-    Without what it needs, or a sample that counts, there are no values, and nothing is judged.
+    Without what it needs, or where it cannot be fitted, there are no values, and nothing is judged.
     """
     domain, block, stored, learnt = groups
     estimator = options.make_estimator()
     width, mean = estimator.unit is not None, ensemble.mean(members)
-    if features is None or (estimator.calibrated and not used.any()):
-        none, nan = np.zeros_like(used), np.full(len(reference), np.nan)
-        return Samples(reference, members, mean, nan, none, used, domain, block, stored, width)
+    none, nan = np.zeros_like(used), np.full(len(reference), np.nan)
+    nothing = Samples(reference, members, mean, nan, none, used, domain, block, stored, width)
+    if features is None:
+        return nothing
     asked = Asked(members, block, reference, domain=domain, **features)
     calibration = asked.select(learnt & used) if estimator.calibrated else None
-    spread = estimator.fit(calibration)(replace(asked, reference=None))
+    try:
+        spread = estimator.fit(calibration)(replace(asked, reference=None))
+    except ValueError as exception:
+        return replace(nothing, unfitted=str(exception))
     judged = used & ~learnt if estimator.calibrated else used
     found = Samples(reference, members, mean, spread, judged, used, domain, block, stored, width)
     if not estimator.calibrated and 'features' not in estimator.needs:

@@ -104,6 +104,23 @@ def test_what_a_factor_cannot_be_fitted_to_is_said(samples, reason):
         make_estimator('recalibrated').fit(samples)
 
 
+def test_one_quantity_without_values_leaves_the_others(rng, silicon_like):
+    """By energies members differ more than they err: α² is negative, that of forces is not."""
+    configurations, energies, forces = silicon_like
+    liquid = configurations.domains == LIQUID
+    mean = energies.mean(axis=0)
+    wide = np.where(liquid, configurations.energies + 50 * (energies - mean), energies)
+    options = AuditOptions(estimator='recalibrated', calibration_domain=LIQUID, n_bootstrap=0)
+    found = audit(configurations, wide, forces, options=options)
+    plain = audit(configurations, energies, forces, options=options)
+    assert found.domains[SOLID]['energy_rmse_over_spread'] is None
+    assert 'they differ by more than they err' in found.why(SOLID, 'energy_rmse_over_spread')
+    name = 'force_rmse_over_spread'
+    assert found.domains[SOLID][name] == plain.domains[SOLID][name]
+    assert np.isnan(found.arrays['energy_spread']).all()
+    assert 'unfitted' not in plain.parameters
+
+
 def test_misspelt_estimators_and_options_are_named_with_the_nearest():
     with pytest.raises(ValueError, match='did you mean `recalibrated`'):
         make_estimator('recalibratd')
