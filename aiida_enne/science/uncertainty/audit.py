@@ -17,6 +17,7 @@ from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.cautions import limits
+from aiida_enne.science.uncertainty.confidence import confidence_arrays
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Asked
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.histograms import force_histograms
@@ -50,7 +51,8 @@ class Audit:
             over `spread_sizes` with the null `spread_null`; `correlations` and
             `correlations_uncentred` (D, M, M);
             `member_mae` (D, M). Force histograms: see `histograms.force_histograms`; local
-            calibration: see `local.local_arrays`.
+            calibration: see `local.local_arrays`; confidence curves: see
+            `confidence.confidence_arrays`.
         parameters: All choices, fit for JSON.
         verdicts: On every quantity of every domain, those trained on first; see `rule.decide`.
         gates: What caps verdicts, by quantity.
@@ -124,6 +126,7 @@ def audit(
     arrays |= {'block': energy.block} | local_arrays(
         quantities, configurations, len(names), options
     )
+    arrays |= confidence_arrays(quantities, len(names), options)
     scalars: dict[str, Scalars] = {
         name: _counts(energy, domain == index, judge) for index, name in enumerate(names.tolist())
     }
