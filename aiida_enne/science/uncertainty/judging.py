@@ -11,12 +11,19 @@ from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.estimators.features import leverage
 from aiida_enne.science.uncertainty.features import ByMember, Features
-from aiida_enne.science.uncertainty.gates import Gate, alpha_gate, outlier_gate
+from aiida_enne.science.uncertainty.gates import (
+    Gate,
+    alpha_gate,
+    outlier_gate,
+    unfitted_gate,
+)
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import Row
 from aiida_enne.science.uncertainty.samples import Samples, some_of
 from aiida_enne.science.uncertainty.verdict import Case, judge_cases
 
+#: Quantities that a training gate of energies says nothing of.
+COMPONENTS = ('force', 'stress')
 #: Quantile of the leverage of what was trained on that is the edge of the training features.
 EDGE = 0.99
 
@@ -48,7 +55,7 @@ def judge_samples(
         every = [_errors(one) for one in asked.values()]
         held_out = np.concatenate(known, axis=1) if known else None
         gates[quantity] = [
-            *given,
+            *_common(given, quantity),
             outlier_gate(np.concatenate(known or every, axis=1)) if every else _nothing(),
             alpha_gate(held_out, ', '.join(trained)),
         ]
@@ -59,6 +66,16 @@ def judge_samples(
         ]
     tolerances = {quantity: options.tolerance(quantity) for quantity in quantities}
     return gates, judge_cases(cases, tolerances, gates)
+
+
+def _common(given: Sequence[Gate], quantity: str) -> list[Gate]:
+    """Return the gates of all quantities and of one; what is not known of its training is said."""
+    found = [gate for gate in given if gate.quantity in ('', quantity)]
+    is_known = any(gate.name == 'training' and gate.state != 'unknown' for gate in found)
+    own = any(gate.quantity == quantity for gate in found)
+    if is_known and not own and quantity in COMPONENTS:
+        found.append(unfitted_gate(quantity))
+    return found
 
 
 def by_domain(samples: Samples, names: Sequence[str], options: AuditOptions) -> dict[str, Asked]:
