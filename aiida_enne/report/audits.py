@@ -53,11 +53,10 @@ def build_confidence(material: Material, *, dataset: str | None, of: str) -> Res
     names = figures.curved(audit, of)
     if not names:
         raise Missing(f'this audit stores no confidence curves of {figures.style.NOUNS[of]}')
-    pairs = [
-        [audit.domains[name].get(f'{of}_confidence_area{end}') for end in ('', '_honest')]
-        for name in names
-    ]
-    above = sum(None not in pair and pair[0] > pair[1] for pair in pairs)
+    stem, above = f'{of}_confidence_area', 0
+    for scalars in (audit.domains[name] for name in names):
+        own, honest = scalars.get(stem), scalars.get(f'{stem}_honest')
+        above += own is not None and honest is not None and own > honest
     measured = f'area larger than that of an honest ensemble in {above} of {len(names)} domains'
     content = {'audit': audit, 'prefix': of, 'palette': material.palette}
     return Result(content, measured, _source(material, dataset), figures.style.NOUNS[of])
