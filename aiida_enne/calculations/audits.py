@@ -26,7 +26,6 @@ from aiida_enne.science.uncertainty import estimators, scores
 from aiida_enne.science.uncertainty.alignment import By, Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.beside import Snapshots
-from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 Predictions = Mapping[str, PredictionData]
@@ -100,7 +99,7 @@ def beside_training(
     """
     if trained is None:
         return {}
-    labels, (frames, energies, _) = sorted(predictions), table
+    labels, frames = sorted(predictions), table[0]
     known = {label: trained[label] for label in labels}
     nodes = [*predictions.values(), *(node for _, node in known.values())]
     found: dict[str, Any] = {}
@@ -108,9 +107,7 @@ def beside_training(
         summed = are_summed(nodes)
         own = [read_features(predictions[label], frames, summed=summed) for label in labels]
         found['features'] = gather_features(own, known, summed=summed)
-    held_out = Fit.of(frames, energies, options.training_domains)
-    gates = trained_gates(known, found.get('features'), options.energy_tolerance, held_out)
-    return found | {'gates': gates}
+    return found | {'gates': trained_gates(known, found.get('features'), options, table)}
 
 
 def align(

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from aiida_enne.paper.crystals import COMMON_ZERO
+from aiida_enne.paper.crystals import COMMON_ZERO, find_offsets
 from aiida_enne.paper.scans import (
     MAKERS,
     find_scan,
@@ -19,7 +19,6 @@ from aiida_enne.paper.scans import (
     scan_sources,
     scan_table,
 )
-from aiida_enne.paper.scatters import find_offsets
 from aiida_enne.provenance import Ensemble, Rows, Scan, join_rows
 from aiida_enne.provenance.material import Material, force_errors, missing
 from aiida_enne.provenance.rows import thin

@@ -29,7 +29,6 @@ from aiida_enne.provenance.rows import find_stresses, gather_forces, gather_rows
 from aiida_enne.provenance.snapshots import stored_snapshots
 from aiida_enne.science.uncertainty.audit import Audit, audit
 from aiida_enne.science.uncertainty.beside import Snapshots
-from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 
@@ -101,8 +100,8 @@ def audit_again(
             beside['gates'] = trained_gates(
                 find_trained(ensemble) if 'features' in beside else trained,
                 beside.get('features'),
-                chosen.energy_tolerance,
-                Fit.of(*table[:2], chosen.training_domains),
+                chosen,
+                table,
             )
         found[uuid] = audit(*table, options=chosen, offsets=offsets, **beside)
     return found

@@ -18,6 +18,7 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
 from aiida_enne.science.uncertainty.beside import Beside
 from aiida_enne.science.uncertainty.cautions import limits
+from aiida_enne.science.uncertainty.confidence import confidence_arrays
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Asked
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.histograms import force_histograms
@@ -51,7 +52,8 @@ class Audit:
             over `spread_sizes` with the null `spread_null`; `correlations` and
             `correlations_uncentred` (D, M, M);
             `member_mae` (D, M). Force histograms: see `histograms.force_histograms`; local
-            calibration: see `local.local_arrays`.
+            calibration: see `local.local_arrays`; confidence curves: see
+            `confidence.confidence_arrays`.
         parameters: All choices, fit for JSON; `unfitted`, why the estimator has no values of a
             quantity, by quantity, where there is one.
         verdicts: On every quantity of every domain, those trained on first; see `rule.decide`.
@@ -129,6 +131,7 @@ def audit(
     arrays |= {'block': energy.block} | local_arrays(
         quantities, configurations, len(names), options
     )
+    arrays |= confidence_arrays(quantities, len(names), options)
     scalars: dict[str, Scalars] = {
         name: _counts(energy, domain == index, judge) for index, name in enumerate(names.tolist())
     }

@@ -45,12 +45,14 @@ class Gate:
         state: 'failed' caps every verdict at "cannot say" and every claim at "undecided".
         reason: What was found, with numbers; what is missing where it is unknown.
         remedy: What to do about it; empty where it is passed.
+        quantity: Of which alone it caps verdicts and claims; empty where it caps all.
     """
 
     name: str
     state: State
     reason: str
     remedy: str = ''
+    quantity: str = ''
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, fit for JSON."""
@@ -59,7 +61,7 @@ class Gate:
             'state': self.state,
             'reason': self.reason,
             'remedy': self.remedy,
-        }
+        } | ({'quantity': self.quantity} if self.quantity else {})
 
 
 def failed(gates: Sequence[Gate]) -> list[Gate]:
@@ -91,8 +93,9 @@ def training_gate(trained: Fit | None, tolerance: float, held_out: Fit | None = 
     see it. Members that saw different frames have no mean: the median member is judged.
 
     Args:
-        trained: Errors on training frames; None where nobody predicted them.
-        tolerance: τ in eV/atom.
+        trained: Errors on training frames; None where nobody predicted them. Those of forces cap
+            verdicts on forces alone.
+        tolerance: τ in the unit of the errors.
         held_out: Errors on other frames of these domains, for the reason.
     """
     if trained is None or not len(trained):
@@ -105,14 +108,22 @@ def training_gate(trained: Fit | None, tolerance: float, held_out: Fit | None = 
     found = trained.by_group()
     worst = max(found, key=lambda name: found[name][0])
     error, members = found[worst]
-    text = f'RMSE {1000 * error:.3g} meV/atom on training frames of {worst}'
-    text += f' (members {1000 * min(members):.3g} to {1000 * max(members):.3g}), '
+    unit, factor, _ = QUANTITIES[trained.quantity]
+    text = f'RMSE {factor * error:.3g} {unit} on training frames of {worst}'
+    text += f' (members {factor * min(members):.3g} to {factor * max(members):.3g}), '
     if held_out is not None and worst in (others := held_out.by_group(least=1)):
-        text += f'{1000 * others[worst][0]:.3g} on held-out ones, '
-    text += f'tolerated {1000 * tolerance:.3g}'
+        text += f'{factor * others[worst][0]:.3g} on held-out ones, '
+    text += f'tolerated {factor * tolerance:.3g}'
+    only = '' if trained.quantity == 'energy' else trained.quantity
     if error <= tolerance:
-        return Gate('training', 'passed', text)
-    return Gate('training', 'failed', text, 'train longer, or a larger model')
+        return Gate('training', 'passed', text, quantity=only)
+    return Gate('training', 'failed', text, 'train longer, or a larger model', only)
+
+
+def unfitted_gate(quantity: str) -> Gate:
+    """Return that nothing is known of the training errors of a quantity that is judged."""
+    reason = f'errors of the {QUANTITIES[quantity][2]} on training frames are not known'
+    return Gate('training', 'unknown', f'{reason}: no gate asks for them', quantity=quantity)
 
 
 def refit_gate(features: Floats, counts: Integers, errors: Floats, ridge: float = 1e-6) -> Gate:

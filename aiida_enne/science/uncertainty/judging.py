@@ -11,13 +11,20 @@ from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.estimators.features import leverage
 from aiida_enne.science.uncertainty.features import ByMember, Features
-from aiida_enne.science.uncertainty.gates import Gate, alpha_gate, outlier_gate
+from aiida_enne.science.uncertainty.gates import (
+    Gate,
+    alpha_gate,
+    outlier_gate,
+    unfitted_gate,
+)
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import Row
 from aiida_enne.science.uncertainty.samples import Samples, some_of
 from aiida_enne.science.uncertainty.transfer import join
 from aiida_enne.science.uncertainty.verdict import Case, judge_cases
 
+#: Quantities that a training gate of energies says nothing of.
+COMPONENTS = ('force', 'stress')
 #: Quantile of the leverage of what was trained on that is the edge of the training features.
 EDGE = 0.99
 
@@ -46,7 +53,10 @@ def judge_samples(
     for quantity, samples in quantities.items():
         asked = by_domain(samples, names, options)
         known = [asked[name] for name in trained if name in asked]
-        gates[quantity] = [*given, *_shown(known, list(asked.values()), ', '.join(trained))]
+        gates[quantity] = [
+            *_common(given, quantity),
+            *_shown(known, list(asked.values()), ', '.join(trained)),
+        ]
         edges = novelty or {}
         cases += [
             Case(name, quantity, one, name in trained, edges.get(name))
@@ -65,6 +75,16 @@ def _shown(known: Sequence[Asked], every: Sequence[Asked], where: str) -> list[G
     errors: Floats = judged.members - np.asarray(judged.reference)
     alpha = alpha_gate(errors if known else None, judged.block if known else None, where)
     return [outlier_gate(errors), alpha]
+
+
+def _common(given: Sequence[Gate], quantity: str) -> list[Gate]:
+    """Return the gates of all quantities and of one; what is not known of its training is said."""
+    found = [gate for gate in given if gate.quantity in ('', quantity)]
+    is_known = any(gate.name == 'training' and gate.state != 'unknown' for gate in found)
+    own = any(gate.quantity == quantity for gate in found)
+    if is_known and not own and quantity in COMPONENTS:
+        found.append(unfitted_gate(quantity))
+    return found
 
 
 def by_domain(samples: Samples, names: Sequence[str], options: AuditOptions) -> dict[str, Asked]:
