@@ -75,14 +75,14 @@ def test_a_faster_product_is_told_to_the_scripts(prepare, train_inputs):
     assert set(training.FUSED_SCRIPTS) <= set(folder.get_content_list())
 
 
+@pytest.mark.parametrize('given', [{}, {'group': 2}])
 def test_members_of_a_process_are_told_to_the_scripts_and_are_not_in_the_hash(
-    prepare, train_inputs, dataset
+    prepare, train_inputs, given
 ):
     train_inputs |= {'strategy': 'vectorised', 'kernel': FAMILY.kernels['vectorised']}
-    for group in (training.GROUP, 2):
-        job, _ = prepare(NAME, train_inputs | ({'group': 2} if group == 2 else {}))
-        words = job.codes_info[0].cmdline_params
-        assert words[words.index('--group') + 1] == str(group)
+    job, _ = prepare(NAME, train_inputs | given)
+    words = job.codes_info[0].cmdline_params
+    assert words[words.index('--group') + 1] == str(given.get('group', training.GROUP))
     inputs = NequipTrainCalculation.spec().inputs
     assert all(inputs[name].is_metadata for name in ('strategy', 'processes', 'group', 'gpus'))
 

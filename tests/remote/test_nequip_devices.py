@@ -52,7 +52,8 @@ print({tensor.device.type for tensor in (*gradients, *adam.weights, *predicted)}
 """
 
 
-def test_a_step_stays_on_its_device(prepare_job):
+def test_a_step_stays_on_its_device(prepare_job, monkeypatch):
+    monkeypatch.setenv('CXX', 'no-such-compiler')  # the step compared with needs none
     folder = prepare_job({'a': 1, 'b': 2})
     command = [sys.executable, '-c', STEP]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
