@@ -238,6 +238,10 @@ def assert_second_begins_with_first(node):
         ({'improving': {'warm': 'yes'}}, '`warm` must be true or false'),
         ({'improving': {'batch': 12}}, 'the `pool` only 11 configurations'),
         ({'exploration': {'temperatures': [300]}}, '`exploration`'),
+        (
+            {'arms': {'own': {'kind': 'uncertainty', 'estimator': 'recalibrated'}}},
+            'takes 4 or more members, there are 2',
+        ),
         ({'audit': {'ddofs': 1}}, 'ddofs'),
         ({'ensembel': {}}, 'did you mean `ensemble`'),
     ],

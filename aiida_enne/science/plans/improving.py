@@ -82,6 +82,18 @@ def read_arms(given: Any) -> dict[str, dict[str, Any]]:
     return {name: dict(selection) for name, selection in given.items()}
 
 
+def too_few_members(arms: Mapping[str, Any], n_members: int) -> str | None:
+    """Return which arm so many members are too few for, or None if they suffice."""
+    for name, selection in arms.items():
+        needed = getattr(make_selector(selection), 'min_members', 1)
+        if n_members < needed:
+            return (
+                f'arm {name}: {selection} takes {needed} or more members, there are {n_members}; '
+                'give more `ensemble.seeds`'
+            )
+    return None
+
+
 def paths_of(arms: Mapping[str, Any], repeats: int) -> dict[str, tuple[str, int]]:
     """Return every arm in every repeat, by the label of the path: `ensemble_2`."""
     return {f'{arm}_{one}': (arm, one) for one in range(1, repeats + 1) for arm in arms}

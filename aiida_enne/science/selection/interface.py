@@ -78,7 +78,8 @@ class Selector(Protocol):
 
     Attributes:
         name: By which it is registered in `aiida_enne.selectors`.
-        needs: What it needs of candidates: predictions of `members`, `features`.
+        needs: What it needs of candidates: predictions of `members`, `features`. One that takes
+            more than one member has `min_members`, too.
     """
 
     name: str

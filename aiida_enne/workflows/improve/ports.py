@@ -17,7 +17,7 @@ from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.trainings import TrainedOn
-from aiida_enne.science.plans.improving import Improving, read_arms
+from aiida_enne.science.plans.improving import Improving, read_arms, too_few_members
 from aiida_enne.workflows import exploration, protocols
 from aiida_enne.workflows.audit_inputs import validate_parameters
 from aiida_enne.workflows.prediction import PredictionWorkChain
@@ -111,6 +111,8 @@ def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
     for name in {'pool', 'starts'} & set(inputs):
         if unknown := sorted(set(inputs[name].elements) - set(inputs['dataset'].elements)):
             return f'`{name}` holds {unknown}, the training set only {inputs["dataset"].elements}'
+    if reason := too_few_members(inputs['arms'].get_dict(), len(inputs['ensemble']['seeds'])):
+        return reason
     improving = Improving.from_dict(inputs['improving'].get_dict(), '`improving`')
     if 'exploration' not in inputs and inputs['pool'].n_frames < improving.batch:
         return (

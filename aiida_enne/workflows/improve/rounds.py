@@ -157,7 +157,11 @@ class Rounds(PoolWorkChain):
         """Choose for every path, and label once what two of them chose."""
         chosen = {}
         for path in self.going():
-            outputs = self.choose(path)
+            try:
+                outputs = self.choose(path)
+            except (ImportError, ValueError) as exception:
+                self.end([path], f'its choice failed: {exception}', failed=True)
+                continue
             self.keep('selections', path, outputs['selection'])
             if 'chosen' in outputs:
                 chosen[path] = self.ctx.paths[path]['chosen'] = outputs['chosen']
