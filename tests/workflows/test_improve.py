@@ -243,6 +243,10 @@ def assert_second_begins_with_first(node):
             'takes 4 or more members, there are 2',
         ),
         ({'audit': {'ddofs': 1}}, 'ddofs'),
+        (
+            {'label': {'inputs': {'calculator': 'lammps-sw-si'}}},
+            "the engine `ase` labels at 'Stillinger-Weber",
+        ),
         ({'ensembel': {}}, 'did you mean `ensemble`'),
     ],
 )

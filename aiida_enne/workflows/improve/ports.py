@@ -23,7 +23,9 @@ from aiida_enne.workflows.audit_inputs import validate_parameters
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
-from aiida_enne.workflows.reference.label import LabelWorkChain
+from aiida_enne.workflows.reference.chosen import refusal
+from aiida_enne.workflows.reference.engine import load_engine
+from aiida_enne.workflows.reference.label import TASK, LabelWorkChain
 from aiida_enne.workflows.study.ports import OWNED_OF_ASE, own_engine
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
@@ -111,6 +113,9 @@ def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
     for name in {'pool', 'starts'} & set(inputs):
         if unknown := sorted(set(inputs[name].elements) - set(inputs['dataset'].elements)):
             return f'`{name}` holds {unknown}, the training set only {inputs["dataset"].elements}'
+    asked = inputs['pool'] if 'pool' in inputs else inputs['starts']
+    if reason := _unlike(inputs['label'], asked, inputs['dataset'].level_of_theory):
+        return reason
     if reason := too_few_members(inputs['arms'].get_dict(), len(inputs['ensemble']['seeds'])):
         return reason
     improving = Improving.from_dict(inputs['improving'].get_dict(), '`improving`')
@@ -140,6 +145,20 @@ def _unfit(dataset: DatasetData, split: SplitData, held_out: DatasetData) -> str
             'these configurations'
         )
     return None
+
+
+def _unlike(label: Mapping[str, Any], asked: ConfigurationsData, needed: str) -> str | None:
+    """Return why labels of such configurations could not be had at the level that is needed."""
+    name, given = label['engine'].value, label.get('inputs', {})
+    if reason := refusal(name, given, configurations=asked, task=orm.Dict(TASK)):
+        return reason
+    level = load_engine(name).level_of(given, asked.elements)
+    if level in (None, needed):
+        return None
+    return (
+        f'the engine `{name}` labels at {level!r}, `dataset` is of {needed!r}: '
+        'choose the engine and the inputs that labelled the training set (`label.inputs`)'
+    )
 
 
 def from_protocol(

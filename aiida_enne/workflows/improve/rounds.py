@@ -206,6 +206,11 @@ class Rounds(PoolWorkChain):
             if 'bought' not in found:
                 self.end([path], 'nothing that was chosen could be labelled', failed=True)
                 continue
+            got, needed = found['bought'].level_of_theory, mine['dataset'].level_of_theory
+            if got != needed:
+                why = f'the labels are of {got!r}, the training set of {needed!r}'
+                self.end([path], f'{why}: choose the engine of the training set', failed=True)
+                continue
             mine['bought'][f'round_{self.ctx.round}'] = found['bought']
             mine['counts'].append(mine['counts'][-1] + found['bought'].n_frames)
         return [['prove', path] for path in self.going()]
