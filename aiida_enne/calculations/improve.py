@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
+from numpy.typing import NDArray
 
 from aiida_enne.calculations.audits import tabulate
 from aiida_enne.data.configurations import ConfigurationsData
@@ -15,7 +17,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData, stack_predictions
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.data.configurations import Configurations, concatenate
-from aiida_enne.science.data.copies import find_copies
+from aiida_enne.science.data.copies import find_copies, find_equivalent
 from aiida_enne.science.data.splits import Split
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.plans.improving import CHANCE
@@ -50,7 +52,9 @@ def select_candidates(
     """Choose configurations to label.
 
     Args:
-        parameters: `selection` (see `science.selection.make_selector`), `count`, `seed`, `closest`.
+        parameters: `selection` (see `science.selection.make_selector`), `count`, `seed`, `closest`,
+            `loosest`; where dynamics gave candidates, `explored`: `number` of them, which come
+            first, `record_every` and `timestep` in fs.
         candidates: What may be labelled.
         training: All that the ensemble was trained on or validated with.
         held_out: Never to be trained on.
@@ -63,8 +67,8 @@ def select_candidates(
     """
     given = parameters.get_dict()
     whole, known = candidates.get_configurations(), training.get_configurations()
-    refused = refuse(whole, known, given['closest'])
-    held = find_copies(whole, held_out.get_configurations())
+    refused = refuse(whole, known, given['closest'], given['loosest'])
+    held = find_equivalent(whole, held_out.get_configurations())
     for index in np.flatnonzero(held >= 0).tolist():
         refused.setdefault(index, f'a copy of configuration {held[index]} of the held-out set')
     free = kept(len(whole), refused)
@@ -77,6 +81,8 @@ def select_candidates(
     if not len(free):
         return {'selection': orm.Dict(found)}
     asked = _candidates(whole, candidates, training, nodes).select(free)
+    if 'explored' in given:
+        asked = replace(asked, by_sigma=kept_by_sigma(whole, **given['explored'])[free])
     rng = np.random.default_rng(given['seed'])
     choice = make_selector(given['selection']).choose(asked, given['count'], rng)
     indices = free[choice.indices].tolist()
@@ -95,6 +101,23 @@ def select_candidates(
     if indices:
         outputs['chosen'] = ConfigurationsData.from_configurations(whole.select(indices))
     return outputs
+
+
+def kept_by_sigma(
+    candidates: Configurations, number: int, record_every: int, timestep: float
+) -> NDArray[np.bool_]:
+    """Return which candidates dynamics recorded for their σ alone, shape (n,).
+
+    Args:
+        candidates: Those of dynamics come first; their info has the `time` in ps.
+        number: Of those of dynamics.
+        record_every: Steps between frames that are recorded whatever their σ; 0 for none.
+        timestep: In fs.
+    """
+    found = np.zeros(len(candidates), dtype=bool)
+    steps = np.rint(candidates.info['time'][:number] * 1000 / timestep)
+    found[:number] = steps % record_every != 0 if record_every else True
+    return found
 
 
 @calcfunction

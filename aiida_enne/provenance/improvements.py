@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,8 @@ LABEL = 'ImproveWorkChain'
 AUDITS = 'examine_'
 #: Headers of the table of what was bought.
 BOUGHT = ('path', 'round', 'labels', 'RMSE of forces, eV/Å', 'σ, eV/Å', 'RMSE/σ', 'refused')
+#: Headers of the table of what was refused.
+REFUSED = ('candidates were refused because', 'so many in a round')
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Bought:
         force_rmse: RMSE of forces of the ensemble that chose them, in eV/Å; None where undefined.
         force_spread: Its σ, root mean square, in eV/Å; None where undefined.
         refused: Candidates that were refused by name.
+        reasons: How many for which reason, without its numbers.
     """
 
     path: str
@@ -40,6 +45,7 @@ class Bought:
     force_rmse: float | None
     force_spread: float | None
     refused: int
+    reasons: Mapping[str, int]
 
     @property
     def cells(self) -> list[str]:
@@ -132,6 +138,16 @@ def find_improvements(ensemble: Ensemble) -> list[str]:
     return [uuid for uuid, _ in sorted(query.iterall(), key=lambda row: int(row[1]))]
 
 
+def refusals(bought: Sequence[Bought]) -> list[tuple[str, str]]:
+    """Return each reason to refuse candidates, with how many it was of in a round: '0 to 3'."""
+    rows = []
+    for reason in sorted({reason for one in bought for reason in one.reasons}):
+        counts = [one.reasons.get(reason, 0) for one in bought]
+        least, most = min(counts), max(counts)
+        rows.append((reason, str(most) if least == most else f'{least} to {most}'))
+    return rows
+
+
 def best_audit(node: orm.Node) -> str | None:
     """Return the UUID of the last audit of the path that ended with the least error.
 
@@ -159,7 +175,9 @@ def _bought(node: orm.ProcessNode) -> list[Bought]:
             selection = node.outputs.selections[path][name].get_dict()
             rmse, spread = (_rms(domains, f'force_{key}') for key in ('rmse', 'spread_rms'))
             number = int(name.removeprefix('round_'))
-            found.append(Bought(path, number, n, rmse, spread, len(selection['refused'])))
+            reasons = Counter(re.sub(r'\d+(\.\d+)?', '…', why) for _, why in selection['refused'])
+            count = sum(reasons.values())
+            found.append(Bought(path, number, n, rmse, spread, count, dict(reasons)))
     return found
 
 

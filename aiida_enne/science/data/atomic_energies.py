@@ -10,10 +10,13 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from aiida_enne.science.checks import finite
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.neighbours import hold_lone_atom
 from aiida_enne.science.fields import Integers
 
-#: By least squares over compositions; from configurations of one atom.
+#: By least squares over compositions; from configurations of one atom alone.
 LEAST_SQUARES, ISOLATED = WAYS = ('least_squares', 'isolated')
+#: An atom with a neighbour within this distance is not alone, Å; its own images are neighbours.
+ALONE = 5.0
 
 
 def atomic_energies(
@@ -70,22 +73,26 @@ def fit_energies(configurations: Configurations, elements: list[str]) -> dict[st
 
 
 def isolated(configurations: Configurations, elements: list[str]) -> dict[str, float]:
-    """Return energies of configurations that hold one atom, the highest of each element, eV.
+    """Return energies of atoms that are alone, the highest of each element, eV.
+
+    Alone is one atom without another, or an image of its own, within `ALONE`.
 
     Raises:
         ValueError: If an element has no such configuration.
     """
-    alone = np.flatnonzero(configurations.n_atoms == 1)
+    single = np.flatnonzero(configurations.n_atoms == 1)
+    alone = single[hold_lone_atom(configurations.select(single), ALONE)]
     symbols = [chemical_symbols[configurations.numbers[configurations.offsets[i]]] for i in alone]
     energies = np.asarray(configurations.energies)[alone]
     found: dict[str, float] = {}
-    # a crystal with one atom in its cell is bound: the isolated atom lies above it
+    # images in a smaller box may still bind: the atom most alone lies highest
     for name, energy in zip(symbols, energies.tolist(), strict=True):
         found[name] = max(energy, found.get(name, energy))
     if missing := [name for name in elements if name not in found]:
         raise ValueError(
-            f'no training configuration is a single atom of {missing}: label isolated atoms and '
-            f'train on them, or take `{LEAST_SQUARES}`'
+            f'no training configuration is a single atom of {missing} without a neighbour or '
+            f'image within {ALONE:g} Å: label isolated atoms and train on them, or take '
+            f'`{LEAST_SQUARES}`'
         )
     return {name: found[name] for name in elements}
 

@@ -11,7 +11,7 @@ from typing import Any
 from aiida_enne.science.checks import count, finite, flag, positive
 from aiida_enne.science.options import Options, option
 from aiida_enne.science.selection import make_selector
-from aiida_enne.science.selection.refusals import CLOSEST
+from aiida_enne.science.selection.refusals import CLOSEST, LOOSEST
 
 #: What can name an arm: it becomes a part of the labels of links.
 NAME = '[a-z][a-z0-9]*'
@@ -38,6 +38,8 @@ class Improving(Options):
         validation: Share of each batch that validates; the others train.
         closest: Candidates with atoms closer than this share of the shortest distance in the
             training set are refused.
+        loosest: Candidates with an atom whose nearest neighbour is farther than this many times
+            the longest such distance in the training set are refused.
         repeats: Times that all is done, each with members of its own seeds: one repeat cannot say
             whether a choice was better than chance.
         seed: Of all choices by chance.
@@ -54,6 +56,7 @@ class Improving(Options):
     target: float | None = option(positive, None)
     validation: float = option(_share, 0.125)
     closest: float = option(_share, CLOSEST)
+    loosest: float = option(positive, LOOSEST)
     repeats: int = option(count, 1)
     seed: int = option(partial(count, minimum=0), 1)
     warm: bool = option(flag, False)

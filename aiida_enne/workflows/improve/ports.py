@@ -114,9 +114,9 @@ def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
         if unknown := sorted(set(inputs[name].elements) - set(inputs['dataset'].elements)):
             return f'`{name}` holds {unknown}, the training set only {inputs["dataset"].elements}'
     asked = inputs['pool'] if 'pool' in inputs else inputs['starts']
-    if reason := _unlike(inputs['label'], asked, inputs['dataset'].level_of_theory):
-        return reason
-    if reason := too_few_members(inputs['arms'].get_dict(), len(inputs['ensemble']['seeds'])):
+    reason = _unlike(inputs['label'], asked, inputs['dataset'].level_of_theory)
+    seeds = inputs['ensemble']['seeds'].get_list()
+    if reason := reason or too_few_members(inputs['arms'].get_dict(), len(seeds)):
         return reason
     improving = Improving.from_dict(inputs['improving'].get_dict(), '`improving`')
     if 'exploration' not in inputs and inputs['pool'].n_frames < improving.batch:

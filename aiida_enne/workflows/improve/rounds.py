@@ -11,9 +11,11 @@ from aiida import orm
 
 from aiida_enne.calculations import improve as functions
 from aiida_enne.science.plans.improving import Improving, paths_of
+from aiida_enne.science.plans.tasks import read_task
 from aiida_enne.science.selection import Selector, make_selector
 from aiida_enne.science.selection.comparison import pooled_rmse
 from aiida_enne.workflows.base import WIDTH, PoolWorkChain
+from aiida_enne.workflows.improve.ports import plan_exploration
 
 #: Phases of a round, in their order; after the last round nothing follows the examination.
 PHASES = ('train', 'examine', 'predict', 'label', 'prove')
@@ -190,8 +192,16 @@ class Rounds(PoolWorkChain):
             nodes |= {'bought': mine['bought'], 'proofs': mine['proofs']}
         selection = self.inputs.arms.get_dict()[mine['arm']]
         chosen = {'selection': selection, 'count': count, 'seed': seed}
+        limits: dict[str, Any] = {'closest': improving.closest, 'loosest': improving.loosest}
+        # explored frames stand before those of the pool, see `take_candidates`
+        pooled = self.inputs.pool.n_frames if 'pool' in self.inputs else 0
+        if number_explored := mine['candidates'].n_frames - pooled:
+            samples = plan_exploration(self.inputs.exploration.get_dict(), improving.seed)
+            stage = read_task(next(iter(samples.values()))['task']).stages[0]
+            every = {'record_every': stage.record_every, 'timestep': stage.timestep}
+            limits['explored'] = {'number': number_explored, **every}
         return functions.select_candidates(
-            orm.Dict(chosen | {'closest': improving.closest}),
+            orm.Dict(chosen | limits),
             mine['candidates'],
             mine['dataset'],
             self.inputs.held_out,

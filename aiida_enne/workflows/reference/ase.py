@@ -63,7 +63,9 @@ class AseReferenceWorkChain(ReferenceWorkChain):
     @classmethod
     def level_of(cls, inputs: Mapping[str, Any], elements: Sequence[str]) -> str | None:
         """Return that of the calculator."""
-        return ase.complete_calculator(inputs['base']['ase']['calculator'].get_dict()).level_of_theory
+        return ase.complete_calculator(
+            inputs['base']['ase']['calculator'].get_dict()
+        ).level_of_theory
 
     def calculate(self) -> dict[str, Any]:
         """Submit one job for all configurations; it is continued where it was stopped."""

@@ -1,11 +1,15 @@
 """Selectors keep their contract, and each its own law."""
 
+import dataclasses
 import sys
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.build import bulk
 
 from aiida_enne.science.data.configurations import concatenate
+from aiida_enne.science.data.frames import from_atoms
 from aiida_enne.science.plans.improving import read_arms, too_few_members
 from aiida_enne.science.plugins import registered
 from aiida_enne.science.selection import GROUP, Candidates, Chosen, make_selector
@@ -244,3 +248,39 @@ def test_copies_strangers_and_atoms_too_close_are_refused_by_name():
     assert 'two atoms are 0.40 Å apart, expected at least' in reasons[3]
     assert reasons[4] == 'no training configuration has C'
     assert kept(len(asked), reasons).tolist() == [1]
+
+
+def test_a_crystal_that_is_blown_up_is_refused_and_a_stretched_one_is_not():
+    cells = []
+    for factor in (1.0, 1.02, 1.3, 6.0):
+        atoms = bulk('Cu', cubic=True)
+        atoms.set_cell(factor * atoms.cell, scale_atoms=True)
+        cells.append(atoms)
+    frames = from_atoms(cells)
+    known = frames.select([0])
+    reasons = refuse(frames.select([1, 2, 3]), known)
+    assert reasons.keys() == {2}
+    assert reasons[2].startswith('an atom has no neighbour within 3.83 Å, 1.5 times as far')
+    assert refuse(frames.select([1, 2, 3]), known, loosest=0.0) == {}
+    assert refuse(frames.select([2]), known, loosest=1.2).keys() == {0}
+    alone = from_atoms([Atoms('Cu', cell=[30.0] * 3, pbc=True)])
+    assert refuse(frames.select([3]), concatenate([known, alone])) == {}
+    with pytest.raises(ValueError, match='`loosest` must not be negative'):
+        refuse(frames, known, loosest=-1.0)
+
+
+def test_chance_takes_nothing_that_was_kept_for_its_sigma():
+    candidates = make_candidates(n=20)
+    marked = np.arange(20) % 3 == 0
+    told = dataclasses.replace(candidates, by_sigma=marked)
+    found = make_selector({'kind': 'random'}).choose(told, 100, rng())
+    assert sorted(found.indices.tolist()) == np.flatnonzero(~marked).tolist()
+    assert found.left.keys() == set(np.flatnonzero(marked).tolist())
+    # without such candidates the choice is what it was
+    plain = make_selector({'kind': 'random'}).choose(candidates, 7, rng()).indices
+    np.testing.assert_array_equal(plain, rng().permutation(20)[:7])
+    sigma = make_selector({'kind': 'uncertainty'})
+    np.testing.assert_array_equal(
+        sigma.choose(told, 9, rng()).indices, sigma.choose(candidates, 9, rng()).indices
+    )
+    assert told.select([3, 4]).by_sigma.tolist() == [True, False]
