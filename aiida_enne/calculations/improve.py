@@ -25,6 +25,7 @@ from aiida_enne.science.selection import Candidates, make_selector
 from aiida_enne.science.selection.comparison import Curve, compare, pooled_rmse
 from aiida_enne.science.selection.refusals import kept, refuse
 from aiida_enne.science.uncertainty.estimators import Asked
+from aiida_enne.science.uncertainty.estimators.recalibrated import RecalibratedSpread
 
 #: How an extended split came about, to query by.
 METHOD = 'improvement'
@@ -191,6 +192,33 @@ def extend_training(
     )
     node = SplitData.from_split(extended, joined, method=METHOD, shared=True)
     return {'dataset': joined, 'split': node}
+
+
+@calcfunction
+def recalibrate(ddof: orm.Int, **nodes: Any) -> orm.Dict:
+    """Return what σ of the next round is multiplied by, learnt from all that was bought before.
+
+    Every label was predicted by an ensemble that did not know it.
+
+    Args:
+        ddof: Of the σ that is multiplied.
+        **nodes: `bought.<round>` and `proofs.<round>.<member>`.
+
+    Returns:
+        By quantity (`energy`, `force`) the `factor`, or the `reason` why there is none; see
+        `RecalibratedSpread`.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for quantity, asked in _learnt(nodes).items():
+        n_members = len(asked.members)
+        try:
+            factor = RecalibratedSpread().factor(asked)
+        except ValueError as exception:
+            found[quantity] = {'reason': str(exception)}
+            continue
+        other = (n_members - ddof.value) / (n_members - RecalibratedSpread.DDOF)
+        found[quantity] = {'factor': factor * other**0.5, 'n_samples': len(asked)}
+    return orm.Dict(found)
 
 
 @calcfunction

@@ -20,7 +20,16 @@ LABEL = 'ImproveWorkChain'
 #: What its calls of audits on the held-out set begin with.
 AUDITS = 'examine_'
 #: Headers of the table of what was bought.
-BOUGHT = ('path', 'round', 'labels', 'RMSE of forces, eV/Å', 'σ, eV/Å', 'RMSE/σ', 'refused')
+BOUGHT = (
+    'path',
+    'round',
+    'labels',
+    'RMSE of forces, eV/Å',
+    'σ, eV/Å',
+    'RMSE/σ',
+    'recalibrated',
+    'refused',
+)
 #: Headers of the table of what was refused.
 REFUSED = ('candidates were refused because', 'so many in a round')
 
@@ -35,6 +44,8 @@ class Bought:
         configurations: How many.
         force_rmse: RMSE of forces of the ensemble that chose them, in eV/Å; None where undefined.
         force_spread: Its σ, root mean square, in eV/Å; None where undefined.
+        factor: What earlier rounds of the path say σ is to be multiplied by; None where they
+            cannot.
         refused: Candidates that were refused by name.
         reasons: How many for which reason, without its numbers.
     """
@@ -44,21 +55,24 @@ class Bought:
     configurations: int
     force_rmse: float | None
     force_spread: float | None
+    factor: float | None
     refused: int
     reasons: Mapping[str, int]
 
     @property
     def cells(self) -> list[str]:
         """A line of a table with the headers `BOUGHT`; what is undefined is a dash."""
-        ratio = '–'
+        ratio = recalibrated = '–'
         if self.force_rmse is not None and self.force_spread:
             ratio = f'{self.force_rmse / self.force_spread:.2f}'
+            if self.factor is not None:
+                recalibrated = f'{self.force_rmse / (self.factor * self.force_spread):.2f}'
         error, spread = (
             '–' if value is None else f'{value:.3g}'
             for value in (self.force_rmse, self.force_spread)
         )
         counted = [str(self.round), str(self.configurations)]
-        return [self.path, *counted, error, spread, ratio, str(self.refused)]
+        return [self.path, *counted, error, spread, ratio, recalibrated, str(self.refused)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +191,20 @@ def _bought(node: orm.ProcessNode) -> list[Bought]:
             number = int(name.removeprefix('round_'))
             reasons = Counter(re.sub(r'\d+(\.\d+)?', '…', why) for _, why in selection['refused'])
             count = sum(reasons.values())
-            found.append(Bought(path, number, n, rmse, spread, count, dict(reasons)))
+            factor = _factor(node, path, name)
+            found.append(Bought(path, number, n, rmse, spread, factor, count, dict(reasons)))
     return found
+
+
+def _factor(node: orm.ProcessNode, path: str, name: str) -> float | None:
+    """Return what earlier rounds say σ of forces is multiplied by; None where they say nothing."""
+    if 'calibrations' not in node.outputs or path not in node.outputs.calibrations:
+        return None
+    known = dict(node.outputs.calibrations[path])
+    if name not in known:
+        return None
+    factor = known[name].get_dict()['force'].get('factor')
+    return None if factor is None else float(factor)
 
 
 def _rms(domains: Any, name: str) -> float | None:

@@ -14,11 +14,13 @@ from aiida_enne.calculations.improve import (
     extend_training,
     find_unlabelled,
     kept_by_sigma,
+    recalibrate,
     take_labels,
 )
 from aiida_enne.cli.main import main
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.prediction import PredictionData
 from aiida_enne.provenance.ensembles import find_ensemble
 from aiida_enne.science.data.copies import find_copies
 from aiida_enne.science.selection.comparison import pooled_rmse
@@ -63,6 +65,16 @@ class TestRounds:
                 assert (find_copies(one, other) < 0).all()
         bought = sum(len(one) for one in labels)
         assert bought <= 8
+
+    def test_two_members_calibrate_nothing_and_say_so(self, improved):
+        assert set(improved.outputs.calibrations) == set(self.paths(improved))
+        for path in self.paths(improved):
+            (node,) = dict(improved.outputs.calibrations[path]).values()
+            assert node.get_dict().keys() == {'energy', 'force'}
+            assert all('4 or more members, got 2' in one['reason'] for one in node.values())
+            inputs = node.creator.base.links.get_incoming().all_link_labels()
+            assert 'bought__round_0' in inputs, 'what is judged must not be learnt from'
+            assert not any('round_1' in label for label in inputs)
 
     def test_what_is_known_or_held_out_is_refused_by_name(self, improved):
         for path in self.paths(improved):
@@ -205,6 +217,33 @@ def assert_second_begins_with_first(node):
         assert second.inputs.initial_models[label].uuid == before.uuid
         assert model.creator.inputs.initial_models[label].uuid == before.uuid
         assert model.base.attributes.get('identity') != before.base.attributes.get('identity')
+
+
+def test_errors_larger_than_the_spread_says_are_found_by_the_next_round(data):
+    rng, bought = np.random.default_rng(2), data['dataset']
+    known, n_members, factor = bought.get_configurations(), 12, 3.0
+    shape = known.forces.shape
+    # truth and members are draws about one centre, the truth with `factor` times the width
+    centre = known.forces - factor * rng.normal(size=shape)
+    proofs = {
+        f'seed_{one}': PredictionData.from_arrays(
+            {
+                'indices': np.arange(len(known)),
+                'energies': known.energies.copy(),
+                'forces': centre + rng.normal(size=shape),
+            },
+            dataset_sha256=bought.sha256,
+            weights_sha256=f'{one}',
+        ).store()
+        for one in range(n_members)
+    }
+    given = {'bought': {'round_0': bought}, 'proofs': {'round_0': proofs}}
+    found = {ddof: recalibrate(orm.Int(ddof), **given).get_dict() for ddof in (0, 1)}
+    assert found[1]['force']['factor'] == pytest.approx(factor, rel=0.25)
+    ratio = found[0]['force']['factor'] / found[1]['force']['factor']
+    assert ratio == pytest.approx((n_members / (n_members - 1)) ** 0.5, rel=1e-12)
+    assert found[1]['force']['n_samples'] == known.forces.size
+    assert 'members differ' in found[1]['energy']['reason']
 
 
 def test_labels_are_found_again_by_content(python_code, data):

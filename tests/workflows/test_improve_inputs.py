@@ -31,6 +31,10 @@ def data(python_code):
             "the engine `ase` labels at 'Stillinger-Weber",
         ),
         ({'ensembel': {}}, 'did you mean `ensemble`'),
+        ({'ensemble': {'atomic_energies': 'mean'}}, 'must be one of least_squares, isolated'),
+        ({'ensemble': {'atomic_energies': {'Si': 1.0}}}, "give ['Cu'], too"),
+        ({'ensemble': {'atomic_energies': 'isolated'}}, 'label isolated atoms'),
+        ({'protocols': {'ensemble': 'fine-tune'}}, 'needs a `base_model`'),
     ],
 )
 def test_inputs_of_no_use_are_refused(python_code, data, change, message):
@@ -51,3 +55,10 @@ def test_held_out_data_must_not_be_trained_on(python_code, data):
     )
     for given, message in cases:
         assert message in (protocols.complaint(builder_of(python_code, given)) or '')
+
+
+def test_a_compound_starts_from_energies_that_its_training_sets_say(python_code, data):
+    chosen = {'ensemble': {'atomic_energies': 'least_squares'}}
+    builder = builder_of(python_code, data, **chosen)
+    assert builder.ensemble.atomic_energies.value == 'least_squares'
+    assert protocols.complaint(builder) is None

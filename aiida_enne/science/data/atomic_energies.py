@@ -35,25 +35,40 @@ def atomic_energies(
     Raises:
         ValueError: If there is no such way, labels are missing, or an element has no energy.
     """
+    check_way(how)
     elements = configurations.elements
     if isinstance(how, Mapping):
-        if unknown := sorted(set(how) - set(atomic_numbers)):
-            raise ValueError(f'`atomic_energies` name {unknown}, no chemical elements')
         if missing := sorted(set(elements) - set(how)):
             raise ValueError(
                 f'`atomic_energies` are of {sorted(how)}; the dataset holds {elements}: give '
                 f'{missing}, too'
             )
-        return {name: finite(f'atomic_energies of {name}', how[name]) for name in elements}
-    if how not in WAYS:
-        raise ValueError(
-            f'`atomic_energies` must be one of {", ".join(WAYS)} or energies by element, '
-            f'got {how!r}'
-        )
+        return {name: float(how[name]) for name in elements}
     chosen = configurations.select(train)
     if chosen.energies is None:
         raise ValueError('`atomic_energies` need labelled configurations')
     return fit_energies(chosen, elements) if how == LEAST_SQUARES else isolated(chosen, elements)
+
+
+def check_way(how: Any) -> None:
+    """Check a way to energies of elements without data.
+
+    Args:
+        how: See `atomic_energies`.
+
+    Raises:
+        ValueError: If there is no such way, or an energy or element.
+    """
+    if isinstance(how, Mapping):
+        if unknown := sorted(set(how) - set(atomic_numbers)):
+            raise ValueError(f'`atomic_energies` name {unknown}, no chemical elements')
+        for name, energy in how.items():
+            finite(f'atomic_energies of {name}', energy)
+    elif how not in WAYS:
+        raise ValueError(
+            f'`atomic_energies` must be one of {", ".join(WAYS)} or energies by element, '
+            f'got {how!r}'
+        )
 
 
 def fit_energies(configurations: Configurations, elements: list[str]) -> dict[str, float]:

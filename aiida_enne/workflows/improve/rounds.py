@@ -14,6 +14,7 @@ from aiida_enne.science.plans.improving import Improving, paths_of
 from aiida_enne.science.plans.tasks import read_task
 from aiida_enne.science.selection import Selector, make_selector
 from aiida_enne.science.selection.comparison import pooled_rmse
+from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows.base import WIDTH, PoolWorkChain
 from aiida_enne.workflows.improve.ports import plan_exploration
 
@@ -221,10 +222,21 @@ class Rounds(PoolWorkChain):
                 why = f'the labels are of {got!r}, the training set of {needed!r}'
                 self.end([path], f'{why}: choose the engine of the training set', failed=True)
                 continue
+            if mine['bought']:
+                self.calibrate(path)
             mine['bought'][f'round_{self.ctx.round}'] = found['bought']
             mine['counts'].append(mine['counts'][-1] + found['bought'].n_frames)
         return [['prove', path] for path in self.going()]
 
+    def calibrate(self, path: str) -> None:
+        """Learn from what earlier rounds bought what σ of this round is multiplied by."""
+        mine, options = self.ctx.paths[path], self.inputs.audit.get_dict()
+        options.pop('alignment', None)
+        ddof = orm.Int(AuditOptions.from_dict(options).ddof)
+        learnt = functions.recalibrate(ddof, bought=mine['bought'], proofs=mine['proofs'])
+        self.keep('calibrations', path, learnt)
+
     def keep(self, name: str, path: str, node: orm.Data) -> None:
         """Keep a result of this round, to be handed out."""
-        self.ctx.found[name].setdefault(path, {})[f'round_{self.ctx.round}'] = node
+        found = self.ctx.found.setdefault(name, {})
+        found.setdefault(path, {})[f'round_{self.ctx.round}'] = node
