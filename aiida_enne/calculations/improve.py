@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.engine import calcfunction
+from numpy.typing import NDArray
 
 from aiida_enne.calculations.audits import tabulate
 from aiida_enne.data.configurations import ConfigurationsData
@@ -15,7 +17,7 @@ from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.prediction import PredictionData, stack_predictions
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.data.configurations import Configurations, concatenate
-from aiida_enne.science.data.copies import find_copies
+from aiida_enne.science.data.copies import find_copies, find_equivalent
 from aiida_enne.science.data.splits import Split
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.plans.improving import CHANCE
@@ -23,6 +25,7 @@ from aiida_enne.science.selection import Candidates, make_selector
 from aiida_enne.science.selection.comparison import Curve, compare, pooled_rmse
 from aiida_enne.science.selection.refusals import kept, refuse
 from aiida_enne.science.uncertainty.estimators import Asked
+from aiida_enne.science.uncertainty.estimators.recalibrated import RecalibratedSpread
 
 #: How an extended split came about, to query by.
 METHOD = 'improvement'
@@ -50,7 +53,9 @@ def select_candidates(
     """Choose configurations to label.
 
     Args:
-        parameters: `selection` (see `science.selection.make_selector`), `count`, `seed`, `closest`.
+        parameters: `selection` (see `science.selection.make_selector`), `count`, `seed`, `closest`,
+            `loosest`; where dynamics gave candidates, `explored`: `number` of them, which come
+            first, `record_every` and `timestep` in fs.
         candidates: What may be labelled.
         training: All that the ensemble was trained on or validated with.
         held_out: Never to be trained on.
@@ -63,8 +68,8 @@ def select_candidates(
     """
     given = parameters.get_dict()
     whole, known = candidates.get_configurations(), training.get_configurations()
-    refused = refuse(whole, known, given['closest'])
-    held = find_copies(whole, held_out.get_configurations())
+    refused = refuse(whole, known, given['closest'], given['loosest'])
+    held = find_equivalent(whole, held_out.get_configurations())
     for index in np.flatnonzero(held >= 0).tolist():
         refused.setdefault(index, f'a copy of configuration {held[index]} of the held-out set')
     free = kept(len(whole), refused)
@@ -77,6 +82,8 @@ def select_candidates(
     if not len(free):
         return {'selection': orm.Dict(found)}
     asked = _candidates(whole, candidates, training, nodes).select(free)
+    if 'explored' in given:
+        asked = replace(asked, by_sigma=kept_by_sigma(whole, **given['explored'])[free])
     rng = np.random.default_rng(given['seed'])
     choice = make_selector(given['selection']).choose(asked, given['count'], rng)
     indices = free[choice.indices].tolist()
@@ -95,6 +102,23 @@ def select_candidates(
     if indices:
         outputs['chosen'] = ConfigurationsData.from_configurations(whole.select(indices))
     return outputs
+
+
+def kept_by_sigma(
+    candidates: Configurations, number: int, record_every: int, timestep: float
+) -> NDArray[np.bool_]:
+    """Return which candidates dynamics recorded for their σ alone, shape (n,).
+
+    Args:
+        candidates: Those of dynamics come first; their info has the `time` in ps.
+        number: Of those of dynamics.
+        record_every: Steps between frames that are recorded whatever their σ; 0 for none.
+        timestep: In fs.
+    """
+    found = np.zeros(len(candidates), dtype=bool)
+    steps = np.rint(candidates.info['time'][:number] * 1000 / timestep)
+    found[:number] = steps % record_every != 0 if record_every else True
+    return found
 
 
 @calcfunction
@@ -168,6 +192,33 @@ def extend_training(
     )
     node = SplitData.from_split(extended, joined, method=METHOD, shared=True)
     return {'dataset': joined, 'split': node}
+
+
+@calcfunction
+def recalibrate(ddof: orm.Int, **nodes: Any) -> orm.Dict:
+    """Return what σ of the next round is multiplied by, learnt from all that was bought before.
+
+    Every label was predicted by an ensemble that did not know it.
+
+    Args:
+        ddof: Of the σ that is multiplied.
+        **nodes: `bought.<round>` and `proofs.<round>.<member>`.
+
+    Returns:
+        By quantity (`energy`, `force`) the `factor`, or the `reason` why there is none; see
+        `RecalibratedSpread`.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for quantity, asked in _learnt(nodes).items():
+        n_members = len(asked.members)
+        try:
+            factor = RecalibratedSpread().factor(asked)
+        except ValueError as exception:
+            found[quantity] = {'reason': str(exception)}
+            continue
+        other = (n_members - ddof.value) / (n_members - RecalibratedSpread.DDOF)
+        found[quantity] = {'factor': factor * other**0.5, 'n_samples': len(asked)}
+    return orm.Dict(found)
 
 
 @calcfunction

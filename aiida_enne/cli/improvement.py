@@ -42,7 +42,7 @@ def improvement(process: str, picture: Path | None, *, as_json: bool) -> None:
 
 def describe(found: Any) -> list[str]:
     """Return tables of errors and purchases, and a sentence on every arm."""
-    from aiida_enne.provenance.improvements import BOUGHT
+    from aiida_enne.provenance.improvements import BOUGHT, REFUSED, refusals
     from aiida_enne.science.selection.comparison import sentence
 
     rows = [
@@ -54,6 +54,8 @@ def describe(found: Any) -> list[str]:
     if found.bought:
         lines.append('Bought labels, predicted before any ensemble was trained on them:')
         lines += [table([one.cells for one in found.bought], BOUGHT), '']
+    if refused := refusals(found.bought):
+        lines += [table(refused, REFUSED), '']
     lines += [f'{path} ended: {why}' for path, why in sorted(found.ended.items())]
     lines += [sentence(arm, one, found.chance) for arm, one in found.arms.items()]
     return lines

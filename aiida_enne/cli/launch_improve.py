@@ -33,6 +33,11 @@ OWN = ('rounds', 'batch', 'repeats', 'budget', 'target', 'warm')
 @click.option('--engine', default='ase', show_default=True, help='What labels.')
 @click.option('--engine-code', type=CodeParam(), help='Code of the engine; default: --code.')
 @click.option(
+    '--base-model',
+    type=NodeParam('enne.base_model', 'enne.model'),
+    help='What members are fine-tuned from; by `protocols: {ensemble: fine-tune}` of --overrides.',
+)
+@click.option(
     '--arm',
     'arms',
     multiple=True,
@@ -79,6 +84,7 @@ def improve(dataset: Any, split: Any, held_out: Any, **options: Any) -> None:
             options['engine'],
             protocol=options['protocol'],
             overrides=overrides,
+            base_model=options['base_model'],
             python=options['code'],
             **given,
         )

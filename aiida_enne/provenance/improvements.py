@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,18 @@ LABEL = 'ImproveWorkChain'
 #: What its calls of audits on the held-out set begin with.
 AUDITS = 'examine_'
 #: Headers of the table of what was bought.
-BOUGHT = ('path', 'round', 'labels', 'RMSE of forces, eV/Å', 'σ, eV/Å', 'RMSE/σ', 'refused')
+BOUGHT = (
+    'path',
+    'round',
+    'labels',
+    'RMSE of forces, eV/Å',
+    'σ, eV/Å',
+    'RMSE/σ',
+    'recalibrated',
+    'refused',
+)
+#: Headers of the table of what was refused.
+REFUSED = ('candidates were refused because', 'so many in a round')
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +44,10 @@ class Bought:
         configurations: How many.
         force_rmse: RMSE of forces of the ensemble that chose them, in eV/Å; None where undefined.
         force_spread: Its σ, root mean square, in eV/Å; None where undefined.
+        factor: What earlier rounds of the path say σ is to be multiplied by; None where they
+            cannot.
         refused: Candidates that were refused by name.
+        reasons: How many for which reason, without its numbers.
     """
 
     path: str
@@ -39,20 +55,24 @@ class Bought:
     configurations: int
     force_rmse: float | None
     force_spread: float | None
+    factor: float | None
     refused: int
+    reasons: Mapping[str, int]
 
     @property
     def cells(self) -> list[str]:
         """A line of a table with the headers `BOUGHT`; what is undefined is a dash."""
-        ratio = '–'
+        ratio = recalibrated = '–'
         if self.force_rmse is not None and self.force_spread:
             ratio = f'{self.force_rmse / self.force_spread:.2f}'
+            if self.factor is not None:
+                recalibrated = f'{self.force_rmse / (self.factor * self.force_spread):.2f}'
         error, spread = (
             '–' if value is None else f'{value:.3g}'
             for value in (self.force_rmse, self.force_spread)
         )
         counted = [str(self.round), str(self.configurations)]
-        return [self.path, *counted, error, spread, ratio, str(self.refused)]
+        return [self.path, *counted, error, spread, ratio, recalibrated, str(self.refused)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +152,16 @@ def find_improvements(ensemble: Ensemble) -> list[str]:
     return [uuid for uuid, _ in sorted(query.iterall(), key=lambda row: int(row[1]))]
 
 
+def refusals(bought: Sequence[Bought]) -> list[tuple[str, str]]:
+    """Return each reason to refuse candidates, with how many it was of in a round: '0 to 3'."""
+    rows = []
+    for reason in sorted({reason for one in bought for reason in one.reasons}):
+        counts = [one.reasons.get(reason, 0) for one in bought]
+        least, most = min(counts), max(counts)
+        rows.append((reason, str(most) if least == most else f'{least} to {most}'))
+    return rows
+
+
 def best_audit(node: orm.Node) -> str | None:
     """Return the UUID of the last audit of the path that ended with the least error.
 
@@ -159,8 +189,22 @@ def _bought(node: orm.ProcessNode) -> list[Bought]:
             selection = node.outputs.selections[path][name].get_dict()
             rmse, spread = (_rms(domains, f'force_{key}') for key in ('rmse', 'spread_rms'))
             number = int(name.removeprefix('round_'))
-            found.append(Bought(path, number, n, rmse, spread, len(selection['refused'])))
+            reasons = Counter(re.sub(r'\d+(\.\d+)?', '…', why) for _, why in selection['refused'])
+            count = sum(reasons.values())
+            factor = _factor(node, path, name)
+            found.append(Bought(path, number, n, rmse, spread, factor, count, dict(reasons)))
     return found
+
+
+def _factor(node: orm.ProcessNode, path: str, name: str) -> float | None:
+    """Return what earlier rounds say σ of forces is multiplied by; None where they say nothing."""
+    if 'calibrations' not in node.outputs or path not in node.outputs.calibrations:
+        return None
+    known = dict(node.outputs.calibrations[path])
+    if name not in known:
+        return None
+    factor = known[name].get_dict()['force'].get('factor')
+    return None if factor is None else float(factor)
 
 
 def _rms(domains: Any, name: str) -> float | None:

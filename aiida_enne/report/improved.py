@@ -8,9 +8,11 @@ from typing import Any
 from aiida_enne.provenance import Material, Missing
 from aiida_enne.provenance.improvements import (
     BOUGHT,
+    REFUSED,
     Improvement,
     find_improvement,
     find_improvements,
+    refusals,
 )
 from aiida_enne.report.figures import Figure, Result
 from aiida_enne.report.tables import Table
@@ -56,11 +58,13 @@ def of_improvement(material: Material) -> list[Table]:
     shown = next((path for path, uuid in found.audited.items() if uuid == own), None)
     after = '' if shown is None else f' (this page: the last ensemble of {shown})'
     bought = [one.cells for one in found.bought]
+    refused = [[*row] for row in refusals(found.bought)]
     tables = [
         Table(f'Did choosing beat chance?{after}', *_comparison(found)),
         Table(
             'Bought labels, predicted before any ensemble was trained on them', list(BOUGHT), bought
         ),
+        Table('Candidates refused by name', list(REFUSED), refused),
     ]
     return [table for table in tables if table.rows]
 

@@ -8,68 +8,29 @@ import pytest
 from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.engine import run_get_node
-from ase.build import bulk
-from ase.calculators.emt import EMT
-from ase.calculators.singlepoint import SinglePointCalculator
 from click.testing import CliRunner
 
-from aiida_enne.calculations.improve import extend_training, find_unlabelled, take_labels
+from aiida_enne.calculations.improve import (
+    extend_training,
+    find_unlabelled,
+    kept_by_sigma,
+    recalibrate,
+    take_labels,
+)
 from aiida_enne.cli.main import main
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
-from aiida_enne.data.split import SplitData
+from aiida_enne.data.prediction import PredictionData
 from aiida_enne.provenance.ensembles import find_ensemble
 from aiida_enne.science.data.copies import find_copies
-from aiida_enne.science.data.splits import Split
 from aiida_enne.science.selection.comparison import pooled_rmse
-from aiida_enne.workflows.improve.improve import ImproveWorkChain
-
-LEVEL = 'EMT'
-EPOCH = {'ensemble': {'training': {'train': {'parameters': {'trainer': {'max_epochs': 1}}}}}}
-
-
-def copper(seeds, rattle=0.1, domain='warm'):
-    """Return rattled copper cells with EMT labels."""
-    frames = []
-    for number, seed in enumerate(seeds):
-        atoms = bulk('Cu', cubic=True)
-        atoms.rattle(rattle, seed=seed)
-        atoms.calc = EMT()
-        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
-        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
-        atoms.info = {'domain': domain, 'block': number}
-        frames.append(atoms)
-    return frames
-
-
-def dataset_of(frames):
-    return DatasetData.from_atoms(frames, level_of_theory=LEVEL).store()
+from tests.improving import EPOCH, LEVEL, builder_of, copper, dataset_of, make_data
 
 
 @pytest.fixture(scope='module')
 def data(python_code):
     """Return what is trained on, what judges, and a pool that knows some of both."""
-    known, held = copper(range(6)), copper(range(50, 54), 0.2, 'hot')
-    pool = copper(range(20, 28), 0.25, 'pool') + known[:2] + held[:1]
-    dataset = dataset_of(known)
-    split = SplitData.from_split(Split(range(4), [4, 5], []), dataset, method='by hand').store()
-    pool = ConfigurationsData.from_atoms(pool).store()
-    return {'dataset': dataset, 'split': split, 'held_out': dataset_of(held), 'pool': pool}
-
-
-def builder_of(python_code, data, **overrides):
-    inputs = dict(data)
-    given = {'label': {'inputs': {'calculator': 'emt'}}} | overrides
-    return ImproveWorkChain.get_builder_from_protocol(
-        python_code,
-        inputs.pop('dataset'),
-        inputs.pop('split'),
-        inputs.pop('held_out'),
-        'ase',
-        protocol='test',
-        overrides=given,
-        **inputs,
-    )
+    return make_data()
 
 
 @pytest.fixture(scope='module')
@@ -104,6 +65,16 @@ class TestRounds:
                 assert (find_copies(one, other) < 0).all()
         bought = sum(len(one) for one in labels)
         assert bought <= 8
+
+    def test_two_members_calibrate_nothing_and_say_so(self, improved):
+        assert set(improved.outputs.calibrations) == set(self.paths(improved))
+        for path in self.paths(improved):
+            (node,) = dict(improved.outputs.calibrations[path]).values()
+            assert node.get_dict().keys() == {'energy', 'force'}
+            assert all('4 or more members, got 2' in one['reason'] for one in node.values())
+            inputs = node.creator.base.links.get_incoming().all_link_labels()
+            assert 'bought__round_0' in inputs, 'what is judged must not be learnt from'
+            assert not any('round_1' in label for label in inputs)
 
     def test_what_is_known_or_held_out_is_refused_by_name(self, improved):
         for path in self.paths(improved):
@@ -160,10 +131,13 @@ class TestRounds:
         assert result.exit_code == 0, result.output
         assert '`ensemble` against `random`: undecided; 1 repeat: an interval' in result.output
         assert 'random_1 ended: all rounds are done' in result.output
+        refused = r'a copy of configuration … of the training set +2 to 4'
+        assert re.search(refused, result.output), result.output
         assert 'labels bought' in picture.read_text()
         found = json.loads(CliRunner().invoke(main, [*words, '--json']).output)
         assert [one['labels'] for one in found['curves']] == 3 * [[0, 2, 4]]
         assert len(found['bought']) == 6
+        assert all(one['refused'] == sum(one['reasons'].values()) for one in found['bought'])
 
     def test_an_ensemble_of_a_path_is_named_by_its_training(self, improved):
         with pytest.raises(NotExistent, match='name one of its trainings') as caught:
@@ -213,7 +187,22 @@ def test_dynamics_of_the_ensemble_give_candidates_until_the_budget_is_spent(pyth
     bought = node.outputs.labels.round_0
     assert list(bought.domains) == ['explored warm, 300 K']
     assert bought.level_of_theory == LEVEL
+    selection = node.outputs.selections.ensemble_1.round_0.creator.inputs
+    assert selection.parameters['explored'] == {
+        'number': selection.candidates.n_frames,
+        'record_every': 2,
+        'timestep': 1.0,
+    }
     assert_second_begins_with_first(node)
+
+
+def test_frames_between_those_of_every_so_many_steps_were_kept_for_their_sigma(data):
+    frames = data['pool'].get_configurations().select(range(6))
+    frames.info['time'] = np.array([0.0015, 0.003, 0.0045, 0.006, np.nan, np.nan])
+    found = kept_by_sigma(frames, 4, record_every=2, timestep=1.5)
+    assert found.tolist() == [True, False, True, False, False, False]
+    found = kept_by_sigma(frames, 4, record_every=0, timestep=1.5)
+    assert found.tolist() == [True] * 4 + [False] * 2
 
 
 def assert_second_begins_with_first(node):
@@ -230,40 +219,31 @@ def assert_second_begins_with_first(node):
         assert model.base.attributes.get('identity') != before.base.attributes.get('identity')
 
 
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        ({'arms': {'one': {'kind': 'randm'}}}, 'did you mean `random`'),
-        ({'improving': {'round': 2}}, 'did you mean `rounds`'),
-        ({'improving': {'warm': 'yes'}}, '`warm` must be true or false'),
-        ({'improving': {'batch': 12}}, 'the `pool` only 11 configurations'),
-        ({'exploration': {'temperatures': [300]}}, '`exploration`'),
-        ({'audit': {'ddofs': 1}}, 'ddofs'),
-        ({'ensembel': {}}, 'did you mean `ensemble`'),
-    ],
-)
-def test_inputs_of_no_use_are_refused(python_code, data, change, message):
-    from aiida_enne.workflows import protocols
-
-    try:
-        why = protocols.complaint(builder_of(python_code, data, **change))
-    except ValueError as exception:
-        why = str(exception)
-    assert why
-    assert message in why
-
-
-def test_held_out_data_must_not_be_trained_on(python_code, data):
-    from aiida_enne.workflows import protocols
-
-    other = DatasetData.from_atoms(copper(range(60, 62)), level_of_theory='PBE').store()
-    cases = (
-        (data | {'held_out': data['dataset']}, 'must not hold what is trained on'),
-        (data | {'held_out': other}, 'errors would compare two levels of theory'),
-        ({k: v for k, v in data.items() if k != 'pool'}, 'there are no candidates'),
-    )
-    for given, message in cases:
-        assert message in (protocols.complaint(builder_of(python_code, given)) or '')
+def test_errors_larger_than_the_spread_says_are_found_by_the_next_round(data):
+    rng, bought = np.random.default_rng(2), data['dataset']
+    known, n_members, factor = bought.get_configurations(), 12, 3.0
+    shape = known.forces.shape
+    # truth and members are draws about one centre, the truth with `factor` times the width
+    centre = known.forces - factor * rng.normal(size=shape)
+    proofs = {
+        f'seed_{one}': PredictionData.from_arrays(
+            {
+                'indices': np.arange(len(known)),
+                'energies': known.energies.copy(),
+                'forces': centre + rng.normal(size=shape),
+            },
+            dataset_sha256=bought.sha256,
+            weights_sha256=f'{one}',
+        ).store()
+        for one in range(n_members)
+    }
+    given = {'bought': {'round_0': bought}, 'proofs': {'round_0': proofs}}
+    found = {ddof: recalibrate(orm.Int(ddof), **given).get_dict() for ddof in (0, 1)}
+    assert found[1]['force']['factor'] == pytest.approx(factor, rel=0.25)
+    ratio = found[0]['force']['factor'] / found[1]['force']['factor']
+    assert ratio == pytest.approx((n_members / (n_members - 1)) ** 0.5, rel=1e-12)
+    assert found[1]['force']['n_samples'] == known.forces.size
+    assert 'members differ' in found[1]['energy']['reason']
 
 
 def test_labels_are_found_again_by_content(python_code, data):

@@ -10,10 +10,13 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from aiida_enne.science.checks import finite
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.neighbours import hold_lone_atom
 from aiida_enne.science.fields import Integers
 
-#: By least squares over compositions; from configurations of one atom.
+#: By least squares over compositions; from configurations of one atom alone.
 LEAST_SQUARES, ISOLATED = WAYS = ('least_squares', 'isolated')
+#: An atom with a neighbour within this distance is not alone, Å; its own images are neighbours.
+ALONE = 5.0
 
 
 def atomic_energies(
@@ -32,25 +35,40 @@ def atomic_energies(
     Raises:
         ValueError: If there is no such way, labels are missing, or an element has no energy.
     """
+    check_way(how)
     elements = configurations.elements
     if isinstance(how, Mapping):
-        if unknown := sorted(set(how) - set(atomic_numbers)):
-            raise ValueError(f'`atomic_energies` name {unknown}, no chemical elements')
         if missing := sorted(set(elements) - set(how)):
             raise ValueError(
                 f'`atomic_energies` are of {sorted(how)}; the dataset holds {elements}: give '
                 f'{missing}, too'
             )
-        return {name: finite(f'atomic_energies of {name}', how[name]) for name in elements}
-    if how not in WAYS:
-        raise ValueError(
-            f'`atomic_energies` must be one of {", ".join(WAYS)} or energies by element, '
-            f'got {how!r}'
-        )
+        return {name: float(how[name]) for name in elements}
     chosen = configurations.select(train)
     if chosen.energies is None:
         raise ValueError('`atomic_energies` need labelled configurations')
     return fit_energies(chosen, elements) if how == LEAST_SQUARES else isolated(chosen, elements)
+
+
+def check_way(how: Any) -> None:
+    """Check a way to energies of elements without data.
+
+    Args:
+        how: See `atomic_energies`.
+
+    Raises:
+        ValueError: If there is no such way, or an energy or element.
+    """
+    if isinstance(how, Mapping):
+        if unknown := sorted(set(how) - set(atomic_numbers)):
+            raise ValueError(f'`atomic_energies` name {unknown}, no chemical elements')
+        for name, energy in how.items():
+            finite(f'atomic_energies of {name}', energy)
+    elif how not in WAYS:
+        raise ValueError(
+            f'`atomic_energies` must be one of {", ".join(WAYS)} or energies by element, '
+            f'got {how!r}'
+        )
 
 
 def fit_energies(configurations: Configurations, elements: list[str]) -> dict[str, float]:
@@ -70,22 +88,26 @@ def fit_energies(configurations: Configurations, elements: list[str]) -> dict[st
 
 
 def isolated(configurations: Configurations, elements: list[str]) -> dict[str, float]:
-    """Return energies of configurations that hold one atom, the highest of each element, eV.
+    """Return energies of atoms that are alone, the highest of each element, eV.
+
+    Alone is one atom without another, or an image of its own, within `ALONE`.
 
     Raises:
         ValueError: If an element has no such configuration.
     """
-    alone = np.flatnonzero(configurations.n_atoms == 1)
+    single = np.flatnonzero(configurations.n_atoms == 1)
+    alone = single[hold_lone_atom(configurations.select(single), ALONE)]
     symbols = [chemical_symbols[configurations.numbers[configurations.offsets[i]]] for i in alone]
     energies = np.asarray(configurations.energies)[alone]
     found: dict[str, float] = {}
-    # a crystal with one atom in its cell is bound: the isolated atom lies above it
+    # images in a smaller box may still bind: the atom most alone lies highest
     for name, energy in zip(symbols, energies.tolist(), strict=True):
         found[name] = max(energy, found.get(name, energy))
     if missing := [name for name in elements if name not in found]:
         raise ValueError(
-            f'no training configuration is a single atom of {missing}: label isolated atoms and '
-            f'train on them, or take `{LEAST_SQUARES}`'
+            f'no training configuration is a single atom of {missing} without a neighbour or '
+            f'image within {ALONE:g} Å: label isolated atoms and train on them, or take '
+            f'`{LEAST_SQUARES}`'
         )
     return {name: found[name] for name in elements}
 

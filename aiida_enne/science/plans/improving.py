@@ -11,7 +11,7 @@ from typing import Any
 from aiida_enne.science.checks import count, finite, flag, positive
 from aiida_enne.science.options import Options, option
 from aiida_enne.science.selection import make_selector
-from aiida_enne.science.selection.refusals import CLOSEST
+from aiida_enne.science.selection.refusals import CLOSEST, LOOSEST
 
 #: What can name an arm: it becomes a part of the labels of links.
 NAME = '[a-z][a-z0-9]*'
@@ -38,6 +38,8 @@ class Improving(Options):
         validation: Share of each batch that validates; the others train.
         closest: Candidates with atoms closer than this share of the shortest distance in the
             training set are refused.
+        loosest: Candidates with an atom whose nearest neighbour is farther than this many times
+            the longest such distance in the training set are refused.
         repeats: Times that all is done, each with members of its own seeds: one repeat cannot say
             whether a choice was better than chance.
         seed: Of all choices by chance.
@@ -54,6 +56,7 @@ class Improving(Options):
     target: float | None = option(positive, None)
     validation: float = option(_share, 0.125)
     closest: float = option(_share, CLOSEST)
+    loosest: float = option(positive, LOOSEST)
     repeats: int = option(count, 1)
     seed: int = option(partial(count, minimum=0), 1)
     warm: bool = option(flag, False)
@@ -80,6 +83,18 @@ def read_arms(given: Any) -> dict[str, dict[str, Any]]:
         except ValueError as exception:
             raise ValueError(f'arm {name}: {exception}') from None
     return {name: dict(selection) for name, selection in given.items()}
+
+
+def too_few_members(arms: Mapping[str, Any], n_members: int) -> str | None:
+    """Return which arm so many members are too few for, or None if they suffice."""
+    for name, selection in arms.items():
+        needed = getattr(make_selector(selection), 'min_members', 1)
+        if n_members < needed:
+            return (
+                f'arm {name}: {selection} takes {needed} or more members, there are {n_members}; '
+                'give more `ensemble.seeds`'
+            )
+    return None
 
 
 def paths_of(arms: Mapping[str, Any], repeats: int) -> dict[str, tuple[str, int]]:

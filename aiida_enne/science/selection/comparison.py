@@ -100,10 +100,10 @@ def _judge(pairs: Sequence[tuple[Curve, Curve]], chance: str) -> dict[str, Any]:
     found |= {'ratio_low': float(np.exp(low)), 'ratio_high': float(np.exp(high))}
     found |= dict(zip(('labels_saved_low', 'labels_saved_high'), limits, strict=True))
     interval = f'{found["ratio_low"]:.2f} to {found["ratio_high"]:.2f} at {LEVEL:.0%}'
-    if low < 0 < high:
+    if low <= 0 <= high:
         reason = f'the error is {found["ratio"]:.2f} times that by chance, {interval}: 1 is within'
         return found | {'verdict': 'undecided', 'reason': reason}
-    verdict = 'better than chance' if high <= 0 else 'worse than chance'
+    verdict = 'better than chance' if high < 0 else 'worse than chance'
     return found | {
         'verdict': verdict,
         'reason': f'the error is {found["ratio"]:.2f} times that by chance, {interval}',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +11,19 @@ import numpy as np
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.selection.interface import Candidates, Chosen
 from aiida_enne.science.uncertainty.estimators.interface import Need
+
+
+def check_installed(who: str) -> None:
+    """Check that scikit-matter is there, before anything is computed for it.
+
+    Args:
+        who: What needs it, for the message.
+
+    Raises:
+        ValueError: If it is not installed.
+    """
+    if find_spec('skmatter') is None:
+        raise ValueError(f'{who} needs scikit-matter: pip install "aiida-enne[uncertainty]"')
 
 
 def farthest_points(features: Floats, count: int, known: Floats) -> Integers:
@@ -42,10 +56,16 @@ class Farthest:
 
     Distances are Euclidean, between means over atoms (Cersonsky et al., Mach. Learn.: Sci. Technol.
     2, 035038, 2021).
+
+    Raises:
+        ValueError: If scikit-matter is not installed.
     """
 
     name: ClassVar[str] = 'farthest'
     needs: ClassVar[tuple[Need, ...]] = ('features',)
+
+    def __post_init__(self) -> None:
+        check_installed('the selector `farthest`')
 
     def choose(self, candidates: Candidates, count: int, rng: np.random.Generator) -> Chosen:
         """Return so many candidates, the farthest first.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
@@ -26,6 +26,8 @@ class Candidates:
         trained: The same of the k configurations that it was trained on, shape (k, f).
         calibration: Labelled samples that an estimator may learn from, by quantity: `energy` in
             eV/atom, `force` in eV/Å. Empty where nothing was labelled yet.
+        by_sigma: Which of them dynamics kept for their σ alone, not as one of every so many steps,
+            shape (n,); None where there is no such candidate.
     """
 
     configurations: Configurations
@@ -34,6 +36,7 @@ class Candidates:
     features: Floats | None = None
     trained: Floats | None = None
     calibration: Mapping[str, Asked] = field(default_factory=dict)
+    by_sigma: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.configurations)
@@ -48,6 +51,7 @@ class Candidates:
             None if self.features is None else self.features[index],
             self.trained,
             self.calibration,
+            None if self.by_sigma is None else self.by_sigma[index],
         )
 
 
@@ -78,7 +82,8 @@ class Selector(Protocol):
 
     Attributes:
         name: By which it is registered in `aiida_enne.selectors`.
-        needs: What it needs of candidates: predictions of `members`, `features`.
+        needs: What it needs of candidates: predictions of `members`, `features`. One that takes
+            more than one member has `min_members`, too.
     """
 
     name: str

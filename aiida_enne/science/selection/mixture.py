@@ -45,6 +45,11 @@ class Mixture:
         needs = {need for one in self.of for need in make_selector(_own(one)).needs}
         return tuple(sorted(needs, reverse=True))
 
+    @property
+    def min_members(self) -> int:
+        """Return how many members the most demanding of them takes."""
+        return max(getattr(make_selector(_own(one)), 'min_members', 1) for one in self.of)
+
     def choose(self, candidates: Candidates, count: int, rng: np.random.Generator) -> Chosen:
         """Return so many candidates, those of the first selector first."""
         free = np.arange(len(candidates), dtype=np.int64)

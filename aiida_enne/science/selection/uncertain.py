@@ -10,12 +10,18 @@ import numpy as np
 
 from aiida_enne.science.checks import finite, one_of
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.selection.farthest import farthest_points
+from aiida_enne.science.selection.farthest import check_installed, farthest_points
 from aiida_enne.science.selection.interface import Candidates, Chosen
-from aiida_enne.science.uncertainty.estimators import make_estimator
-from aiida_enne.science.uncertainty.estimators.interface import Asked, Need
+from aiida_enne.science.uncertainty.estimators import DEFAULT, make_estimator
+from aiida_enne.science.uncertainty.estimators.interface import Asked, Fitted, Need
 
 UNITS = {'force': 'eV/Å', 'energy': 'eV/atom'}
+#: What estimators may need and candidates do not have.
+MISSING = {
+    'features': 'the last-layer features of every member',
+    'snapshots': 'predictions of snapshots',
+    'training errors': 'errors of the members on what they were trained on',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,8 @@ class Uncertain:
         quantity: `force`: the largest value of a force component of the configuration, in eV/Å;
             `energy`: the value of the energy, in eV/atom.
         estimator: By its name. One that learns from labels learns from what earlier rounds
-            labelled; before the first it is the ensemble's σ, which is said.
+            labelled; before the first, and where these do not suffice, it is the ensemble's σ,
+            which is said.
         estimator_options: Its options by name.
         lower: Candidates below are known well enough, and are left; in the unit of the quantity.
         upper: Candidates above are not believed to be configurations of interest, and are left;
@@ -35,7 +42,8 @@ class Uncertain:
             are the farthest from each other in the last-layer features.
 
     Raises:
-        ValueError: If an option is out of its range.
+        ValueError: If an option is out of its range, the estimator needs what candidates do not
+            have, or `diversity` lacks scikit-matter.
     """
 
     quantity: str = 'force'
@@ -53,10 +61,12 @@ class Uncertain:
             raise ValueError(f'expected 0 ≤ `lower` < `upper`, got {self.lower} and {self.upper}')
         if diversity < 1:
             raise ValueError(f'`diversity` must be at least 1, got {self.diversity}')
+        if diversity > 1:
+            check_installed('`diversity` above 1')
         needs = make_estimator(self.estimator, self.estimator_options).needs
-        if 'features' in needs:
+        if beyond := [MISSING[need] for need in needs if need in MISSING]:
             raise ValueError(
-                f'the estimator {self.estimator!r} needs the last-layer features of every member, '
+                f'the estimator {self.estimator!r} needs {" and ".join(beyond)}, '
                 'which candidates do not have; choose one of the members, or `kind: farthest`'
             )
 
@@ -64,6 +74,12 @@ class Uncertain:
     def needs(self) -> tuple[Need, ...]:
         """Return what it needs of candidates."""
         return ('members', 'features') if self.diversity > 1 else ('members',)
+
+    @property
+    def min_members(self) -> int:
+        """Return how many members it takes: one alone has no spread."""
+        estimator = make_estimator(self.estimator, self.estimator_options)
+        return max(2, getattr(estimator, 'min_members', 2))
 
     def choose(self, candidates: Candidates, count: int, rng: np.random.Generator) -> Chosen:
         """Return so many candidates.
@@ -95,12 +111,7 @@ class Uncertain:
         """
         if candidates.energies is None or candidates.forces is None:
             raise ValueError('the selector `uncertainty` needs predictions of the candidates')
-        estimator, note = make_estimator(self.estimator, self.estimator_options), ''
-        known = candidates.calibration.get(self.quantity) if estimator.calibrated else None
-        if estimator.calibrated and known is None:
-            estimator = make_estimator('ensemble')
-            note = f'nothing is labelled yet that {self.estimator!r} could learn from: σ was taken'
-        fitted = estimator.fit(known)
+        fitted, note = self._fit(candidates.calibration.get(self.quantity))
         counts = candidates.configurations.n_atoms
         if self.quantity == 'energy':
             members = candidates.energies / counts
@@ -111,3 +122,16 @@ class Uncertain:
         starts = 3 * candidates.configurations.offsets[:-1]
         largest: Floats = np.maximum.reduceat(values, starts)
         return largest, note
+
+    def _fit(self, known: Asked | None) -> tuple[Fitted, str]:
+        """Return the estimator that has learnt what there is, or σ with the reason."""
+        estimator = make_estimator(self.estimator, self.estimator_options)
+        if not estimator.calibrated:
+            return estimator.fit(None), ''
+        why = f'nothing is labelled yet that {self.estimator!r} could learn from'
+        if known is not None:
+            try:
+                return estimator.fit(known), ''
+            except ValueError as exception:
+                why = f'{self.estimator!r} cannot learn from what is labelled ({exception})'
+        return make_estimator(DEFAULT).fit(None), f'{why}: σ was taken'

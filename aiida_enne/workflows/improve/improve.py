@@ -42,6 +42,7 @@ class ImproveWorkChain(ProtocolMixin, Rounds):
         for name, kind, text in (
             ('statistics', StatisticsData, f'Audits on the held-out set. {by_round}'),
             ('prequential', StatisticsData, f'Audits of what was bought, beforehand. {by_round}'),
+            ('calibrations', orm.Dict, f'Factors of σ from earlier rounds. {by_round}'),
             ('selections', orm.Dict, f'What was chosen, refused and left. {by_round}'),
             ('models', ModelData, 'Members of the last ensemble, by path and label.'),
             ('datasets', DatasetData, 'All that the last ensemble of a path was trained on.'),
@@ -75,15 +76,16 @@ class ImproveWorkChain(ProtocolMixin, Rounds):
             engine: Name of the engine.
             protocol: One of `get_available_protocols`.
             overrides: Nested values that win over the protocol's; see `improve.yaml`.
-            **inputs: `pool` or `starts` of candidates, and `python`, Python with NequIP, the code
-                of the engine by default.
+            **inputs: `pool` or `starts` of candidates; `python`, Python with NequIP, the code of
+                the engine by default; `base_model`, a `BaseModelData` or `ModelData` that members
+                are fine-tuned from, which `protocols: {ensemble: fine-tune}` needs.
 
         Raises:
             ValueError: If there is no such protocol, or a value cannot be used.
             EntryPointError: If there is no such engine.
         """
-        codes = code, inputs.pop('python', code)
-        chosen = ports.from_protocol(codes, dataset, engine, protocol, overrides)
+        codes, base = (code, inputs.pop('python', code)), inputs.pop('base_model', None)
+        chosen = ports.from_protocol(codes, dataset, engine, protocol, overrides, base)
         builder = cls.get_builder()
         nodes = {'dataset': dataset, 'split': split, 'held_out': held_out}
         fill_builder(builder, chosen | nodes | inputs)

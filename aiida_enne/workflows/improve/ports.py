@@ -13,18 +13,23 @@ from aiida.engine import ProcessSpec
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.calculations import trained
 from aiida_enne.calculations.ports import at_least, port, validator_of
+from aiida_enne.data.base_model import BaseModelData
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.trainings import TrainedOn
-from aiida_enne.science.plans.improving import Improving, read_arms
+from aiida_enne.science.plans.improving import Improving, read_arms, too_few_members
 from aiida_enne.workflows import exploration, protocols
 from aiida_enne.workflows.audit_inputs import validate_parameters
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.protocols import machine
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
-from aiida_enne.workflows.reference.label import LabelWorkChain
+from aiida_enne.workflows.reference.chosen import refusal
+from aiida_enne.workflows.reference.engine import load_engine
+from aiida_enne.workflows.reference.label import TASK, LabelWorkChain
 from aiida_enne.workflows.study.ports import OWNED_OF_ASE, own_engine
+from aiida_enne.workflows.training.energies import why_no_energies
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 
 #: Keywords of `exploration.plan_samples` that `exploration` takes beside its temperatures.
@@ -111,6 +116,14 @@ def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
     for name in {'pool', 'starts'} & set(inputs):
         if unknown := sorted(set(inputs[name].elements) - set(inputs['dataset'].elements)):
             return f'`{name}` holds {unknown}, the training set only {inputs["dataset"].elements}'
+    asked = inputs['pool'] if 'pool' in inputs else inputs['starts']
+    reason = _unlike(inputs['label'], asked, inputs['dataset'].level_of_theory)
+    seeds = inputs['ensemble']['seeds'].get_list()
+    reason = reason or too_few_members(inputs['arms'].get_dict(), len(seeds))
+    if reason := reason or why_no_energies(
+        inputs['ensemble'], inputs['dataset'], [inputs['split']]
+    ):
+        return reason
     improving = Improving.from_dict(inputs['improving'].get_dict(), '`improving`')
     if 'exploration' not in inputs and inputs['pool'].n_frames < improving.batch:
         return (
@@ -140,12 +153,27 @@ def _unfit(dataset: DatasetData, split: SplitData, held_out: DatasetData) -> str
     return None
 
 
+def _unlike(label: Mapping[str, Any], asked: ConfigurationsData, needed: str) -> str | None:
+    """Return why labels of such configurations could not be had at the level that is needed."""
+    name, given = label['engine'].value, label.get('inputs', {})
+    if reason := refusal(name, given, configurations=asked, task=orm.Dict(TASK)):
+        return reason
+    level = load_engine(name).level_of(given, asked.elements)
+    if level in (None, needed):
+        return None
+    return (
+        f'the engine `{name}` labels at {level!r}, `dataset` is of {needed!r}: '
+        'choose the engine and the inputs that labelled the training set (`label.inputs`)'
+    )
+
+
 def from_protocol(
     codes: tuple[orm.AbstractCode, orm.AbstractCode],
     dataset: DatasetData,
     engine: str,
     protocol: str | None,
     overrides: Mapping[str, Any] | None,
+    base_model: BaseModelData | ModelData | None = None,
 ) -> dict[str, Any]:
     """Return the inputs of an improvement but for its data.
 
@@ -155,9 +183,11 @@ def from_protocol(
         engine: Name of the engine.
         protocol: One of the protocols of an improvement.
         overrides: Values that win over the protocol's.
+        base_model: What members are fine-tuned from, where the protocol of the ensemble says so.
 
     Raises:
-        ValueError: If there is no such protocol, or a value cannot be used.
+        ValueError: If there is no such protocol, a value cannot be used, or the base model is
+            missing.
         EntryPointError: If there is no such engine.
     """
     code, python = codes
@@ -167,7 +197,9 @@ def from_protocol(
         code, dataset, engine, protocol=names['label'], overrides=chosen.pop('label')
     )
     label = {key: one for key, one in inputs_of(labelling).items() if key != 'configurations'}
-    training = protocols.ensemble_inputs(python, names['ensemble'], chosen.pop('ensemble'))
+    training = protocols.ensemble_inputs(
+        python, names['ensemble'], chosen.pop('ensemble'), base_model
+    )
     given = chosen.pop('prediction')
     predict = machine.place_prediction(
         protocols.load('predict', names['prediction'], given), python, given

@@ -11,9 +11,12 @@ from aiida import orm
 
 from aiida_enne.calculations import improve as functions
 from aiida_enne.science.plans.improving import Improving, paths_of
+from aiida_enne.science.plans.tasks import read_task
 from aiida_enne.science.selection import Selector, make_selector
 from aiida_enne.science.selection.comparison import pooled_rmse
+from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows.base import WIDTH, PoolWorkChain
+from aiida_enne.workflows.improve.ports import plan_exploration
 
 #: Phases of a round, in their order; after the last round nothing follows the examination.
 PHASES = ('train', 'examine', 'predict', 'label', 'prove')
@@ -157,7 +160,11 @@ class Rounds(PoolWorkChain):
         """Choose for every path, and label once what two of them chose."""
         chosen = {}
         for path in self.going():
-            outputs = self.choose(path)
+            try:
+                outputs = self.choose(path)
+            except (ImportError, ValueError) as exception:
+                self.end([path], f'its choice failed: {exception}', failed=True)
+                continue
             self.keep('selections', path, outputs['selection'])
             if 'chosen' in outputs:
                 chosen[path] = self.ctx.paths[path]['chosen'] = outputs['chosen']
@@ -186,8 +193,16 @@ class Rounds(PoolWorkChain):
             nodes |= {'bought': mine['bought'], 'proofs': mine['proofs']}
         selection = self.inputs.arms.get_dict()[mine['arm']]
         chosen = {'selection': selection, 'count': count, 'seed': seed}
+        limits: dict[str, Any] = {'closest': improving.closest, 'loosest': improving.loosest}
+        # explored frames stand before those of the pool, see `take_candidates`
+        pooled = self.inputs.pool.n_frames if 'pool' in self.inputs else 0
+        if number_explored := mine['candidates'].n_frames - pooled:
+            samples = plan_exploration(self.inputs.exploration.get_dict(), improving.seed)
+            stage = read_task(next(iter(samples.values()))['task']).stages[0]
+            every = {'record_every': stage.record_every, 'timestep': stage.timestep}
+            limits['explored'] = {'number': number_explored, **every}
         return functions.select_candidates(
-            orm.Dict(chosen | {'closest': improving.closest}),
+            orm.Dict(chosen | limits),
             mine['candidates'],
             mine['dataset'],
             self.inputs.held_out,
@@ -202,10 +217,26 @@ class Rounds(PoolWorkChain):
             if 'bought' not in found:
                 self.end([path], 'nothing that was chosen could be labelled', failed=True)
                 continue
+            got, needed = found['bought'].level_of_theory, mine['dataset'].level_of_theory
+            if got != needed:
+                why = f'the labels are of {got!r}, the training set of {needed!r}'
+                self.end([path], f'{why}: choose the engine of the training set', failed=True)
+                continue
+            if mine['bought']:
+                self.calibrate(path)
             mine['bought'][f'round_{self.ctx.round}'] = found['bought']
             mine['counts'].append(mine['counts'][-1] + found['bought'].n_frames)
         return [['prove', path] for path in self.going()]
 
+    def calibrate(self, path: str) -> None:
+        """Learn from what earlier rounds bought what σ of this round is multiplied by."""
+        mine, options = self.ctx.paths[path], self.inputs.audit.get_dict()
+        options.pop('alignment', None)
+        ddof = orm.Int(AuditOptions.from_dict(options).ddof)
+        learnt = functions.recalibrate(ddof, bought=mine['bought'], proofs=mine['proofs'])
+        self.keep('calibrations', path, learnt)
+
     def keep(self, name: str, path: str, node: orm.Data) -> None:
         """Keep a result of this round, to be handed out."""
-        self.ctx.found[name].setdefault(path, {})[f'round_{self.ctx.round}'] = node
+        found = self.ctx.found.setdefault(name, {})
+        found.setdefault(path, {})[f'round_{self.ctx.round}'] = node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -15,6 +15,8 @@ from aiida_enne.calculations.ports import at_least, port, validator_of
 from aiida_enne.calculations.references import collect_reference
 from aiida_enne.codes.aims import tasks
 from aiida_enne.codes.aims.control import k_grid
+from aiida_enne.codes.aims.labels import level_of_theory
+from aiida_enne.codes.aims.settings import ControlSettings
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.species import find_species
 from aiida_enne.science import checks
@@ -125,6 +127,13 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
             species = any_species(configurations.elements)
         inputs['base']['aims']['species'] = species
         return inputs
+
+    @classmethod
+    def level_of(cls, inputs: Mapping[str, Any], elements: Sequence[str]) -> str | None:
+        """Return that of the settings and of the species."""
+        job = inputs['base']['aims']
+        settings = ControlSettings.from_dict(job['parameters'].get_dict())
+        return level_of_theory(settings, [job['species'][element].level for element in elements])
 
     def setup(self) -> None:
         """Plan the runs of every configuration."""

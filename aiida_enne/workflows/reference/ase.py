@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida.engine import ExitCode, ProcessSpec, ToContext
 
+from aiida_enne.codes import ase
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
@@ -58,6 +59,13 @@ class AseReferenceWorkChain(ReferenceWorkChain):
             }  # nothing of the protocol's preset is left
         inputs['base']['ase']['calculator'] = calculator
         return inputs
+
+    @classmethod
+    def level_of(cls, inputs: Mapping[str, Any], elements: Sequence[str]) -> str | None:
+        """Return that of the calculator."""
+        return ase.complete_calculator(
+            inputs['base']['ase']['calculator'].get_dict()
+        ).level_of_theory
 
     def calculate(self) -> dict[str, Any]:
         """Submit one job for all configurations; it is continued where it was stopped."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from aiida import orm
@@ -95,6 +95,11 @@ def check_outputs(
     dataset = node.outputs.dataset
     require(
         dataset.level_of_theory.strip() not in ('', UNKNOWN_LEVEL), 'the level of theory is unknown'
+    )
+    said = cast('Any', node.process_class).level_of(node.inputs, configurations.elements)
+    require(
+        said in (None, dataset.level_of_theory),
+        f'`level_of` says {said!r}, the labels are of {dataset.level_of_theory!r}',
     )
     frames = dataset.get_configurations()
     for name in ('configuration', *INFO[kind]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from aiida import orm
@@ -80,6 +80,16 @@ class ReferenceWorkChain(ProtocolMixin, WorkChain):
         Args:
             inputs: Of the engine, as far as they do not depend on what is labelled; plain values
                 where nodes stand for such.
+        """
+        return None
+
+    @classmethod
+    def level_of(cls, inputs: Mapping[str, Any], elements: Sequence[str]) -> str | None:
+        """Return the level of theory that labels of these elements will have; None if unknown.
+
+        Args:
+            inputs: Of the engine, nodes, without those of the work.
+            elements: Symbols, all known to the inputs.
         """
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -98,6 +98,11 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         """
         return from_protocol(configurations.elements, protocol, overrides)
 
+    @classmethod
+    def level_of(cls, inputs: Mapping[str, Any], elements: Sequence[str]) -> str | None:
+        """Return what pw.x is asked for."""
+        return _level(inputs['base'])
+
     def list_jobs(self) -> None:
         """Plan the jobs of every configuration."""
         options = self.inputs.options.get_dict() if 'options' in self.inputs else {}
@@ -150,7 +155,7 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         """Hand out one dataset of all labels, and name the configurations that failed."""
         outcome: dict[str, Any] = {
             'paths': sorted(self.ctx.paths, key=lambda path: path['label']),
-            'level_of_theory': ', '.join(levels_of_theory(self.inputs.base).values()),
+            'level_of_theory': _level(self.inputs.base),
             'results': self._results(),
         }
         nodes = {'trajectories': self.ctx.trajectories, 'ends': self.ctx.ends}
@@ -198,6 +203,10 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
             'thermostats': self.ctx.options['thermostats'],
             'jobs': {str(index): number + 1 for index, number in self.ctx.names.items()},
         }
+
+
+def _level(base: Any) -> str:
+    return ', '.join(levels_of_theory(base).values())
 
 
 def _velocities(configurations: Configurations, index: int, task: Task, seed: int) -> Floats:

@@ -2,12 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aiida import orm
+
+from aiida_enne.calculations.ports import plain, validator_of
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
-from aiida_enne.science.data.atomic_energies import atomic_energies
+from aiida_enne.science.data.atomic_energies import atomic_energies, check_way
+
+#: Why there is nothing to put in.
+OF_BASE = (
+    '`atomic_energies` are for models that begin anew: shifts of a base model are moved by '
+    '`shifts` of the modifier `modify_PerTypeScaleShift`'
+)
+
+
+def port_of_energies() -> dict[str, Any]:
+    """Return what describes the input of an ensemble."""
+    return {
+        'valid_type': (orm.Str, orm.Dict),
+        'serializer': orm.to_aiida_type,
+        'validator': validator_of(check_way),
+        'required': False,
+        'help': 'Energies of elements that models start from, had of the training data: '
+        '`least_squares`, `isolated`, or eV by element.',
+    }
+
+
+def with_energies(
+    parameters: Mapping[str, Any], given: Mapping[str, Any], dataset: DatasetData, split: SplitData
+) -> dict[str, Any]:
+    """Return the parameters of a training with the energies that the inputs ask for, if any.
+
+    Args:
+        parameters: Of the trainer.
+        given: Inputs of an ensemble, perhaps with `atomic_energies`.
+        dataset: Of the training.
+        split: Of the training.
+
+    Raises:
+        ValueError: If the energies cannot be had.
+    """
+    if 'atomic_energies' not in given:
+        return dict(parameters)
+    train = split.get_split().train
+    found = atomic_energies(plain(given['atomic_energies']), dataset.get_configurations(), train)
+    return _started(parameters, found)
+
+
+def why_no_energies(
+    given: Mapping[str, Any], dataset: DatasetData, splits: Iterable[SplitData]
+) -> str | None:
+    """Return why the energies that the inputs of an ensemble ask for cannot be had, or None."""
+    if 'atomic_energies' not in given:
+        return None
+    if 'base_model' in given['training']['train']:
+        return OF_BASE
+    try:
+        for split in splits:
+            with_energies({'training_module': {'model': {}}}, given, dataset, split)
+    except ValueError as exception:
+        return str(exception)
+    return None
 
 
 def put_energies(
@@ -29,10 +87,7 @@ def put_energies(
     """
     train = inputs['training']['train']
     if 'base_model' in train:
-        raise ValueError(
-            '`atomic_energies` are for models that begin anew: shifts of a base model are moved by '
-            '`shifts` of the modifier `modify_PerTypeScaleShift`'
-        )
+        raise ValueError(OF_BASE)
     if isinstance(split, Mapping):
         if not isinstance(how, Mapping):
             raise ValueError(
@@ -41,7 +96,11 @@ def put_energies(
             )
         split = next(iter(split.values()))
     found = atomic_energies(how, dataset.get_configurations(), split.get_split().train)
-    module = train['parameters']['training_module']
-    model = module['model'] | {'per_type_energy_shifts': found}
-    module = module | {'model': model}
-    train['parameters'] = train['parameters'] | {'training_module': module}
+    train['parameters'] = _started(train['parameters'], found)
+
+
+def _started(parameters: Mapping[str, Any], found: Mapping[str, float]) -> dict[str, Any]:
+    """Return parameters whose model starts from energies of elements."""
+    module = dict(parameters['training_module'])
+    module['model'] = {**module['model'], 'per_type_energy_shifts': dict(found)}
+    return {**parameters, 'training_module': module}

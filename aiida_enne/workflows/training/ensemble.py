@@ -34,7 +34,7 @@ from aiida_enne.workflows.base import PoolWorkChain, ProtocolMixin, why_failed
 from aiida_enne.workflows.training import validation
 from aiida_enne.workflows.training.base import NAMESPACES, hand_out, outputs
 from aiida_enne.workflows.training.base import NequipTrainBaseWorkChain as Base
-from aiida_enne.workflows.training.energies import put_energies
+from aiida_enne.workflows.training.energies import port_of_energies, put_energies, with_energies
 
 
 class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
@@ -67,6 +67,7 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         spec.input_namespace('initial_models', **initial_models())
         spec.input('members_per_job', **count, help='Members one job trains, 1 by default.')
         spec.input('max_concurrent', **count, help='Jobs at a time, all by default.')
+        spec.input('atomic_energies', **port_of_energies())
         spec.input('min_members', **count, help='Models that suffice, all by default.')
         spec.input('snapshots', **count, help='Last epochs that hand out their models, too.')
         own = ('dataset', 'split', 'seeds', 'parent_folder', 'snapshots', 'initial_models')
@@ -181,6 +182,8 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
             'seeds': {label: orm.Int(seed_of(label)) for label in labels},
             'strategy': self.ctx.strategy,
         }
+        if 'atomic_energies' in self.inputs:
+            inputs['train']['parameters'] = orm.Dict(self.parameters_of(labels[0]))
         initial = self.inputs.get('initial_models', {})
         if known := {label: initial[label] for label in labels if label in initial}:
             inputs['train']['initial_models'] = known
@@ -239,6 +242,11 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         """Return the split of a member."""
         return self.ctx.splits.get(label) or self.inputs.split
 
+    def parameters_of(self, label: str) -> dict[str, Any]:
+        """Return the parameters of the training of a member."""
+        chosen = self.inputs.training.train.parameters.get_dict()
+        return with_energies(chosen, self.inputs, self.inputs.dataset, self.split_of(label))
+
     def may_reuse(self) -> bool:
         """Return whether AiiDA would take a training from its cache."""
         disabled = self.inputs.training.train.metadata.get('disable_cache')
@@ -250,7 +258,7 @@ class EnsembleWorkChain(ProtocolMixin, PoolWorkChain):
         split = self.split_of(label)
         initial = self.inputs.get('initial_models', {}).get(label)
         begun = beginning(initial, train.get('base_model'))
-        parameters = train.parameters.get_dict()
+        parameters = self.parameters_of(label)
         identities = [
             families.family_of(parameters).identity(
                 parameters,

@@ -8,6 +8,7 @@ from aiida import orm
 from aiida_enne.calculations.nequip_train import untrainable
 from aiida_enne.calculations.starting import unfit, unfit_base
 from aiida_enne.science.data.left_out import leave_out_densities
+from aiida_enne.workflows.training.energies import why_no_energies
 
 
 def validate_seeds(node: orm.List, _: Any) -> str | None:
@@ -34,7 +35,8 @@ def validate_inputs(inputs: Mapping[str, Any], ports: Any) -> str | None:
     parameters = inputs['training']['train']['parameters']
     for split in {one.uuid: one for one in splits.values() or [inputs['split']]}.values():
         why = split.mismatch(inputs['dataset'])
-        if why := why or untrainable(inputs['dataset'], split, parameters):
+        why = why or untrainable(inputs['dataset'], split, parameters)
+        if why := why or why_no_energies(inputs, inputs['dataset'], [split]):
             return why
     base = inputs['training']['train'].get('base_model')
     initial = inputs.get('initial_models') or {}

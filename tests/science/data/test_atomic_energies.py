@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from aiida_enne.science.data.atomic_energies import atomic_energies
@@ -61,10 +62,14 @@ def test_isolated_atoms_are_those_above_bound_ones(compounds):
         atoms = Atoms(symbol, cell=[9.0] * 3, pbc=True)
         atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=np.zeros((1, 3)))
         single.append(atoms)
-    frames = from_atoms([*alloys(2), *single])
-    assert atomic_energies('isolated', frames, np.arange(5)) == {'Al': 0.3, 'Cu': 0.1}
-    with pytest.raises(ValueError, match=r"single atom of \['Al'\]: label isolated atoms"):
+    fcc = bulk('Al')  # bound, and above the isolated atom all the same
+    fcc.calc = SinglePointCalculator(fcc, energy=7.0, forces=np.zeros((1, 3)))
+    frames = from_atoms([*alloys(2), *single, fcc])
+    assert atomic_energies('isolated', frames, np.arange(6)) == {'Al': 0.3, 'Cu': 0.1}
+    with pytest.raises(ValueError, match=r"single atom of \['Al'\] .*: label isolated atoms"):
         atomic_energies('isolated', frames, np.array([0, 1, 3]))
+    with pytest.raises(ValueError, match=r"\['Al'\] without a neighbour or image within 5 Å"):
+        atomic_energies('isolated', frames, np.array([0, 1, 3, 5]))
 
 
 @pytest.mark.parametrize(

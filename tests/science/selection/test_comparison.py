@@ -53,6 +53,13 @@ def test_without_chance_nothing_is_compared():
     }
 
 
+@pytest.mark.parametrize('repeats', [3, 5])
+def test_arms_with_one_and_the_same_curve_are_never_told_apart(repeats):
+    found = compare(curves(1.0, repeats), 'random')['sigma']
+    assert found['verdict'] == 'undecided'
+    assert (found['ratio_low'], found['ratio_high'], found['labels_saved']) == (1.0, 1.0, 0.0)
+
+
 def test_arms_that_are_alike_are_told_apart_as_often_as_the_level_says():
     rng = np.random.default_rng(1)
     n = 1500

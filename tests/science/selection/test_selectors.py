@@ -1,9 +1,16 @@
 """Selectors keep their contract, and each its own law."""
 
+import dataclasses
+import sys
+
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.build import bulk
 
 from aiida_enne.science.data.configurations import concatenate
+from aiida_enne.science.data.frames import from_atoms
+from aiida_enne.science.plans.improving import read_arms, too_few_members
 from aiida_enne.science.plugins import registered
 from aiida_enne.science.selection import GROUP, Candidates, Chosen, make_selector
 from aiida_enne.science.selection.contract import ContractError, check_selector, make_candidates
@@ -124,6 +131,61 @@ def test_an_estimator_that_learns_takes_what_was_labelled():
     assert not after.note
 
 
+@pytest.mark.parametrize(
+    ('estimator', 'blocks', 'scale', 'reason'),
+    [
+        ('conformal', 8, 3.0, '8 independent blocks cannot bound an interval at 90%'),
+        ('recalibrated', 40, 0.01, 'they differ by more than they err'),
+    ],
+)
+def test_an_estimator_that_cannot_learn_yet_leaves_the_choice_to_sigma(
+    estimator, blocks, scale, reason
+):
+    candidates = make_candidates()
+    members = rng().normal(size=(4, blocks))
+    reference = members.mean(axis=0) + scale * members.std(axis=0)
+    labelled = {'energy': Asked(members, np.arange(blocks), reference)}
+    learnt = Candidates(
+        candidates.configurations, candidates.energies, candidates.forces, calibration=labelled
+    )
+    given = {'kind': 'uncertainty', 'quantity': 'energy'}
+    found = make_selector(given | {'estimator': estimator}).choose(learnt, 5, rng())
+    plain = make_selector(given).choose(candidates, 5, rng())
+    np.testing.assert_array_equal(found.values, plain.values)
+    assert found.indices.tolist() == plain.indices.tolist()
+    assert reason in found.note
+    assert found.note.endswith(': σ was taken')
+
+
+@pytest.mark.parametrize(
+    ('given', 'needed'),
+    [
+        ({'kind': 'random'}, 1),
+        ({'kind': 'uncertainty'}, 2),
+        ({'kind': 'uncertainty', 'estimator': 'recalibrated'}, 4),
+        (
+            {'kind': 'mixture', 'of': [{**PARTS[1], 'estimator': 'recalibrated'}, PARTS[0]]},
+            4,
+        ),
+    ],
+)
+def test_arms_say_how_many_members_they_take(given, needed):
+    arms = {'own': given, 'random': {'kind': 'random'}}
+    assert too_few_members(arms, needed) is None
+    if needed > 1:
+        why = too_few_members(arms, needed - 1)
+        assert f'takes {needed} or more members, there are {needed - 1}' in why
+
+
+@pytest.mark.parametrize('given', [{'kind': 'farthest'}, {'kind': 'uncertainty', 'diversity': 2}])
+def test_without_scikit_matter_an_arm_is_refused_before_anything_is_paid_for(given, monkeypatch):
+    assert read_arms({'own': given}) == {'own': given}
+    monkeypatch.setitem(sys.modules, 'skmatter', None)
+    with pytest.raises(ValueError, match=r'arm own: .* pip install "aiida-enne\[uncertainty\]"'):
+        read_arms({'own': given})
+    assert read_arms({'own': {'kind': 'uncertainty'}})
+
+
 class First:
     """Another package's way to choose: the first candidates there are."""
 
@@ -153,6 +215,8 @@ def test_a_selector_of_another_package_is_found_by_its_name(install):
         ({'kind': 'uncertainty', 'quantity': 'charge'}, '`quantity` must be one of'),
         ({'kind': 'uncertainty', 'diversity': 0.5}, '`diversity` must be at least 1'),
         ({'kind': 'uncertainty', 'estimator': 'llpr'}, 'needs the last-layer features'),
+        ({'kind': 'uncertainty', 'estimator': 'snapshots'}, 'needs predictions of snapshots'),
+        ({'kind': 'uncertainty', 'estimator': 'left_out'}, 'errors of the members on what they'),
         ({'kind': 'mixture'}, 'two selections or more'),
         ({'kind': 'mixture', 'of': [{'kind': 'random'}] * 2}, 'needs a `share`'),
         ({'kind': 'mixture', 'of': [{'kind': 'random', 'share': 0}] * 2}, '`share` must be above'),
@@ -184,3 +248,39 @@ def test_copies_strangers_and_atoms_too_close_are_refused_by_name():
     assert 'two atoms are 0.40 Å apart, expected at least' in reasons[3]
     assert reasons[4] == 'no training configuration has C'
     assert kept(len(asked), reasons).tolist() == [1]
+
+
+def test_a_crystal_that_is_blown_up_is_refused_and_a_stretched_one_is_not():
+    cells = []
+    for factor in (1.0, 1.02, 1.3, 6.0):
+        atoms = bulk('Cu', cubic=True)
+        atoms.set_cell(factor * atoms.cell, scale_atoms=True)
+        cells.append(atoms)
+    frames = from_atoms(cells)
+    known = frames.select([0])
+    reasons = refuse(frames.select([1, 2, 3]), known)
+    assert reasons.keys() == {2}
+    assert reasons[2].startswith('an atom has no neighbour within 3.83 Å, 1.5 times as far')
+    assert refuse(frames.select([1, 2, 3]), known, loosest=0.0) == {}
+    assert refuse(frames.select([2]), known, loosest=1.2).keys() == {0}
+    alone = from_atoms([Atoms('Cu', cell=[30.0] * 3, pbc=True)])
+    assert refuse(frames.select([3]), concatenate([known, alone])) == {}
+    with pytest.raises(ValueError, match='`loosest` must not be negative'):
+        refuse(frames, known, loosest=-1.0)
+
+
+def test_chance_takes_nothing_that_was_kept_for_its_sigma():
+    candidates = make_candidates(n=20)
+    marked = np.arange(20) % 3 == 0
+    told = dataclasses.replace(candidates, by_sigma=marked)
+    found = make_selector({'kind': 'random'}).choose(told, 100, rng())
+    assert sorted(found.indices.tolist()) == np.flatnonzero(~marked).tolist()
+    assert found.left.keys() == set(np.flatnonzero(marked).tolist())
+    # without such candidates the choice is what it was
+    plain = make_selector({'kind': 'random'}).choose(candidates, 7, rng()).indices
+    np.testing.assert_array_equal(plain, rng().permutation(20)[:7])
+    sigma = make_selector({'kind': 'uncertainty'})
+    np.testing.assert_array_equal(
+        sigma.choose(told, 9, rng()).indices, sigma.choose(candidates, 9, rng()).indices
+    )
+    assert told.select([3, 4]).by_sigma.tolist() == [True, False]

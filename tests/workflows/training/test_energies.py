@@ -6,11 +6,14 @@ from importlib.resources import files
 import numpy as np
 import pytest
 import yaml
+from aiida import orm
+from aiida.engine import run_get_node
 
 from aiida_enne.families.nequip import FAMILY, training
 from aiida_enne.science.data import frames
 from aiida_enne.science.data.atomic_energies import atomic_energies
 from aiida_enne.workflows import protocols
+from aiida_enne.workflows.training.energies import with_energies
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
 from tests.members import ELEMENTS, PARAMETERS, alloys
 from tests.remote.test_nequip_train import train
@@ -44,6 +47,38 @@ def test_what_cannot_be_had_is_refused(build, split):
             build(how)
     with pytest.raises(ValueError, match='members have a split each'):
         build('least_squares', split={'seed_1': split, 'seed_2': split})
+
+
+def test_what_is_asked_for_before_there_are_data_is_what_the_builder_writes(
+    build, dataset, split, configurations
+):
+    builder = build('least_squares')
+    parameters = builder.training.train.parameters.get_dict()
+    asked = {'atomic_energies': orm.Str('least_squares')}
+    started = with_energies(PARAMETERS, asked, dataset, split)
+    shifts = started['training_module']['model']['per_type_energy_shifts']
+    assert shifts == parameters['training_module']['model']['per_type_energy_shifts']
+    assert with_energies(PARAMETERS, {}, dataset, split) == PARAMETERS
+    given = {'atomic_energies': orm.Dict({'Cu': -3.5})}
+    module = with_energies(PARAMETERS, given, dataset, split)['training_module']
+    assert module['model']['per_type_energy_shifts'] == {'Cu': -3.5}
+
+
+@pytest.mark.nequip
+@pytest.mark.slow
+def test_an_ensemble_has_them_of_its_own_training_set(train_code, dataset, split):
+    overrides = {'training': {'train': {'parameters': {'trainer': {'max_epochs': 1}}}}}
+    builder = EnsembleWorkChain.get_builder_from_protocol(
+        train_code, dataset, split, protocol='test', overrides=overrides
+    )
+    builder.atomic_energies = 'least_squares'
+    node = run_get_node(builder).node
+    assert node.is_finished_ok, node.exit_message
+    (job,) = (one for one in node.called_descendants if isinstance(one, orm.CalcJobNode))
+    model = job.inputs.parameters['training_module']['model']
+    known = dataset.get_configurations().select(split.get_split().train)
+    expected = known.energies.sum() / known.n_atoms.sum()
+    assert model['per_type_energy_shifts'] == {'Cu': pytest.approx(expected)}
 
 
 @pytest.mark.nequip

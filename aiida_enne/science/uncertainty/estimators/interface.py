@@ -81,7 +81,8 @@ class Estimator(Protocol):
         needs: What it needs of the samples.
         calibrated: Whether it learns from labelled samples of one domain. What it has learnt from
             is never judged by it. If it cannot learn from few, it has `min_blocks`: how many
-            independent blocks it takes, so that an audit is refused before its predictions.
+            independent blocks it takes, so that an audit is refused before its predictions. One
+            that takes more than two members has `min_members`.
     """
 
     name: str

@@ -42,6 +42,7 @@ class RecalibratedSpread:
     calibrated: ClassVar[bool] = True
     #: Of the spread that is scaled.
     DDOF: ClassVar[int] = 1
+    min_members: ClassVar[int] = 4
 
     def fit(self, calibration: Asked | None) -> Fitted:
         """Return σ scaled to the errors of the calibration samples.
@@ -60,8 +61,8 @@ class RecalibratedSpread:
         """
         samples, error = labelled(calibration, 'a recalibrated σ')
         m = len(samples.members)
-        if m < 4:
-            raise ValueError(f'a recalibrated σ needs 4 or more members, got {m}')
+        if m < self.min_members:
+            raise ValueError(f'a recalibrated σ needs {self.min_members} or more members, got {m}')
         spread = ensemble.spread(samples.members, ddof=self.DDOF)
         known = spread > 0
         if not known.any():
