@@ -32,6 +32,7 @@ from aiida_enne.provenance.rows import trained_keys as trained_keys
 from aiida_enne.provenance.snapshots import find_snapshots as find_snapshots
 from aiida_enne.provenance.statistics import Statistics as Statistics
 from aiida_enne.provenance.statistics import created as created
+from aiida_enne.provenance.statistics import find_audits as find_audits
 from aiida_enne.provenance.statistics import find_statistics as find_statistics
 from aiida_enne.provenance.statistics import latest_audited as latest_audited
 from aiida_enne.provenance.studies import SCANS as SCANS
