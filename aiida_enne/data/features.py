@@ -14,7 +14,7 @@ from aiida_enne.data.prediction import PER_ATOM, SUMMED, PredictionData
 from aiida_enne.data.split import SplitData
 from aiida_enne.data.trainings import find_trainings
 from aiida_enne.science.data.configurations import Configurations
-from aiida_enne.science.fields import Floats
+from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.gates import Gate, refit_gate, training_gate
@@ -104,14 +104,38 @@ def gather_features(own: Sequence[Floats], trained: Trained, *, summed: bool) ->
     Raises:
         ValueError: If a prediction belongs to another dataset.
     """
+    known, counts = _read_trained(trained, summed=summed)
+    fit = read_fit(trained)
+    return Features(list(own), known, counts, summed, fit.errors, fit.groups)
+
+
+def gather_trained(trained: Trained) -> Features:
+    """Return features of what members were trained on, with their errors there, and of nothing.
+
+    Features of atoms are summed over configurations where some predictions hold sums only.
+
+    Args:
+        trained: By label of the member.
+
+    Raises:
+        ValueError: If a prediction belongs to another dataset, or has no features.
+    """
+    summed = are_summed(node for _, node in trained.values())
+    known, counts = _read_trained(trained, summed=summed)
+    fit = read_fit(trained)
+    nothing = [own[:0] for own in known]
+    return Features(nothing, known, counts, summed, fit.errors, fit.groups)
+
+
+def _read_trained(trained: Trained, *, summed: bool) -> tuple[list[Floats], list[Integers]]:
+    """Return features and atoms of training frames, by member in alphabetical order."""
     known, counts = [], []
     for label in sorted(trained):
         dataset, node = trained[label]
         frames = dataset.get_configurations().select(node.indices)
         known.append(read_features(node, frames, summed=summed))
         counts.append(frames.n_atoms)
-    fit = read_fit(trained)
-    return Features(list(own), known, counts, summed, fit.errors, fit.groups)
+    return known, counts
 
 
 def read_fit(trained: Trained) -> Fit:

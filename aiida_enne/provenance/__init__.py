@@ -34,6 +34,7 @@ from aiida_enne.provenance.snapshots import find_snapshots as find_snapshots
 from aiida_enne.provenance.snapshots import stored_snapshots as stored_snapshots
 from aiida_enne.provenance.statistics import Statistics as Statistics
 from aiida_enne.provenance.statistics import created as created
+from aiida_enne.provenance.statistics import find_audits as find_audits
 from aiida_enne.provenance.statistics import find_statistics as find_statistics
 from aiida_enne.provenance.statistics import latest_audited as latest_audited
 from aiida_enne.provenance.studies import SCANS as SCANS
