@@ -1,0 +1,42 @@
+"""pw.x with the restarts of aiida-quantumespresso, which survive the loss of a process."""
+
+from typing import Any
+
+from aiida.engine import ProcessSpec, while_
+from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain as OwnRestarts
+
+from aiida_enne.calculations.pw_following import FollowingPwCalculation
+from aiida_enne.workflows.restarts import SurvivingRestartWorkChain
+
+
+class PwBaseWorkChain(SurvivingRestartWorkChain, OwnRestarts):
+    """Runs `PwCalculation` as aiida-quantumespresso does, and takes a job over that was lost.
+
+    Its jobs are those of aiida-quantumespresso, which the cache knows; only one that follows
+    another is `FollowingPwCalculation`.
+    """
+
+    NAMESPACE = 'pw'
+
+    @property
+    def process_class(self) -> Any:
+        """The job, or where one was lost, what follows it."""
+        follows = 'follow' in self.ctx.get('inputs', {})
+        return FollowingPwCalculation if follows else super().process_class
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define the outline: that of aiida-quantumespresso."""
+        super().define(spec)
+        spec.outline(
+            cls.setup,
+            cls.validate_kpoints,
+            while_(cls.should_run_process)(
+                cls.prepare_process, cls.run_process, cls.inspect_process
+            ),
+            cls.results,
+        )
+
+    def setup(self) -> None:
+        """Begin as aiida-quantumespresso does, with namelists in place."""
+        super(SurvivingRestartWorkChain, self).setup()
