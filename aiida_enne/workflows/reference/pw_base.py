@@ -12,8 +12,9 @@ from aiida_enne.workflows.restarts import SurvivingRestartWorkChain
 class PwBaseWorkChain(SurvivingRestartWorkChain, OwnRestarts):
     """Runs `PwCalculation` as aiida-quantumespresso does, and takes a job over that was lost.
 
-    Its jobs are those of aiida-quantumespresso, which the cache knows; only one that follows
-    another is `FollowingPwCalculation`.
+    Its node is one of aiida-quantumespresso's `PwBaseWorkChain`, with the same inputs and outputs,
+    and its jobs are those that the cache knows; one that follows another is
+    `FollowingPwCalculation`.
     """
 
     NAMESPACE = 'pw'
@@ -36,6 +37,11 @@ class PwBaseWorkChain(SurvivingRestartWorkChain, OwnRestarts):
             ),
             cls.results,
         )
+
+    @classmethod
+    def build_process_type(cls) -> Any:
+        """Return the type of the work chain that this one extends."""
+        return OwnRestarts.build_process_type()
 
     def setup(self) -> None:
         """Begin as aiida-quantumespresso does, with namelists in place."""
