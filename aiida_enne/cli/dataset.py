@@ -1,4 +1,4 @@
-"""`aiida-enne dataset`: list, show, export; import, gather and merge have their own files."""
+"""`aiida-enne dataset`: list, show, export; import and gather have their own files."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +10,6 @@ import click
 from aiida_enne.cli.common import NodeParam, printable, table, with_profile
 from aiida_enne.cli.dataset_gather import gather
 from aiida_enne.cli.dataset_import import import_
-from aiida_enne.cli.dataset_merge import merge
 from aiida_enne.cli.domains import domain_table, span
 from aiida_enne.cli.split import split
 
@@ -21,12 +20,11 @@ DATASET = NodeParam('enne.dataset')
 
 @click.group()
 def dataset() -> None:
-    """Import, gather, merge, list, show and export datasets."""
+    """Import, gather, list, show and export datasets."""
 
 
 dataset.add_command(gather)
 dataset.add_command(import_)
-dataset.add_command(merge)
 dataset.add_command(split)
 
 

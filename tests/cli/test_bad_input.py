@@ -37,10 +37,6 @@ CASES = {
         ('{noise} --format json', 'noise: cannot be read as json: it is not text'),
         ('{noise} --format gen', 'noise: cannot be read as gen: '),
     ],
-    'dataset merge': [
-        ('nothing', "'nothing'"), ('{dataset}', 'two or more datasets'),
-        ('{dataset} {dataset}', 'two or more datasets'), ('{split}', 'expected a DatasetData'),
-    ],
     'dataset list': [('--limit 0', '0'), ('--limit {huge}', 'too large')],
     'dataset show': [
         ('nothing', "'nothing'"), ('{split}', 'expected a DatasetData'),

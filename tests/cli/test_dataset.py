@@ -105,23 +105,3 @@ def test_export_to_nowhere_is_refused(invoke, dataset, tmp_path, name, message):
     result = invoke('dataset', 'export', dataset.pk, tmp_path / name)
     assert result.exit_code == 2
     assert message in result.output
-
-
-def test_labels_of_two_rounds_are_one_dataset(invoke, dataset, configurations):
-    more = DatasetData.from_configurations(configurations.select([8, 9]), level_of_theory='EMT')
-    result = invoke('dataset', 'merge', dataset.pk, more.store().pk, '--label', 'both')
-    assert result.exit_code == 0, result.output
-    node = orm.load_node('both')
-    assert node.domains == {'cold': 8, 'hot': 4}
-    found = node.get_configurations()
-    assert set(found.blocks[:10]).isdisjoint(found.blocks[10:])
-    np.testing.assert_array_equal(found.energies[10:], configurations.energies[[8, 9]])
-    used = node.creator.base.links.get_incoming().all_nodes()
-    assert {one.uuid for one in used} == {dataset.uuid, more.uuid}
-
-
-def test_labels_of_two_levels_of_theory_stay_apart(invoke, dataset, configurations):
-    other = DatasetData.from_configurations(configurations.select([0, 1]), level_of_theory='DFT')
-    result = invoke('dataset', 'merge', dataset.pk, other.store().pk)
-    assert result.exit_code == 1
-    assert 'only labels of one level of theory' in result.output

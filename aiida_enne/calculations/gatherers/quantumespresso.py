@@ -27,7 +27,7 @@ from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.reading import OwnFile
 
 #: Work chains around the job.
-CHAINS = ('quantumespresso.pw.base', 'quantumespresso.pw.relax', 'enne.pw.base')
+CHAINS = ('quantumespresso.pw.base', 'quantumespresso.pw.relax')
 #: Exit statuses that leave a path of a relaxation without its goal.
 ON_THE_WAY = (500, 502)
 #: Exit statuses with good frames: finished, and relaxed but for the check on the final cell.
