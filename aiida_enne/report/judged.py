@@ -164,7 +164,7 @@ def transfer_table(found: Transfer, of: str) -> Table:
         ['calibrated on', *[f'judged on {name}' for name in found.judged]],
         rows[-1:],
         folded=rows[:-1],
-        fold='Calibrated on one domain each',
+        fold=f'Calibrated on one domain each: {QUANTITIES[of][2]}',
         numbers={f'transfer_{of}': found.as_dict()},
     )
 

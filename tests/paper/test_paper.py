@@ -247,11 +247,8 @@ def test_all_claims_are_judged(material):
     said = [v for v in verdicts if 'does not have what it takes' not in v.sentence]
     assert len(said) > 20
     # three blocks of liquids tell nothing of the gates, six members little: bounds alone decide
-    assert {v.claim.name: v.outcome for v in said if v.outcome != 'undecided'} == {
-        'liquid': 'does not hold',
-        'flags': 'does not hold',
-        'accurate': 'holds',
-    }
+    decided = {v.claim.name: v.outcome for v in said if v.outcome != 'undecided'}
+    assert decided == dict.fromkeys(('liquid', 'flags'), 'does not hold') | {'accurate': 'holds'}
 
 
 @pytest.mark.slow
