@@ -118,9 +118,8 @@ def test_what_a_study_called_is_on_its_page_and_in_its_archive(silicon, tmp_path
     frame = dataset.get_configurations().select([4])
     frame = replace(frame, forces=frame.forces + 0.5, info={ORIGIN: np.zeros(1)})
     best = DatasetData.from_configurations(frame, level_of_theory='better').store()
-    best.base.links.add_incoming(node, LinkType.RETURN, 'datasets__best')
     found = state_convergence(parameters, datasets={'eos_diamond': dataset}, labels={'best': best})
-    found.base.links.add_incoming(node, LinkType.RETURN, 'convergence')
+    link(node, {'datasets__best': best, 'convergence': found})
     outputs = whole.base.links.get_outgoing(link_type=LinkType.RETURN).all()
     link(study, {one.link_label: one.node for one in outputs} | {'convergence__eos': found})
     said = 'known to 0.5 eV/Å (forces, RMS against converged settings, 1 frame).'
