@@ -71,7 +71,9 @@ class TestRounds:
         for path in self.paths(improved):
             (node,) = dict(improved.outputs.calibrations[path]).values()
             assert node.get_dict().keys() == {'energy', 'force'}
-            assert all('4 or more members, got 2' in one['reason'] for one in node.values())
+            assert all(
+                '4 or more members, got 2' in one['reason'] for one in node.get_dict().values()
+            )
             inputs = node.creator.base.links.get_incoming().all_link_labels()
             assert 'bought__round_0' in inputs, 'what is judged must not be learnt from'
             assert not any('round_1' in label for label in inputs)
