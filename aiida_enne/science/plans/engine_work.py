@@ -122,7 +122,8 @@ def surfaces(study: Inputs, assumptions: Assumptions) -> dict[Domain, list[Work]
     works = {}
     for n in chosen['layers']:
         example = slab_100(n, ANY_LATTICE_CONSTANT, kind, **slab)
-        works[Domain('surface', kind, layers=n)] = [Work(len(example), steps, steps, example)]
+        domain = Domain('surface', kind, layers=n, symbol=chosen.get('symbol', 'Si'))
+        works[domain] = [Work(len(example), steps, steps, example)]
     return works
 
 

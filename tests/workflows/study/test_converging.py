@@ -1,6 +1,8 @@
 """Convergence as a part of a study: what is built, when it begins, what it is planned to cost."""
 
 import pytest
+from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from ase import Atoms
@@ -122,6 +124,13 @@ def test_it_begins_after_the_ensemble_and_lets_the_audit_go_first(build, python)
     builder = job.process.get_builder()
     fill_builder(builder, job.inputs)
     assert protocols.complaint(builder) is None
+    ended = orm.WorkChainNode().store()
+    found = orm.Dict({'converged': 'converged'}).store()
+    found.base.links.add_incoming(ended, LinkType.RETURN, 'convergence')
+    branch.take(ended)
+    assert process.outputs['convergence']['eos'].uuid == found.uuid
+    table['convergence__liquid'].take(orm.WorkChainNode().store())
+    assert set(process.outputs['convergence']) == {'eos'}
     liquid = table['convergence__liquid']
     assert not liquid.wanted()
     process.ctx.datasets['liquid'] = phase('liquid 2.57 g/cm³, 2000 K')
@@ -183,7 +192,7 @@ def test_the_laptop_asks_pw_for_some_twenty_minutes(planned):
         assert distance == (0.15 if name in ('kpoints', 'converged') else 0.25)
     _, less = planned(convergence={'eos': None, 'liquid': {'settings': {'kpoints': None}}})
     assert less['convergence'].jobs == 3
-    _, less = planned(eos={'phases': ['diamond', 'bcc']}, liquid={'densities': [2.21]})
+    _, less = planned(eos={'phases': ['diamond', 'bcc']}, liquid={'densities': [2.21, 2.57]})
     assert less['convergence'].jobs == 4, 'of what only the protocol names, what there is'
     _, none = planned(convergence=None)
     assert 'convergence' not in none
