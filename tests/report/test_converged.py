@@ -123,12 +123,12 @@ def test_what_a_study_called_is_on_its_page_and_in_its_archive(silicon, tmp_path
     outputs = whole.base.links.get_outgoing(link_type=LinkType.RETURN).all()
     link(study, {one.link_label: one.node for one in outputs} | {'convergence__eos': found})
     said = 'known to 0.5 eV/Å (forces, RMS against converged settings, 1 frame).'
-    archive = share(study, tmp_path / 'study.aiida')
+    archive, uuid = share(study, tmp_path / 'study.aiida'), study.uuid
     with open_archive(archive):
-        material = Material.of(study.uuid)
+        material = Material.of(uuid)
         assert say_noise(material).endswith(said)
         (table,) = of_convergence(material)
         assert [row[:4] for row in table.rows] == [['diamond', 'as labelled', '1', '0.5']]
-        page = write_report(collect(study.uuid, map_limit=0), tmp_path / 'out').read_text()
+        page = write_report(collect(uuid, map_limit=0), tmp_path / 'out').read_text()
     assert said in page
     assert 'Convergence of the reference: differences from better' in page
