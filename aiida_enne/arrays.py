@@ -14,10 +14,11 @@ from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.structures.domains import imported_roles
 from aiida_enne.science.uncertainty.audit import Audit, audit
+from aiida_enne.science.uncertainty.beside import Beside, Snapshots
 from aiida_enne.science.uncertainty.best import add_best, find_all
 from aiida_enne.science.uncertainty.features import group_by_density
 from aiida_enne.science.uncertainty.fit import Fit
-from aiida_enne.science.uncertainty.gates import training_gate
+from aiida_enne.science.uncertainty.gates import Gate, epochs_gate, training_gate
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.samples import gather
 
@@ -35,6 +36,7 @@ def audit_arrays(  # noqa: PLR0913 (each is an array of its own)
     domains: Sequence[str] | None = None,
     blocks: ArrayLike | None = None,
     trained: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
+    snapshots: tuple[ArrayLike, ArrayLike | None] | None = None,
     **options: Any,
 ) -> Audit:
     """Audit any committee from plain arrays, e.g. four MACE models on a labelled test set.
@@ -53,6 +55,9 @@ def audit_arrays(  # noqa: PLR0913 (each is an array of its own)
             then looks like more evidence than it may be.
         trained: Of frames that the members were trained on, `energies`, `reference` and `n_atoms`
             as above, k of them: whether the members fit them is a gate, unknown without.
+        snapshots: Energies (K, n) in eV and, where forces are judged, forces (K, N, 3) in eV/Å of K
+            models of one training, e.g. of its last epochs: the estimator `snapshots` judges their
+            spread, and verdicts compare it with the other estimators.
         **options: Choices by name, see `AuditOptions`; `training_domains` names what the members
             were trained on.
 
@@ -84,18 +89,48 @@ def audit_arrays(  # noqa: PLR0913 (each is an array of its own)
         roles=imported_roles(names, {}),
     )
     chosen = AuditOptions.from_dict(options)
-    gates = []
-    if trained is not None:
-        fitted, known, sizes = _energies(trained, ' of `trained`', len(members))
-        errors = (fitted - known) / sizes
-        groups = group_by_density(np.full(len(known), 'all'), np.zeros(len(known)))
-        gates = [training_gate(Fit(errors, [groups] * len(errors)), chosen.energy_tolerance)]
-    own = None if stresses is None else np.asarray(stresses[0], dtype=np.float64)
+    gates = _gates(trained, len(members), chosen.energy_tolerance)
+    beside: Beside = {}
+    if stresses is not None:
+        beside['stresses'] = np.asarray(stresses[0], dtype=np.float64)
+    if snapshots is not None:
+        beside['snapshots'] = _snapshots(snapshots, total, with_forces=forces is not None)
     table = configurations, members, predicted
-    found = audit(*table, options=chosen, gates=gates, stresses=own)
-    quantities = gather(*table, None, chosen, stresses=own)
+    found = audit(*table, options=chosen, gates=gates, **beside)
+    quantities = gather(*table, None, chosen, **beside)
     best = find_all(quantities, np.unique(configurations.domains).tolist(), chosen)
     return replace(found, verdicts=add_best(found.verdicts, best))
+
+
+def _gates(
+    trained: tuple[ArrayLike, ArrayLike, ArrayLike] | None, n_members: int, tolerance: float
+) -> list[Gate]:
+    """Return what is known of the trainings: how well they fit, and not whether they had ended."""
+    histories = 'see that the validation errors had stopped falling'
+    ended = replace(epochs_gate([]), remedy=histories)
+    if trained is None:
+        remedy = 'predict some of them, and give them as `trained`'
+        return [replace(training_gate(None, tolerance), remedy=remedy), ended]
+    fitted, known, sizes = _energies(trained, ' of `trained`', n_members)
+    errors = (fitted - known) / sizes
+    groups = group_by_density(np.full(len(known), 'all'), np.zeros(len(known)))
+    return [training_gate(Fit(errors, [groups] * len(errors)), tolerance), ended]
+
+
+def _snapshots(
+    given: tuple[ArrayLike, ArrayLike | None], total: int, *, with_forces: bool
+) -> Snapshots:
+    """Return energies and forces of snapshots; forces are zero where none are judged.
+
+    Raises:
+        ValueError: If forces are judged, and the snapshots have none.
+    """
+    energies = np.asarray(given[0], dtype=np.float64)
+    if not with_forces:
+        return Snapshots(energies, np.zeros((len(energies), total, 3)))
+    if given[1] is None:
+        raise ValueError('`snapshots` must hold forces (K, N, 3), too, where `forces` are given')
+    return Snapshots(energies, np.asarray(given[1], dtype=np.float64))
 
 
 def _energies(

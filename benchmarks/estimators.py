@@ -3,7 +3,8 @@
     python benchmarks/estimators.py PK [PK …] --profile NAME [--calibrate DOMAIN]
 
 PK is a work chain that knows an ensemble, of which every member has predicted, with features, what
-is judged and what it was trained on (`launch audit --features per_atom`). Nothing is run or stored.
+is judged and what it was trained on (`launch audit --features per_atom`); where snapshots of one
+have, too (`--snapshots seed_1`), they are a row. Nothing is run or stored.
 Printed are two tables in Markdown: one line for each estimator, and one for each domain.
 """
 
@@ -18,10 +19,11 @@ from scipy import stats
 
 from aiida_enne.provenance import Material, joint_quantities, stored_features
 from aiida_enne.science.uncertainty import ensemble
-from aiida_enne.science.uncertainty.best import RIVALS, half_width, rival_name
+from aiida_enne.science.uncertainty.best import RIVALS, rival_name
 from aiida_enne.science.uncertainty.estimators import Asked, make_estimator
 from aiida_enne.science.uncertainty.rule import NOMINAL
 from aiida_enne.science.uncertainty.scores.detection import roc_auc
+from aiida_enne.science.uncertainty.scores.levels import width_factor
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def report(material: Material, calibrate: str | None, quantity: str) -> None:
         except ValueError as exception:
             print(f'{label}: {exception}')
             continue
-        width = half_width(name, values, len(samples.members)) if estimator.unit else None
+        factor = width_factor(estimator, len(samples.members), NOMINAL)
+        width = None if factor is None else factor * values
         error = ensemble.error(samples.members, samples.reference)
         found[label] = {one: judge(error, values, width, domain == one) for one in judged}
         # whether a configuration is of a domain not trained on; held-out ones are among them all

@@ -93,6 +93,30 @@ def recording_pw(tmp_path, pw_executable, request):
 
 
 @pytest.fixture
+def qe_code(fast_runner, aiida_code_installed):
+    """Return a function that installs a pseudopotential and a code: `qe_code(pw, folder)`."""
+    from click.testing import CliRunner
+
+    from aiida_enne.cli.main import main
+    from tests.pseudos import NORM_CONSERVING
+
+    pytest.importorskip('aiida_quantumespresso')
+
+    def install(executable, folder):
+        words = ('--label', 'SIQE', '--only', NORM_CONSERVING, '--cutoffs', '22,88')
+        made = CliRunner().invoke(main, ['pseudo', 'install', str(folder), *words])
+        assert made.exit_code == 0, made.output
+        return aiida_code_installed(
+            label='pw',
+            default_calc_job_plugin='quantumespresso.pw',
+            filepath_executable=executable,
+            prepend_text='export OMP_NUM_THREADS=1',
+        )
+
+    return install
+
+
+@pytest.fixture
 def pseudo_stand_in(tmp_path):
     """Return a folder with a pseudopotential that computes nothing, named as the one recorded."""
     from tests.pseudos import DUMMY, NORM_CONSERVING

@@ -1,6 +1,7 @@
 """Tests of what `import aiida_enne` offers, and of what nodes say of themselves."""
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -64,15 +65,24 @@ def test_an_audit_of_plain_arrays_needs_no_database():
     assert aiida_enne.findings(found.domains, found.parameters)
 
 
-def test_the_program_of_the_readme_runs():
+def test_the_program_of_the_readme_runs(tmp_path):
     """It is the one in `examples`, and says what it must of errors that all members share."""
     root = Path(__file__).parent.parent
     program = (root / 'examples/audit_arrays.py').read_text().split('"""', 2)[2].strip()
     assert program in (root / 'README.md').read_text()
     command = [sys.executable, '-c', program]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert 'the largest ratio is in solid' in done.stdout
+    said = {
+        tuple(cells[:2]): cells[-1]
+        for line in done.stdout.splitlines()
+        if len(cells := re.split(r'\s{2,}', line.strip())) > 5
+    }
+    assert said[('liquid (trained on)', 'energy')] == '● believe'
+    assert said[('solid', 'energy')] == '✕ do not believe'
+    assert said[('solid', 'force')] == '● believe'
+    assert (tmp_path / 'figures' / 'coverage.png').stat().st_size > 1000
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def python():
     path.chmod(0o755)
     words = [sys.executable, str(Path(__file__).resolve()), str(address), str(os.getpid())]
     server = subprocess.Popen(words, cwd=folder, env=os.environ | {'OMP_NUM_THREADS': '1'})
-    end = time.monotonic() + 120
+    end = time.monotonic() + 900
     while not address.exists():
         assert server.poll() is None, 'the warm Python could not import its packages'
         assert time.monotonic() < end, 'the warm Python did not begin'

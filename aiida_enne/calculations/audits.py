@@ -25,7 +25,7 @@ from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import estimators, scores
 from aiida_enne.science.uncertainty.alignment import By, Offsets, reference_offset
 from aiida_enne.science.uncertainty.audit import Audit
-from aiida_enne.science.uncertainty.fit import Fit
+from aiida_enne.science.uncertainty.beside import Snapshots
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 Predictions = Mapping[str, PredictionData]
@@ -68,6 +68,12 @@ def stresses_of(predictions: Predictions, dataset: DatasetData) -> Floats | None
         return None
 
 
+def tabulate_snapshots(dataset: DatasetData, predictions: Predictions) -> Snapshots:
+    """Stack what the snapshots of one member predicted, by epoch; raises as `tabulate` does."""
+    _, energies, forces = tabulate(dataset, predictions)
+    return Snapshots(energies, forces, stresses_of(predictions, dataset))
+
+
 def trained_on(nodes: Mapping[str, Any]) -> Trained:
     """Return what each member was trained on, from `datasets` and `predictions` by set."""
     return {
@@ -93,7 +99,7 @@ def beside_training(
     """
     if trained is None:
         return {}
-    labels, (frames, energies, _) = sorted(predictions), table
+    labels, frames = sorted(predictions), table[0]
     known = {label: trained[label] for label in labels}
     nodes = [*predictions.values(), *(node for _, node in known.values())]
     found: dict[str, Any] = {}
@@ -101,13 +107,23 @@ def beside_training(
         summed = are_summed(nodes)
         own = [read_features(predictions[label], frames, summed=summed) for label in labels]
         found['features'] = gather_features(own, known, summed=summed)
-    held_out = Fit.of(frames, energies, options.training_domains)
-    gates = trained_gates(known, found.get('features'), options.energy_tolerance, held_out)
-    return found | {'gates': gates}
+    return found | {'gates': trained_gates(known, found.get('features'), options, table)}
 
 
-def align(tables: Mapping[str, Table], *, domain: str, by: By) -> Offsets:
-    """Return the offsets of the reference and of every member on the reference domain.
+def align(
+    tables: Mapping[str, Table],
+    snapshots: Mapping[str, Snapshots] | None = None,
+    *,
+    domain: str,
+    by: By,
+) -> Offsets:
+    """Return the offsets of the reference, every member and snapshot on the reference domain.
+
+    Args:
+        tables: By dataset, see `tabulate`.
+        snapshots: What snapshots predicted, by dataset; of those of one training.
+        domain: Where the zeros are taken.
+        by: 'minimum' or 'mean', see `reference_offset`.
 
     Raises:
         ValueError: If no dataset, or more than one, holds the domain.
@@ -119,8 +135,10 @@ def align(tables: Mapping[str, Table], *, domain: str, by: By) -> Offsets:
             f'the reference domain {domain!r} must stand in exactly one dataset, it stands in '
             f'{holders}; there are the domains {known}'
         )
-    configurations, energies, _ = tables[holders[0]]
-    return reference_offset(configurations, energies, domain, by=by)
+    (holder,) = holders
+    configurations, energies, _ = tables[holder]
+    rivals = snapshots[holder].energies if snapshots else None
+    return reference_offset(configurations, energies, domain, by, rivals)
 
 
 def statistics_node(

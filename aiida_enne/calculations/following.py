@@ -43,6 +43,11 @@ class FollowingCalcJob(CalcJob):
         """Define the process specification."""
         super().define(spec)
         cls.set_defaults(spec, resources=ONE_PROCESS, withmpi=False)
+        cls.define_follow(spec)
+
+    @staticmethod
+    def define_follow(spec: CalcJobProcessSpec) -> None:
+        """Define the job that is to be followed."""
         # kept nowhere: a restart with other inputs or a copy from the cache must not follow too
         spec.input(
             'follow',

@@ -14,6 +14,7 @@ from aiida_enne.calculations.audits import (
     statistics_node,
     stresses_of,
     tabulate,
+    tabulate_snapshots,
     trained_on,
 )
 from aiida_enne.calculations.nequip_predict import chosen_indices
@@ -132,12 +133,16 @@ def audit_ensemble(
     if not options.r_max and all(known):
         options = replace(options, r_max=float(max(known, default=0.0)))
     tables = {label: tabulate(datasets[label], predictions[label]) for label in sorted(datasets)}
-    offsets = align(tables, **alignment) if alignment else None
+    rivals = {
+        label: tabulate_snapshots(datasets[label], given)
+        for label, given in nodes.get('snapshots', {}).items()
+    }
+    offsets = align(tables, rivals, **alignment) if alignment else None
     found = {}
     for label, table in tables.items():
         extra = beside_training(predictions[label], table, trained, options)
-        if 'snapshots' in nodes:
-            extra['snapshots'] = tabulate(datasets[label], nodes['snapshots'][label])[1:]
+        if rivals:
+            extra['snapshots'] = rivals[label]
         extra['stresses'] = stresses_of(predictions[label], datasets[label])
         result = audit(*table, options=options, offsets=offsets, **extra)
         found[label] = statistics_node(result, datasets[label], predictions[label])

@@ -141,6 +141,11 @@ class NequipTrainCalculation(FollowingCalcJob):
             help='Processes, unless `strategy` is `sequential`.',
         )
         spec.input(
+            'group',
+            **port(int, at_least(1), default=training.GROUP),
+            help='Members of a process that `vectorised` trains at once, at most.',
+        )
+        spec.input(
             'gpus',
             **port(int, at_least(0), default=0),
             help='GPUs of the job that the processes are dealt out to; 0 leaves them alone.',
@@ -197,6 +202,8 @@ class NequipTrainCalculation(FollowingCalcJob):
         words = [script, '--processes', str(inputs.processes * shared or 1)]
         if inputs.strategy in training.OPTIONS:
             words += [training.OPTIONS[inputs.strategy], '--artefacts', training.ARTEFACTS]
+        if inputs.strategy == 'vectorised':
+            words += ['--group', str(inputs.group)]
         if inputs.gpus:
             words += ['--gpus', str(inputs.gpus)]
         if 'max_wallclock_seconds' in options:
@@ -235,7 +242,7 @@ class NequipTrainCalculation(FollowingCalcJob):
         chosen, why = family.choose(
             parameters, members=len(inputs.seeds), frames=len(inputs.split.get_split().train)
         )
-        reason = 'as asked for' if inputs.gpus or chosen != inputs.strategy else why
+        reason = why if chosen == inputs.strategy else 'as asked for'
         note = {training.STRATEGY: f'strategy {inputs.strategy}: {reason}\n'}
         write_files(folder, scripts | note)
         return next(iter(scripts))

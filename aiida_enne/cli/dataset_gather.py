@@ -35,8 +35,9 @@ def gather(
 
     The dataset is linked to their outputs. Units are known of the outputs of Quantum ESPRESSO,
     VASP, CP2K, common workflows and this package; keys and units are those of a TrajectoryData
-    that no such calculation made. One calculation is one trajectory block. For --domain-key each
-    node has the keys label, process, pk and group.
+    that no such calculation made. One calculation is one trajectory block; single frames that are
+    copies of one structure share one. For --domain-key each node has the keys label, process, pk
+    and group.
     """
     from aiida import orm
 

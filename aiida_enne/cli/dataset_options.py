@@ -99,7 +99,8 @@ SHARED: tuple[Callable[..., Any], ...] = (
     click.option(
         '--block-key',
         help='Info key that tells trajectories apart. [default: `block` where all frames of a file '
-        'have one, else a file and domain are one trajectory]',
+        'have one, else a file and domain are one trajectory, and single frames of several files '
+        'that are copies of one structure are one block]',
     ),
     click.option('--block-size', type=int, help='Cut trajectories into pieces of so many frames.'),
     click.option('--info', multiple=True, help='Info key whose numbers are kept (repeatable).'),

@@ -91,9 +91,12 @@ def show(process: str) -> None:
             f'\nTrained on {counts}, {level}: dataset {one["dataset"]}, split {one["split"]}'
         )
     if not record['audits']:
-        click.echo('\nIt was not audited by this process: `aiida-enne launch audit` does')
-    for label, domains in record['audits'].items():
-        click.echo(f'\nAudit of {label}:\n' + table(_audit_rows(domains), AUDIT))
+        click.echo('\nIt was not audited: `aiida-enne launch audit` does')
+    for one in record['audits']:
+        said = f'Audit of {one["label"]} <{one["uuid"]}>, {one["estimator"]}'
+        click.echo(f'\n{said}:\n' + table(_audit_rows(one['domains']), AUDIT))
+    if record['audits']:
+        click.echo(f'\nMay σ be believed? `aiida-enne verdict {process}`')
 
 
 @ensemble.command()
@@ -133,11 +136,21 @@ def compare(processes: tuple[str, ...], quantity: str) -> None:
     multiple=True,
     help='Also turn every checkpoint into this; may be repeated. Compiling takes a minute each.',
 )
-@click.option('--calibrate', metavar='DOMAIN', default='', help='Recalibrate σ on this domain.')
+@click.option('--calibrate', metavar='DOMAIN', default='', help='Fit a width to this domain.')
+@click.option(
+    '--estimator',
+    default='',
+    help='Width to add: finite, conformal or recalibrated, the default where there is a DOMAIN.',
+)
 @click.option('--device', default='cpu', show_default=True, help='What compiled files run on.')
 @with_profile
 def export(
-    process: str, folder: Path, targets: tuple[str, ...], calibrate: str, device: str
+    process: str,
+    folder: Path,
+    targets: tuple[str, ...],
+    calibrate: str,
+    estimator: str,
+    device: str,
 ) -> None:
     """Write the ensemble of PROCESS into FOLDER, with a README whose examples run there.
 
@@ -145,12 +158,14 @@ def export(
     everything comes from, and digests. It needs NequIP and ASE alone.
     """
     from aiida_enne.deploy.export import export as write
+    from aiida_enne.deploy.widths import Choice
 
+    chosen = estimator or 'recalibrated' * bool(calibrate)
     done = write(
         process,
         folder,
         targets=targets,
-        calibration_domain=calibrate,
+        width=Choice(chosen, calibrate) if chosen else None,
         device=device,
         progress=click.echo,
     )

@@ -9,9 +9,14 @@ import click
 from aiida_enne.cli.common import NodeParam, chosen_option
 from aiida_enne.cli.launch import common_options, read_overrides, start
 
+#: Options that are those of the stage of dynamics.
+STAGE = ('thermostat', 'steps', 'timestep', 'record_every', 'pressure')
+
 
 @click.command()
-@click.option('--ensemble', 'training', required=True, help='PK or UUID of a training or a study.')
+@click.option(
+    '--ensemble', 'training', required=True, help='PK or UUID of a training, an audit or a study.'
+)
 @click.option(
     '--start',
     'pool',
@@ -32,6 +37,7 @@ from aiida_enne.cli.launch import common_options, read_overrides, start
     type=click.Choice(['langevin', 'nose_hoover_chain', 'npt', 'nve']),
     default='langevin',
 )
+@click.option('--pressure', type=float, help='Of the thermostat npt, in GPa; default: 0.')
 @click.option(
     '--record-every', type=click.IntRange(min=1), default=100, show_default=True, help='Steps.'
 )
@@ -79,7 +85,7 @@ def explore(training: str, pool: Any, **options: Any) -> None:
             'domains': list(options['domains']),
             'densities': list(options['densities']),
         },
-        stage={name: options[name] for name in ('thermostat', 'steps', 'timestep', 'record_every')},
+        stage={name: options[name] for name in STAGE if options[name] is not None},
         sigma=sigma | limits,
         seed=options['seed'],
     )
@@ -98,29 +104,28 @@ def thresholds(training: str, options: dict[str, Any]) -> dict[str, float]:
     """Return the thresholds of σ that are given or, if none is, those of the training domains.
 
     Raises:
-        click.ClickException: If none is given and the ensemble was not audited with training
-            domains.
+        click.ClickException: If none is given and no audit of σ knows the training domains.
     """
-    from aiida.common.exceptions import NotExistent
-
     from aiida_enne import provenance
+    from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+    from aiida_enne.science.uncertainty.estimators import DEFAULT
 
     given = {name: options[f'{name}_sigma'] for name in ('energy', 'force')}
     if any(value is not None for value in given.values()):
         return {name: value for name, value in given.items() if value is not None}
     found: dict[str, float] = {}
-    try:
-        audits = provenance.find_statistics(training)
-    except NotExistent:
-        audits = []
-    for audit in audits:
+    for audit in provenance.find_audits(provenance.find_ensemble(training)):
+        parameters = audit.attributes['parameters']
+        if (parameters.get('estimator', DEFAULT), parameters['ddof']) != (DEFAULT, PAPER_DDOF):
+            continue  # thresholds of another width than that which dynamics look at
         for scalars in audit.domains.values():
             for name in given:
                 if (value := scalars.get(f'{name}_spread_threshold')) is not None:
                     found[name] = max(found.get(name, 0.0), options['factor'] * value)
     if not found:
         raise click.ClickException(
-            f'<{training}> has no audit that knows its training domains, so that there is no '
-            'threshold: give `--energy-sigma` or `--force-sigma`'
+            f'no audit of σ (ddof {PAPER_DDOF}) knows the training domains of <{training}>: there '
+            'is no threshold: run `aiida-enne launch audit`, or give `--energy-sigma` or '
+            '`--force-sigma`'
         )
     return found

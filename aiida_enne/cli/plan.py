@@ -54,8 +54,14 @@ def cost_table(plan: Any) -> str:
     ]
     lines = [table(rows, ('Part', 'Jobs', 'Core hours', 'GPU hours', 'MB')), '']
     cores = f'{plan.cores} core{"" if plan.cores == 1 else "s"}'
-    if plan.seconds is None:
+    if plan.seconds is None and plan.slowest is None:
         lines.append('Elapsed: not known, nothing limits the jobs at a time (`max_concurrent`)')
+    elif plan.seconds is None:
+        part, slots, seconds = plan.slowest
+        lines.append(
+            f'Elapsed: at least {duration(seconds)}, of {part.name}, {slots} jobs at a time; '
+            'nothing limits all of them (`max_concurrent`)'
+        )
     else:
         lines.append(
             f'Elapsed: {duration(plan.seconds)} if {plan.slots} jobs at a time have {cores} each, '
@@ -72,6 +78,8 @@ def describe_costs(plan: Any) -> str:
     """Return the table of costs with what all of it rests on."""
     notes = [f'{one.name}: {one.note}' for one in plan.parts if one.note]
     lines = [cost_table(plan), '', *notes, 'Assumptions:']
-    lines += [f'  {name}: {value}' for name, value in asdict(plan.assumptions).items()]
+    assumed = asdict(plan.assumptions)
+    lines += [f'  labels of {kind}: {price}' for kind, price in plan.prices.items()]
+    lines += [f'  {name}: {value}' for name, value in assumed.items() if name not in plan.unused]
     lines.append('  epochs: as many as are allowed; nothing is known already, nothing fails')
     return '\n'.join(lines) + '\n'

@@ -39,12 +39,16 @@ def share(process: Any, file: Path, dry_run: bool, force: bool, public: bool) ->
     content = sharing.inspect(process)
     click.echo(table(list(content.counts.items()), ['node', 'number']))
     click.echo(f'{content.n_files} files, {content.n_bytes / 1e6:.1f} MB before compression')
+    path = file
+    if public:
+        left = (
+            publishing.preview(process)
+            if dry_run
+            else publishing.publish(process, file, overwrite=force)
+        )
+        click.echo(table(list(left.items()), ['left out or replaced', 'number']))
+    elif not dry_run:
+        path = sharing.share(process, file, overwrite=force)
     if dry_run:
         return
-    if public:
-        left = publishing.publish(process, file, overwrite=force)
-        click.echo(table(list(left.items()), ['left out or replaced', 'number']))
-        path = file
-    else:
-        path = sharing.share(process, file, overwrite=force)
     click.echo(f'{path}: {path.stat().st_size / 1e6:.1f} MB')

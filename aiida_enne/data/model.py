@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -112,5 +112,9 @@ def ensemble_sha256(nodes: Mapping[str, orm.Data]) -> str:
     Args:
         nodes: Models, or predictions of models, by label.
     """
-    weights = sorted(node.base.attributes.get('weights_sha256') for node in nodes.values())
-    return hashlib.sha256('|'.join(weights).encode()).hexdigest()
+    return join_digests(node.base.attributes.get('weights_sha256') for node in nodes.values())
+
+
+def join_digests(weights: Iterable[str]) -> str:
+    """Return the identity of an ensemble whose members have weights of these digests."""
+    return hashlib.sha256('|'.join(sorted(weights)).encode()).hexdigest()

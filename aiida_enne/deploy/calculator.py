@@ -12,7 +12,7 @@ from ase.calculators.calculator import Calculator
 
 from aiida_enne import provenance
 from aiida_enne.data.model import ModelData
-from aiida_enne.deploy.widths import Width, fit_widths
+from aiida_enne.deploy.widths import Judge, fit_judge
 from aiida_enne.provenance.archives import open_archive
 from aiida_enne.remote import import_script
 
@@ -43,7 +43,9 @@ class Ensemble:
                 an audit), or of two or more models.
             device: Of torch.
             ddof: Of σ, where no estimator is named.
-            estimator: Name in `aiida_enne.estimators`; energies and forces have its widths.
+            estimator: Name in `aiida_enne.estimators`. Every σ is its width; the property is not
+                there where it could not be fitted. One that only ranks leaves σ as it is, and
+                `energy_score` and `forces_score` are its values.
             calibration_domain: What the estimator learns from, among stored predictions.
             estimator_options: Options of the estimator by name.
 
@@ -52,18 +54,18 @@ class Ensemble:
             ValueError: If the nodes are not models, or the estimator cannot be used.
         """
         models = find_models(*identifiers)
-        widths: dict[str, Width] = {}
+        judge = Judge()
         if estimator:
             if len(identifiers) != 1:
                 raise ValueError(
                     'an estimator needs one work chain that knows the ensemble, got '
                     f'{len(identifiers)} nodes'
                 )
-            widths = fit_widths(identifiers[0], estimator, calibration_domain, estimator_options)
+            judge = fit_judge(identifiers[0], estimator, calibration_domain, estimator_options)
         with TemporaryDirectory() as folder:
             for label, node in models.items():
                 node.write_checkpoint(Path(folder) / f'{label}.ckpt')
-            return open_folder(folder, device=device, ddof=ddof, widths=widths)
+            return open_folder(folder, device=device, ddof=ddof, judge=judge)
 
     @staticmethod
     def from_archive(path: str | Path, *identifiers: str | int, **options: Any) -> Calculator:
@@ -87,7 +89,7 @@ class Ensemble:
 
         Args:
             path: What `aiida-enne ensemble export` wrote.
-            **options: `device`, `ddof`, `widths`, `calibrated` of the calculator.
+            **options: `device`, `ddof`, `judge`, `calibrated` of the calculator.
 
         Raises:
             FileNotFoundError: If there is no member, or no calibration where it is asked for.

@@ -24,9 +24,11 @@ from aiida_enne.data.trainings import find_trainings
 from aiida_enne.deploy import readme
 from aiida_enne.deploy.calculator import MEMBERS, find_models
 from aiida_enne.deploy.tools import TARGETS, convert
-from aiida_enne.deploy.widths import fit_factors
+from aiida_enne.deploy.widths import Choice, fit_portable
+from aiida_enne.provenance import Statistics
 from aiida_enne.remote import read_script
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.uncertainty.options import width_label
 
 CALIBRATION, RECORD, DIGESTS, README = (
     'calibration.json', 'ensemble.json', 'SHA256SUMS', 'README.md',
@@ -53,7 +55,7 @@ def export(
     folder: Path,
     *,
     targets: Sequence[str] = (),
-    calibration_domain: str = '',
+    width: Choice | None = None,
     device: str = 'cpu',
     progress: Callable[[str], None] = lambda _: None,
 ) -> Exported:
@@ -63,22 +65,24 @@ def export(
         process: PK or UUID of a work chain that knows the ensemble.
         folder: Is made; it must not exist, or be empty.
         targets: What every checkpoint is turned into as well, of `deploy.tools.TARGETS`.
-        calibration_domain: Domain whose stored predictions a recalibrated σ is fitted to.
+        width: What σ can be instead of the spread, among what plain numbers say: `recalibrated`,
+            `finite`, `conformal`.
         device: What compiled files will run on.
         progress: Called with a line before each step that takes its time.
 
     Raises:
         FileExistsError: If there is something in the folder.
         NotExistent: If there is no such work chain, or nothing to calibrate on.
-        ValueError: If a target is unknown or cannot be made, or σ cannot be recalibrated.
+        ValueError: If a target is unknown or cannot be made, or the estimator cannot be fitted or
+            exported.
     """
     if unknown := sorted(set(targets) - set(TARGETS)):
         raise ValueError(f'unknown targets {unknown}; there are {sorted(TARGETS)}')
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f'{folder} is there already and not an empty folder')
     models = find_models(process)
-    factors = fit_factors(process, calibration_domain) if calibration_domain else {}
-    record = describe(process, models)
+    fitted = {} if width is None else fit_portable(process, width)
+    record = describe(process, models) | judge(process)
     members = folder / MEMBERS
     members.mkdir(parents=True)
     for label, node in models.items():
@@ -86,8 +90,8 @@ def export(
         (members / f'{label}.yaml').write_text(yaml.safe_dump(node.get_config(), sort_keys=False))
     for name in ENSEMBLE_SCRIPTS:
         (folder / name).write_text(read_script(name))
-    if factors:
-        _write_json(folder / CALIBRATION, {'domain': calibration_domain, 'factors': factors})
+    if fitted:
+        _write_json(folder / CALIBRATION, fitted)
     for target in targets:
         for label, node in models.items():
             progress(f'{target}: {label}')
@@ -95,7 +99,7 @@ def export(
             shown, family = examples(node), node.family
             convert(source, place, target, examples=shown, family=family, device=device)
     _write_json(folder / RECORD, record)
-    (folder / README).write_text(readme.write(record, list(targets), calibration_domain))
+    (folder / README).write_text(readme.write(record, list(targets), fitted))
     return Exported(folder, _write_digests(folder))
 
 
@@ -120,17 +124,14 @@ def describe(process: str | int, models: Mapping[str, ModelData]) -> dict[str, A
     """Return where an ensemble comes from and what its audits found, as plain values."""
     node = orm.load_node(process)
     trained = find_trainings(model.weights_sha256 for model in models.values())
-    try:
-        audits = {one.label: _scalars(one.domains) for one in provenance.find_statistics(process)}
-    except NotExistent:
-        audits = {}
+    audits = provenance.find_audits(provenance.find_ensemble(process))
     return {
         'process': node.uuid,
         'process_type': getattr(node, 'process_label', ''),
         'ensemble_sha256': ensemble_sha256(models),
         'members': {label: _member(model, trained) for label, model in models.items()},
         'trained_on': [_training_set(*pair) for pair in sorted(set(trained.values()))],
-        'audits': audits,
+        'audits': [_audit(one) for one in audits],
         'versions': {name: version(name) for name in ('aiida-enne', 'nequip', 'torch', 'ase')},
     }
 
@@ -142,8 +143,40 @@ SCALARS = (
 )  # fmt: skip
 
 
-def _scalars(domains: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {name: {key: one[key] for key in SCALARS if key in one} for name, one in domains.items()}
+#: Choices of verdicts that a record repeats: errors that one can live with.
+TOLERATED = ('energy_tolerance', 'force_tolerance', 'stress_tolerance')
+
+
+def _audit(found: Statistics) -> dict[str, Any]:
+    """Return whose audit that is, and its scalars by domain."""
+    kept = ('dataset_sha256', 'level_of_theory')
+    return {
+        'label': found.label,
+        'uuid': found.uuid,
+        **{name: found.attributes.get(name) for name in kept},
+        'estimator': width_label(found.attributes['parameters']),
+        'domains': {
+            name: {key: one[key] for key in SCALARS if key in one}
+            for name, one in found.domains.items()
+        },
+    }
+
+
+def judge(process: str | int) -> dict[str, Any]:
+    """Return verdicts and gates as `aiida-enne verdict` says them, as plain values.
+
+    They stand on all that the members predicted, whichever process asked them. There are no rows
+    where they predicted nothing that they were not trained on; `unjudged` then says why.
+    """
+    try:
+        found = provenance.joint_audit(provenance.Material.of(process))
+    except provenance.Missing as exception:
+        return {'verdicts': [], 'gates': {}, 'unjudged': str(exception)}
+    return {
+        'verdicts': [row.as_dict() for row in found.verdicts],
+        'gates': {name: [gate.as_dict() for gate in some] for name, some in found.gates.items()},
+        'tolerated': {name: found.parameters[name] for name in TOLERATED},
+    }
 
 
 def _training_set(dataset: str, split: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from aiida_enne.provenance import Rows
-from aiida_enne.provenance.joint import ZERO
+from aiida_enne.provenance.joint import ZERO, zero_domain
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
@@ -16,10 +16,32 @@ from aiida_enne.science.properties.curves import Curve, curves, shift_at_minimum
 from aiida_enne.science.properties.eos import FORMS, CurveFits, fit_curve
 from aiida_enne.science.properties.paths import volume_path
 from aiida_enne.science.properties.transition import find_transition
+from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
 
 MEV = 1000.0
 #: Whether all have one zero of energy, or each its own.
 ZEROS = COMMON_ZERO, OWN_ZERO = 'common', 'own'
+
+
+def find_offsets(material: Material, zero: str, rows: Rows | None = None) -> Offsets | None:
+    """Return each one's own zero on the domain of `zero_domain` if that is the choice.
+
+    Args:
+        material: Of a study.
+        zero: `common` or `own`.
+        rows: Of the members; those of the ensemble by default.
+
+    Raises:
+        Missing: If it is and there is no such domain.
+    """
+    one_of('zero', zero, ZEROS)
+    if zero == COMMON_ZERO:
+        return None
+    domain = zero_domain(material)
+    if domain is None:
+        raise missing(f'E(V) of {ZERO}, to take own zeros from', 'enne.eos')
+    asked = material.rows if rows is None else rows
+    return reference_offset(asked.configurations, asked.energies, domain)
 
 
 def phase_rows(material: Material) -> Rows:

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from aiida_enne.paper.crystals import COMMON_ZERO, find_offsets
 from aiida_enne.paper.scans import (
     MAKERS,
     find_scan,
@@ -65,11 +66,13 @@ def varied(rows: Sequence[Row]) -> str:
     return SIZE if SIZE in names else names[0]
 
 
-def size_scatters(material: Material, ddof: int) -> dict[int, Scatter]:
+def size_scatters(material: Material, ddof: int, zero: str = COMMON_ZERO) -> dict[int, Scatter]:
     """Return σ and ε of energies by the number of training configurations.
 
     Raises:
-        Missing: If no two members predicted something at any size.
+        Missing: If no two members predicted something at any size, or there is no domain to take
+            own zeros from.
+        ValueError: If members of a size did not predict that domain.
     """
     scan = find_scan(material, 'sizes')
     found: dict[int, Scatter] = {}
@@ -77,7 +80,10 @@ def size_scatters(material: Material, ddof: int) -> dict[int, Scatter]:
         if len(parts[0].members) > 1:
             rows = join_rows(parts)
             size = scan.points[label].n_train
-            found[size] = of_energies(rows.configurations, rows.energies, ddof=ddof)
+            offsets = find_offsets(material, zero, rows)
+            found[size] = of_energies(
+                rows.configurations, rows.energies, ddof=ddof, offsets=offsets
+            )
     if not found:
         raise missing('predictions by two or more members at each size', MAKERS)
     return dict(sorted(found.items()))

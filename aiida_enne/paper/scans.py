@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,9 +13,12 @@ from aiida_enne.provenance.material import Material, force_errors, missing
 from aiida_enne.provenance.rows import fresh, thin
 from aiida_enne.science.fields import Integers
 from aiida_enne.science.structures.domains import Domain
+from aiida_enne.science.uncertainty.gates import Gate, epochs_gate
 from aiida_enne.science.uncertainty.scans import Row, row
 
 MAKERS = 'enne.scan'
+#: States of a gate, the worst first.
+STATES = ('failed', 'unknown', 'passed')
 
 
 def find_scan(material: Material, kind: str, name: str | None = None) -> Scan:
@@ -120,6 +124,20 @@ def scan_table(material: Material, scan: Scan, ddof: int, n_frames: int) -> list
         ]
 
     return material.once(('table', scan.uuid, ddof, n_frames), make)
+
+
+def scan_gate(material: Material, scan: Scan) -> Gate:
+    """Return whether the trainings of a scan's members had ended: that of the worst point."""
+
+    def make() -> Gate:
+        found = []
+        for label, point in scan.points.items():
+            histories = provenance.load_histories(provenance.histories_of(point.members.values()))
+            gate = epochs_gate([values for _, values in histories.values()])
+            found.append(replace(gate, reason=f'at {label} of the scan {scan.name}, {gate.reason}'))
+        return min(found, key=lambda gate: STATES.index(gate.state))
+
+    return material.once(('gate', scan.uuid), make)
 
 
 def scan_sources(material: Material, scan: Scan) -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from aiida_enne.paper.crystals import COMMON_ZERO, OWN_ZERO, ZEROS
+from aiida_enne.paper.crystals import COMMON_ZERO, OWN_ZERO, ZEROS, find_offsets
 from aiida_enne.paper.formations import study_formations
-from aiida_enne.provenance.joint import ZERO, zero_domain
+from aiida_enne.provenance.joint import zero_domain
 from aiida_enne.provenance.material import Material, missing
 from aiida_enne.report.figures import DDOF, Figure, Result
 from aiida_enne.science import figures
@@ -18,37 +18,19 @@ from aiida_enne.science.checks import one_of
 from aiida_enne.science.properties.scatter import (
     Scatter,
     flags,
+    is_logarithmic,
     join,
     of_audit,
     of_energies,
     of_formations,
-    within_decade,
 )
-from aiida_enne.science.uncertainty.alignment import Offsets, reference_offset
 from aiida_enne.science.uncertainty.ensemble import SizeCurve
 from aiida_enne.science.uncertainty.growth import Growth, grow
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 MEV = 1000.0
 MAKERS = 'enne.audit, enne.study'
-#: `auto` is linear where σ spans less than a decade, else logarithmic.
 SCALES = ('auto', 'linear', 'log')
-
-
-def find_offsets(material: Material, zero: str) -> Offsets | None:
-    """Return each one's own zero on the domain of `zero_domain` if that is the choice.
-
-    Raises:
-        Missing: If it is and there is no such domain.
-    """
-    one_of('zero', zero, ZEROS)
-    if zero == COMMON_ZERO:
-        return None
-    domain = zero_domain(material)
-    if domain is None:
-        raise missing(f'E(V) of {ZERO}, to take own zeros from', 'enne.eos')
-    rows = material.rows
-    return reference_offset(rows.configurations, rows.energies, domain)
 
 
 def study_scatter(material: Material, ddof: int, zero: str = COMMON_ZERO) -> Scatter:
@@ -124,8 +106,7 @@ def build_cone(
 
 def _content(material: Material, scatter: Scatter, scale: str) -> dict[str, Any]:
     one_of('scale', scale, SCALES)
-    log = scale == 'log' or (scale == 'auto' and not within_decade(scatter))
-    return {'scatter': scatter, 'log': log, 'palette': material.palette}
+    return {'scatter': scatter, 'log': is_logarithmic(scatter, scale), 'palette': material.palette}
 
 
 def _zero(material: Material, zero: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from aiida_enne.paper.claims import Evidence, Verdict, judge
 from aiida_enne.paper.crystals import OWN_ZERO, phase_curves, phase_fits
 from aiida_enne.paper.formations import MAKERS, study_formations
 from aiida_enne.paper.scanned import SCAN_FRAMES, build_correlations, size_scatters
-from aiida_enne.paper.scans import find_scan, scan_table
+from aiida_enne.paper.scans import find_scan, scan_gate, scan_table
 from aiida_enne.paper.scatters import study_growth, study_scatter
 from aiida_enne.provenance.joint import ZERO, joint_audit
 from aiida_enne.provenance.material import Material, missing
@@ -26,6 +26,7 @@ from aiida_enne.science.properties.ranking import rank
 from aiida_enne.science.properties.transition import find_transition
 from aiida_enne.science.uncertainty.cross import Cross
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
+from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.scans import Row
 
@@ -63,6 +64,10 @@ def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
     growth = take('growth', lambda: study_growth(material, ddof)[0])
     formations = take('formations', partial(_formations, material, ddof))
     scans = {kind: take(kind, partial(_scan, material, kind, ddof)) for kind in KINDS}
+    gates: dict[str, Sequence[Gate]] = {} if joined is None else dict(joined.gates)
+    for kind in (*KINDS, 'sizes', 'subsets'):
+        gate = guarded(partial(_scan_gate, material, kind))[0]
+        gates |= {} if gate is None else {kind: (gate,)}
     return Evidence(
         ddof=ddof,
         training_domains=take('energies', lambda: material.training_domains) or (),
@@ -71,7 +76,7 @@ def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
         aligned=guarded(lambda: study_scatter(material, ddof, OWN_ZERO))[0],
         ground=take('phases', lambda: ground_shift(curves, ddof=ddof)) if curves else None,
         curve=diamond,
-        gates=() if joined is None else joined.gates['energy'],
+        gates=gates,
         is_published=bool(guarded(lambda: _is_published(material))[0]),
         shift=None if at_diamond is None else take('phases', at_diamond),
         ranking=take('phases', lambda: rank(curves)) if len(curves) > 1 else None,
@@ -82,6 +87,7 @@ def find_evidence(material: Material, ddof: int = PAPER_DDOF) -> Evidence:
         cross=cross,
         scans={kind: rows for kind, rows in scans.items() if rows},
         scatters_by_size=take('sizes', lambda: size_scatters(material, ddof)) or {},
+        aligned_by_size=guarded(lambda: size_scatters(material, ddof, OWN_ZERO))[0] or {},
         kinds=guarded(lambda: material.rows.configurations.kinds)[0] or {},
         absent=absent,
     )
@@ -172,6 +178,10 @@ def _phases(material: Material) -> dict[str, Curve]:
 
 def _scan(material: Material, kind: str, ddof: int) -> list[Row]:
     return scan_table(material, find_scan(material, kind), ddof, SCAN_FRAMES)
+
+
+def _scan_gate(material: Material, kind: str) -> Gate:
+    return scan_gate(material, find_scan(material, kind))
 
 
 def _number(value: float | None, uncertainty: float | None, unit: str) -> str:

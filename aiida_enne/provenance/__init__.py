@@ -11,6 +11,7 @@ from aiida_enne.provenance.ensembles import Member as Member
 from aiida_enne.provenance.ensembles import begin_with as begin_with
 from aiida_enne.provenance.ensembles import find_ensemble as find_ensemble
 from aiida_enne.provenance.ensembles import find_histories as find_histories
+from aiida_enne.provenance.ensembles import histories_of as histories_of
 from aiida_enne.provenance.ensembles import join_members as join_members
 from aiida_enne.provenance.ensembles import load_histories as load_histories
 from aiida_enne.provenance.features import stored_features as stored_features
@@ -30,8 +31,10 @@ from aiida_enne.provenance.rows import gather_stresses as gather_stresses
 from aiida_enne.provenance.rows import join_rows as join_rows
 from aiida_enne.provenance.rows import trained_keys as trained_keys
 from aiida_enne.provenance.snapshots import find_snapshots as find_snapshots
+from aiida_enne.provenance.snapshots import stored_snapshots as stored_snapshots
 from aiida_enne.provenance.statistics import Statistics as Statistics
 from aiida_enne.provenance.statistics import created as created
+from aiida_enne.provenance.statistics import find_audits as find_audits
 from aiida_enne.provenance.statistics import find_statistics as find_statistics
 from aiida_enne.provenance.statistics import latest_audited as latest_audited
 from aiida_enne.provenance.studies import SCANS as SCANS

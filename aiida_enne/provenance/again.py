@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
+from aiida.common.exceptions import NotExistent
 
 from aiida_enne.calculations.audits import align
 from aiida_enne.calculations.trained import (
@@ -25,8 +26,9 @@ from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.provenance.ensembles import Ensemble
 from aiida_enne.provenance.features import find_fitted, find_trained, stored_features
 from aiida_enne.provenance.rows import find_stresses, gather_forces, gather_rows
+from aiida_enne.provenance.snapshots import stored_snapshots
 from aiida_enne.science.uncertainty.audit import Audit, audit
-from aiida_enne.science.uncertainty.fit import Fit
+from aiida_enne.science.uncertainty.beside import Snapshots
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 
@@ -52,7 +54,7 @@ def audit_again(
 
     Raises:
         NotExistent: If a member never predicted one of the datasets, or not with the features that
-            the estimator needs.
+            the estimator needs, or the snapshots that it needs did not.
         ValueError: If configurations were trained on, or the reference domain of the alignment is
             not there.
     """
@@ -73,24 +75,33 @@ def audit_again(
         uuid: (one.configurations, one.energies, gather_forces(ensemble, one))
         for uuid, one in rows.items()
     }
-    offsets = align(tables, **alignment) if alignment else None
     chosen = options or AuditOptions()
+    needs, rivals = chosen.make_estimator().needs, dict[str, Snapshots]()
+    if 'snapshots' in needs:
+        if (stored := stored_snapshots(ensemble, *rows.values())) is None:
+            raise NotExistent(
+                f'no member has snapshots that all predicted {sorted(nodes)}: train with '
+                '`snapshots: 5`, say, and audit with `snapshots`'
+            )
+        rivals = dict(zip(rows, stored, strict=True))
+    offsets = align(tables, rivals, **alignment) if alignment else None
     if not chosen.training_domains:
         chosen = replace(chosen, training_domains=tuple(trained_domains(known, nodes.values())))
     if not chosen.r_max:
         chosen = replace(chosen, r_max=ensemble.r_max)
-    needs = chosen.make_estimator().needs
     trained, found = find_fitted(ensemble), {}
     for uuid, table in tables.items():
         beside: dict[str, Any] = {'stresses': find_stresses(ensemble, rows[uuid])}
         if 'features' in needs:
             beside['features'] = stored_features(ensemble, rows[uuid])
+        if rivals:
+            beside['snapshots'] = rivals[uuid]
         if trained is not None:
             beside['gates'] = trained_gates(
                 find_trained(ensemble) if 'features' in beside else trained,
                 beside.get('features'),
-                chosen.energy_tolerance,
-                Fit.of(*table[:2], chosen.training_domains),
+                chosen,
+                table,
             )
         found[uuid] = audit(*table, options=chosen, offsets=offsets, **beside)
     return found

@@ -22,6 +22,7 @@ PARTS = {
     'defect': 'defects',
     'surface': 'surfaces',
     'own': 'own relaxations',
+    'convergence': 'convergence',
 }
 #: What a scheduler is asked for; their product is the number of cores.
 RESOURCES = ('num_machines', 'num_mpiprocs_per_machine', 'num_cores_per_mpiproc')

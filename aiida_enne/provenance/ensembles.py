@@ -1,6 +1,6 @@
 """The members of an ensemble and how they were trained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,17 +172,31 @@ def find_histories(ensemble: Ensemble) -> dict[str, str]:
 
     A member that was continued has one history per attempt; the most recent one holds all epochs.
     """
-    query = orm.QueryBuilder()
     uuids = {member.uuid: member.label for member in ensemble.members}
-    query.append(ModelData, filters={'uuid': {'in': list(uuids)}}, tag='model', project='uuid')
+    return dict(sorted((uuids[own], one) for own, one in _histories('uuid', uuids).items()))
+
+
+def histories_of(weights: Iterable[str]) -> dict[str, str]:
+    """Return the UUID of the training history of members that are known by their weights alone.
+
+    Args:
+        weights: Digests; those whose training is not in the profile are left out.
+    """
+    return _histories('attributes.weights_sha256', weights)
+
+
+def _histories(key: str, values: Iterable[str]) -> dict[str, str]:
+    """Return the UUIDs of histories by one property of the models that has such a value."""
+    query = orm.QueryBuilder()
+    query.append(ModelData, filters={key: {'in': sorted(set(values))}}, tag='model', project=key)
     query.append(orm.CalcJobNode, with_outgoing='model', edge_project='label', tag='job')
     query.append(orm.ArrayData, with_incoming='job', edge_project='label', project='uuid')
     found = {}
     for model, history, model_port, history_port in query.iterall():
         # of a snapshot the port is `snapshots__seed_7__epoch_35`
         if model_port.split('__')[1] == history_port.removeprefix('histories__'):
-            found[uuids[model]] = history
-    return dict(sorted(found.items()))
+            found[model] = history
+    return found
 
 
 def load_histories(

@@ -14,6 +14,7 @@ from aiida_enne.data.features import (
     are_summed,
     find_training_sets,
     gather_features,
+    gather_trained,
     has_features,
     read_features,
 )
@@ -51,6 +52,16 @@ def stored_features(ensemble: Ensemble, rows: Rows) -> Features:
     summed = are_summed([*every, *(node for _, node in trained.values())])
     own = [_of_member(label, found, rows, summed) for label in rows.members]
     return gather_features(own, trained, summed=summed)
+
+
+def trained_features(ensemble: Ensemble) -> Features:
+    """Return features of what each member was trained on, beside those of no configuration.
+
+    Raises:
+        NotExistent: If the training of a member, or a prediction with features of all of it, is
+            not in the profile.
+    """
+    return gather_trained(find_trained(ensemble))
 
 
 def known_features(material: Material, rows: Rows) -> Features | None:

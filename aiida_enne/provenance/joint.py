@@ -68,7 +68,7 @@ def joint_audit(
         forces = joint_forces(material, n_frames)
         stresses = joint_stresses(material, n_frames)
         features, counts = known_features(material, rows), rows.configurations.n_atoms
-        gates = find_gates(material, chosen.energy_tolerance, features, n_frames)
+        gates = find_gates(material, chosen, features, n_frames)
         table = rows.configurations, rows.energies, forces
         found = audit(*table, options=chosen, offsets=offsets, gates=gates, stresses=stresses)
         _, quantities = joint_quantities(material, n_frames)
@@ -106,9 +106,12 @@ def joint_quantities(
 
     def make() -> dict[str, Samples]:
         table = rows.configurations, rows.energies, joint_forces(material, n_frames)
-        rivals = stored_snapshots(material, rows)
-        stresses = joint_stresses(material, n_frames)
-        return gather(*table, offsets, AuditOptions(), snapshots=rivals, stresses=stresses)
+        stored = stored_snapshots(material.record.ensemble, rows)
+        rivals = stored[0] if stored else None
+        zeros, stresses = offsets, joint_stresses(material, n_frames)
+        if zeros is not None and rivals is not None:
+            zeros = reference_offset(*table[:2], zeros.domain, snapshots=rivals.energies)
+        return gather(*table, zeros, AuditOptions(), snapshots=rivals, stresses=stresses)
 
     return rows, material.once(('joint samples', n_frames), make)
 
@@ -147,7 +150,7 @@ def zero_domain(material: Material) -> str | None:
 
 def find_gates(
     material: Material,
-    tolerance: float,
+    options: AuditOptions,
     features: Features | None = None,
     n_frames: int = N_FRAMES,
 ) -> list[Gate]:
@@ -155,7 +158,7 @@ def find_gates(
 
     Args:
         material: Of a study.
-        tolerance: Tolerated error of an energy in eV/atom.
+        options: Choices of the audit: what is tolerated.
         features: Last-layer features of the rows, where predictions hold any.
         n_frames: Held-out frames of each domain at most.
     """
@@ -164,14 +167,31 @@ def find_gates(
     ended = epochs_gate([values for _, values in histories.values()])
     rows = thin(material.rows, n_frames)
     held_out = Fit.of(rows.configurations, rows.energies, material.training_domains)
+    options = replace(options, training_domains=tuple(material.training_domains))
     known = find_trained(ensemble) if features is not None else find_fitted(ensemble)
     if known is None:
-        return [training_gate(_asked_openly(material), tolerance, held_out), ended]
-    return [*trained_gates(known, features, tolerance, held_out), ended]
+        return [*_asked_gates(material, options, held_out, n_frames), ended]
+    table = rows.configurations, rows.energies, joint_forces(material, n_frames)
+    return [*trained_gates(known, features, options, table), ended]
 
 
-def _asked_openly(material: Material) -> Fit | None:
-    """Return the errors on training frames that are among the frames of a dataset asked about."""
+def _asked_gates(
+    material: Material, options: AuditOptions, held_out: Fit, n_frames: int
+) -> list[Gate]:
+    """Return the gates of training frames that are among the frames of a dataset asked about."""
+    rows = _asked_openly(material)
+    if rows is None:
+        return [training_gate(None, options.energy_tolerance, held_out)]
+    rows = thin(rows, n_frames)
+    forces = gather_forces(material.record.ensemble, rows)
+    fit = Fit.of_forces(rows.configurations, forces)
+    gates = [training_gate(fit, options.force_tolerance)] if len(fit) else []
+    energies = Fit.of(rows.configurations, rows.energies)
+    return [training_gate(energies, options.energy_tolerance, held_out), *gates]
+
+
+def _asked_openly(material: Material) -> Rows | None:
+    """Return the training frames that are among the frames of a dataset asked about."""
     parts = []
     for dataset_uuid, split_uuid in sorted(
         set(find_trainings(material.record.ensemble.weights).values())
@@ -185,5 +205,4 @@ def _asked_openly(material: Material) -> Fit | None:
     parts = [part for part in parts if len(part)]
     if not parts:
         return None
-    rows = join_rows(parts)
-    return Fit.of(rows.configurations, rows.energies)
+    return join_rows(parts)

@@ -60,8 +60,9 @@ def find_samplers(datasets: Iterable[str]) -> list[tuple[str, str]]:
         Levels of theory, (sampled by, labelled by), each pair once.
     """
     query = orm.QueryBuilder()
-    query.append(orm.Node, filters={'uuid': {'in': sorted(datasets) or ['']}}, tag='dataset')
-    query.append(orm.CalcFunctionNode, with_descendants='dataset', tag='join')
+    query.append(
+        orm.CalcFunctionNode, filters={'id': {'in': _makers(datasets) or [-1]}}, tag='join'
+    )
     query.append(
         orm.Dict,
         with_incoming='join',
@@ -69,6 +70,31 @@ def find_samplers(datasets: Iterable[str]) -> list[tuple[str, str]]:
         project=['attributes.sampled_by', 'attributes.labelled_by'],
     )
     return sorted({(str(moved), str(labelled)) for moved, labelled in query.iterall() if labelled})
+
+
+def _makers(datasets: Iterable[str]) -> list[int]:
+    """Return the PKs of the functions that made datasets, and those that these were made of.
+
+    Datasets are followed level by level: the paths between all ancestors of a study on real
+    labels are so many that to ask for them at once takes minutes.
+    """
+    found: set[int] = set()
+    level: dict[str, list[Any]] = {'uuid': sorted(datasets)}
+    while any(level.values()):
+        query = orm.QueryBuilder()
+        query.append(
+            orm.Node, filters={key: {'in': known} for key, known in level.items()}, tag='of'
+        )
+        query.append(orm.CalcFunctionNode, with_outgoing='of', project='id')
+        fresh = set(query.all(flat=True)) - found
+        found |= fresh
+        query = orm.QueryBuilder()
+        query.append(
+            orm.CalcFunctionNode, filters={'id': {'in': sorted(fresh) or [-1]}}, tag='join'
+        )
+        query.append(DatasetData, with_outgoing='join', project='id')
+        level = {'id': sorted(set(query.all(flat=True)))}
+    return sorted(found)
 
 
 def _list_failures(creator: orm.CalculationNode) -> Labelling | None:

@@ -10,9 +10,8 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_enne.data.model import ModelData
 from aiida_enne.provenance.ensembles import Ensemble, Member, find_ensemble, snapshots_of
-from aiida_enne.provenance.material import Material
-from aiida_enne.provenance.rows import Rows, gather_forces, gather_rows
-from aiida_enne.science.fields import Floats
+from aiida_enne.provenance.rows import Rows, find_stresses, gather_forces, gather_rows
+from aiida_enne.science.uncertainty.beside import Snapshots
 
 
 def find_snapshots(identifier: str | int, member: str) -> dict[str, ModelData]:
@@ -33,22 +32,23 @@ def find_snapshots(identifier: str | int, member: str) -> dict[str, ModelData]:
     raise NotExistent(f'the training of {member} kept no snapshots: train with `snapshots: 5`, say')
 
 
-def stored_snapshots(material: Material, rows: Rows) -> tuple[Floats, Floats] | None:
-    """Return energies (K, n) in eV and forces (K, N, 3) in eV/Å that snapshots predicted of rows.
+def stored_snapshots(ensemble: Ensemble, *parts: Rows) -> list[Snapshots] | None:
+    """Return what the snapshots of one member predicted of each of several sets of rows.
 
     Those of the first member whose snapshots all predicted all of these; None where there is none.
 
     Args:
-        material: Of a study.
-        rows: Some of its rows.
+        ensemble: The members.
+        *parts: Rows, of each of which it is asked.
     """
-    for member in material.record.ensemble.members:
-        if (own := _read(member, rows)) is not None:
-            return own
+    for member in ensemble.members:
+        found = [own for rows in parts if (own := _read(member, rows)) is not None]
+        if len(found) == len(parts):
+            return found
     return None
 
 
-def _read(member: Member, rows: Rows) -> tuple[Floats, Floats] | None:
+def _read(member: Member, rows: Rows) -> Snapshots | None:
     nodes = snapshots_of(member)
     rival = Ensemble(
         member.uuid,
@@ -73,5 +73,5 @@ def _read(member: Member, rows: Rows) -> tuple[Floats, Floats] | None:
         at = order[np.searchsorted(found.indices, rows.indices[mine], sorter=order)]
         energies[:, mine] = found.energies[:, at]
     labels = tuple(one.label for one in rival.members)
-    parts = rows.configurations, energies, labels, rows.datasets, rows.indices
-    return energies, gather_forces(rival, Rows(*parts))
+    own = Rows(rows.configurations, energies, labels, rows.datasets, rows.indices)
+    return Snapshots(energies, gather_forces(rival, own), find_stresses(rival, own))

@@ -1,5 +1,6 @@
 """Stored audits with the identities of all that they came from."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,12 +8,17 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.common.links import LinkType
 
+from aiida_enne.data.model import join_digests
 from aiida_enne.data.statistics import StatisticsData
+from aiida_enne.provenance.ensembles import Ensemble
 from aiida_enne.provenance.links import linked
 from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty.audit import Audit
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.rule import Row
+
+#: What work chains call their audits.
+PORT = 'statistics'
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ def find_statistics(identifier: str | int) -> list[Statistics]:
         NotExistent: If there is no such work chain or it returned no statistics.
     """
     process = orm.load_node(identifier)
-    found = linked(process, StatisticsData, 'statistics', LinkType.RETURN)
+    found = linked(process, StatisticsData, PORT, LinkType.RETURN)
     if not found:
         what = getattr(process, 'process_label', None) or type(process).__name__
         raise NotExistent(
@@ -64,6 +70,40 @@ def find_statistics(identifier: str | int) -> list[Statistics]:
         Statistics(label, uuid, attributes, _sources(uuid, label))
         for label, uuid, attributes in sorted(found)
     ]
+
+
+def find_audits(ensemble: Ensemble) -> list[Statistics]:
+    """Return all audits of the members of an ensemble, whichever process made them, by label.
+
+    They are found by the digests of the weights, so that a training knows the audits that came
+    after it. Of several with the same choices on the same configurations it is that of the
+    process itself, else the most recent one.
+
+    Args:
+        ensemble: Of any work chain that knows it.
+    """
+    query = orm.QueryBuilder()
+    query.append(
+        StatisticsData,
+        filters={'attributes.ensemble_sha256': join_digests(ensemble.weights)},
+        tag='statistics',
+        project=['id', 'uuid', 'attributes'],
+    )
+    query.append(
+        orm.WorkChainNode,
+        with_outgoing='statistics',
+        edge_filters={'type': LinkType.RETURN.value, 'label': {'like': f'{PORT}\\_\\_%'}},
+        edge_project='label',
+        project='uuid',
+    )
+    found: dict[tuple[str, str], tuple[bool, int, Statistics]] = {}
+    for pk, uuid, attributes, process, port in query.iterall():
+        label = port.removeprefix(f'{PORT}__')
+        one = Statistics(label, uuid, attributes, _sources(uuid, label))
+        key = attributes['dataset_sha256'], json.dumps(attributes['parameters'], sort_keys=True)
+        row = process == ensemble.uuid, pk, one
+        found[key] = max(row, found.get(key, row), key=lambda known: known[:2])
+    return sorted((one for *_, one in found.values()), key=lambda one: (one.label, one.uuid))
 
 
 def created(uuid: str) -> str:

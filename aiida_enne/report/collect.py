@@ -13,6 +13,7 @@ from aiida_enne import provenance
 from aiida_enne.provenance import Material
 from aiida_enne.provenance.labels import Labelling, find_labellings, find_samplers
 from aiida_enne.report import interactive, tables
+from aiida_enne.report.converged import say_noise
 from aiida_enne.report.figures import Figure, Result, all_figures
 from aiida_enne.report.interactive import Map
 from aiida_enne.report.judged import of_advice, of_command, of_verdicts, of_words, verdict_numbers
@@ -84,6 +85,7 @@ class Report:
         advice: What to do next.
         command: What chooses labels and trains on them; empty where none would help.
         samplers: Who moved the frames and who labelled them, where these are two.
+        noise: How well the reference itself is known; empty where nobody has looked.
     """
 
     material: Material
@@ -104,6 +106,7 @@ class Report:
     advice: Sequence[str] = ()
     command: str = ''
     samplers: Sequence[tuple[str, str]] = ()
+    noise: str = ''
 
     @property
     def findings(self) -> list[str]:
@@ -162,6 +165,7 @@ def collect(
         verdicts['command'] = command or ''
     nodes = [one.uuid for one in record.datasets.values()]
     verdicts['samplers'] = attempt(partial(find_samplers, nodes), 'samplers', absences) or ()
+    verdicts['noise'] = attempt(partial(say_noise, material), 'noise', absences) or ''
     members = attempt(partial(tables.of_members, record.ensemble), 'members', absences)
     created = provenance.created(record.process)
     chart, no_map = _map(material, map_limit, palette)

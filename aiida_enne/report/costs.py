@@ -96,6 +96,9 @@ def _clock(elapsed: float, planned: Plan | None, why: str) -> str:
     """Return the time on the clock, beside the planned one."""
     if planned is None:
         expected = why
+    elif planned.seconds is None and planned.slowest is not None:
+        part, _, seconds = planned.slowest
+        expected = f'planned: at least {_shown(seconds / HOUR)} h, of {part.name}'
     elif planned.seconds is None:
         expected = 'planned: not known, nothing limits the jobs at a time'
     else:

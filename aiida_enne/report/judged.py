@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import NOMINAL, Row
 from aiida_enne.science.uncertainty.table import HEADERS, SHAPES, TRAINED, cells, in_short
 from aiida_enne.science.uncertainty.transfer import ALL_OTHERS, Transfer, transfer
-from aiida_enne.science.uncertainty.wording import QUANTITIES
+from aiida_enne.science.uncertainty.wording import QUANTITIES, number
 
 #: Quantities of which widths can be carried over.
 KINDS = ('energy', 'aligned', 'force')
@@ -111,15 +112,61 @@ def build_transfer(material: Material, *, of: str, level: float, score: Score) -
 
     Raises:
         Missing: If there is one domain only, or no domain to take own zeros from.
+        ValueError: If there is no such quantity, or the score cannot be carried over.
     """
     one_of('of', of, KINDS)
-    samples = joint_samples(material, of)
-    if len(samples) < 2:
-        raise Missing('this study has labels of one domain only: nothing is carried over')
-    found = transfer(samples, level=level, score=score)
+    found = _carried(material, of, level, score)
     content = {'transfer': found, 'palette': material.palette}
     sources = material.sources(material.rows)
     return Result(content, measured(found), sources, figures.style.NOUNS[of])
+
+
+def of_transfer(material: Material) -> Iterator[Table]:
+    """Yield the transfer matrix of each quantity: coverage, its 95 % interval, and the factor.
+
+    Raises:
+        Missing: If there is one domain only.
+    """
+    for form in transfer_forms(material):
+        yield transfer_table(_carried(material, form['of'], NOMINAL, 'spread'), form['of'])
+
+
+def _carried(material: Material, of: str, level: float, score: Score) -> Transfer:
+    samples = joint_samples(material, of)
+    if len(samples) < 2:
+        raise Missing('this study has labels of one domain only: nothing is carried over')
+    return transfer(samples, level=level, score=score)
+
+
+def transfer_table(found: Transfer, of: str) -> Table:
+    """Return a transfer matrix as a table, what was calibrated on leave-one-out first.
+
+    Args:
+        found: Of one quantity.
+        of: Which one.
+    """
+
+    def cell(row: int, column: int) -> str:
+        share, scale = found.coverage[row, column], found.factor[row, column]
+        ends = found.low[row, column], found.high[row, column]
+        said = '–' if np.isnan(share) else f'{share:.0%}'
+        said += f' ({ends[0]:.0%} to {ends[1]:.0%})' if np.isfinite(ends).all() else ''
+        return said + (f', × {number(float(scale))}' if np.isfinite(scale) else '')
+
+    rows = [
+        [name, *[cell(row, column) for column in range(len(found.judged))]]
+        for row, name in enumerate(found.calibrated)
+    ]
+    title = f'Transfer of widths, {QUANTITIES[of][2]}: share inside (95 % interval over blocks) '
+    title += f'where {found.level:.0%} is promised, × by which σ is still too narrow'
+    return Table(
+        title,
+        ['calibrated on', *[f'judged on {name}' for name in found.judged]],
+        rows[-1:],
+        folded=rows[:-1],
+        fold=f'Calibrated on one domain each: {QUANTITIES[of][2]}',
+        numbers={f'transfer_{of}': found.as_dict()},
+    )
 
 
 def measured(found: Transfer) -> str:

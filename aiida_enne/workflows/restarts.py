@@ -72,6 +72,19 @@ class SurvivingRestartWorkChain(BaseRestartWorkChain):
             self.ctx.inputs.follow = job
         return None
 
+    def results(self) -> ExitCode | None:
+        """Hand out what the last job gave.
+
+        AiiDA's own leaves out what is linked already, so that a step which was killed after that
+        and is done again lacks outputs.
+        """
+        node = self.ctx.children[self.ctx.iteration - 1]
+        found = self.get_outputs(node)
+        for name in self.spec().outputs:
+            if name in found:
+                self.out(name, found[name])
+        return None
+
     def with_reason(self, code: ExitCode | None, node: orm.CalcJobNode) -> ExitCode | None:
         """Say why the job failed where AiiDA says only that nothing handles it."""
         if code is None or code.status != self.exit_codes.ERROR_UNHANDLED_FAILURE.status:

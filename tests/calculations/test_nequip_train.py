@@ -9,7 +9,7 @@ from aiida.plugins import CalculationFactory
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation
 from aiida_enne.data.dataset import DatasetData
 from aiida_enne.data.split import SplitData
-from aiida_enne.families.nequip import training
+from aiida_enne.families.nequip import FAMILY, training
 from aiida_enne.science.data.splits import Split
 from tests.extxyz import from_extxyz
 
@@ -73,6 +73,35 @@ def test_a_faster_product_is_told_to_the_scripts(prepare, train_inputs):
     words = ['--processes', '2', '--fused', '--artefacts', training.ARTEFACTS]
     assert job.codes_info[0].cmdline_params[1:6] == words
     assert set(training.FUSED_SCRIPTS) <= set(folder.get_content_list())
+
+
+@pytest.mark.parametrize('given', [{}, {'group': 2}])
+def test_members_of_a_process_are_told_to_the_scripts_and_are_not_in_the_hash(
+    prepare, train_inputs, given
+):
+    train_inputs |= {'strategy': 'vectorised', 'kernel': FAMILY.kernels['vectorised']}
+    job, _ = prepare(NAME, train_inputs | given)
+    words = job.codes_info[0].cmdline_params
+    assert words[words.index('--group') + 1] == str(given.get('group', training.GROUP))
+    inputs = NequipTrainCalculation.spec().inputs
+    assert all(inputs[name].is_metadata for name in ('strategy', 'processes', 'group', 'gpus'))
+
+
+@pytest.mark.parametrize(
+    ('strategy', 'reason'),
+    [
+        ('parallel', 'on the accelerator gpu members are trained together only where'),
+        ('vectorised', 'as asked for'),
+        ('fused', 'as asked for'),
+    ],
+)
+def test_a_job_on_gpus_says_why_its_strategy_is_what_it_is(prepare, train_inputs, strategy, reason):
+    train_inputs['parameters']['trainer']['accelerator'] = 'gpu'
+    train_inputs |= {'strategy': strategy, 'gpus': 1}
+    if kernel := FAMILY.kernels.get(strategy):
+        train_inputs['kernel'] = kernel
+    _, folder = prepare(NAME, train_inputs)
+    assert content(folder, 'strategy.txt').startswith(f'strategy {strategy}: {reason}')
 
 
 def test_gpus_are_told_to_the_scripts(prepare, train_inputs):

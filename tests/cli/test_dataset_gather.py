@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from aiida import orm
 
+from aiida_enne.data.dataset import DatasetData
 from tests.calculated import chain, finish, job, trajectory_of, values_of, walk
 
 
@@ -187,3 +188,22 @@ def test_a_trajectory_of_random_positions(invoke, aiida_profile_clean):
     dataset = orm.load_node('tried')
     assert dataset.n_frames == n
     assert node in dataset.creator.base.links.get_incoming().all_nodes()
+
+
+def test_labels_of_two_rounds_are_one_dataset(invoke, dataset, configurations):
+    """Domains stay, trajectory blocks are kept apart, and both are in the provenance."""
+    moved = configurations.select([8, 9]).as_arrays()
+    moved['positions'] = moved['positions'] + 0.05
+    more = DatasetData.from_configurations(
+        type(configurations).from_arrays(moved), level_of_theory='EMT'
+    ).store()
+    result = invoke('dataset', 'gather', dataset.pk, more.pk, '--label', 'both')
+    assert result.exit_code == 0, result.output
+    node = orm.load_node('both')
+    assert node.domains == {'cold': 8, 'hot': 4}
+    assert node.level_of_theory == 'EMT'
+    found = node.get_configurations()
+    assert set(found.blocks[:10]).isdisjoint(found.blocks[10:])
+    np.testing.assert_array_equal(found.energies[10:], moved['energies'])
+    used = node.creator.base.links.get_incoming().all_nodes()
+    assert {dataset.uuid, more.uuid} <= {one.uuid for one in used}

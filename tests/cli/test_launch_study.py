@@ -56,9 +56,12 @@ def test_a_plan_needs_neither_code_nor_pseudopotentials_nor_species(
     assert 'only --dry-run does without' in refused.output
 
 
-def test_a_plan_without_a_limit_says_no_time(invoke, code):
+def test_a_plan_without_a_limit_says_the_least_time(invoke, code):
     words = ('launch', 'study', '--code', code.pk, '--protocol', 'paper', '--dry-run')
-    assert 'Elapsed: not known, nothing limits the jobs' in invoke(*words).output
+    lines = invoke(*words).output.splitlines()
+    (elapsed,) = (one for one in lines if one.startswith('Elapsed: '))
+    assert elapsed.startswith('Elapsed: at least ')
+    assert elapsed.endswith('nothing limits all of them (`max_concurrent`)')
 
 
 def test_where_nothing_is_cached_it_is_said(invoke, code):

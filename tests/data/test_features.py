@@ -134,6 +134,10 @@ def test_errors_on_training_frames_are_a_gate_of_the_audit(dataset, predicted, e
     assert gates['training']['state'] == state
     assert gates['refit']['state'] == 'unknown'  # four frames
     assert 'too few to refit' in gates['refit']['reason']
+    # that of forces caps what is said of forces alone
+    own = [one for one in found.base.attributes.get('gates')['force'] if one.get('quantity')]
+    assert [(one['state'], one['quantity']) for one in own] == [(state, 'force')]
+    assert 'eV/Å on training frames of' in own[0]['reason']
 
 
 def test_predictions_without_features_are_named(dataset, predicted):
@@ -195,7 +199,7 @@ def test_predictions_of_training_frames_alone_decide_the_gate(dataset, members):
     # it knows the domains trained on, and with them what is held out of these
     assert same.reason.replace(', 0.0709 on held-out ones', '') == gate['reason']
     material = provenance.Material.of(training.uuid)
-    (same, *_) = provenance.find_gates(material, 0.01)
+    (same, *_) = provenance.find_gates(material, AuditOptions())
     assert (same.state, same.name) == ('failed', 'training')
     # what they say of frames of another training is not asked
     other = predict(dataset, members['seed_1'], 'train', np.array([0, 7, 8]), kind='none')

@@ -246,9 +246,9 @@ def test_all_claims_are_judged(material):
     assert told['within'].value is not None
     said = [v for v in verdicts if 'does not have what it takes' not in v.sentence]
     assert len(said) > 20
-    # members that share an offset of 115 meV/atom where they were trained are judged no further
-    assert {v.outcome for v in said} == {'undecided'}
-    assert all('It is not judged, since RMSE/σ is' in v.sentence for v in said)
+    # three blocks of liquids tell nothing of the gates, six members little: bounds alone decide
+    decided = {v.claim.name: v.outcome for v in said if v.outcome != 'undecided'}
+    assert decided == dict.fromkeys(('liquid', 'flags'), 'does not hold') | {'accurate': 'holds'}
 
 
 @pytest.mark.slow

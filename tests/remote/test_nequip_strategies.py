@@ -1,12 +1,13 @@
 """Tests for the training script in each of its ways: what holds for a member holds for all."""
 
+import re
 import subprocess
 import sys
 
 import psutil
 import pytest
 
-from aiida_enne.families.nequip import training
+from aiida_enne.families.nequip import FAMILY, training
 from tests.remote.test_nequip_train import (
     EPOCHS,
     attempt_after,
@@ -22,6 +23,36 @@ from tests.remote.test_nequip_train import (
 
 __all__ = ['prepare_job']
 pytestmark = pytest.mark.nequip
+
+#: Added to the script: a process with more than two members lacks memory in its third epoch.
+ROOM_FOR_TWO = """
+import signal
+
+train_epoch = Group.train_epoch
+
+
+def in_little_room(self):
+    if len(self.members) > 2 and self.epoch == 2:
+        {lack}
+    train_epoch(self)
+
+
+Group.train_epoch = in_little_room
+"""
+#: And: two of the members can be trained together no longer.
+UNFIT = """
+compare = Group._compare
+
+
+def of_some(self):
+    names = [member.keeper.attempt.folder.name for member in self.members]
+    if names == ['a', 'c']:
+        raise UnfitError('as a test wants it')
+    return compare(self)
+
+
+Group._compare = of_some
+"""
 
 
 def checkpoint_epochs(checkpoint):
@@ -107,17 +138,54 @@ def test_members_together_that_cannot_be_allocated_are_halved_and_named(prepare_
     assert set(results) == {'a', 'b'}
 
 
-def test_members_together_that_linux_kills_lacked_memory(prepare_job, artefacts):
-    folder = prepare_job({'a': 1, 'b': 2})
+@pytest.mark.parametrize(
+    'lack',
+    ['os.kill(os.getpid(), signal.SIGKILL)', "raise MemoryError('as a limit on a process has it')"],
+)
+def test_members_together_that_need_too_much_memory_go_on_in_halves(prepare_job, artefacts, lack):
+    """There is memory for two at a time: more are killed, or refused some, in their third epoch."""
+    seeds = {label: seed for seed, label in enumerate('abcde')}
+    folder = prepare_job(seeds)
+    for label in seeds:
+        change(folder / f'members/{label}/config.yaml', 'trainer', max_epochs=4)
+    script = folder / 'nequip_together.py'
+    script.write_text(script.read_text() + ROOM_FOR_TWO.format(lack=lack))
+    results = train(folder, '--together', '--artefacts', str(artefacts))
+    assert set(results) == set(seeds)
+    for result in results.values():
+        assert (result['status'], result['epochs']) == ('finished', 4)
+        assert result['first_epoch'] in (1, 2), 'nothing was begun anew'
+        assert result['kernel'] == FAMILY.kernels['vectorised']
+    said = re.findall('(.) members need too much memory: now (.)', (folder / 'out').read_text())
+    assert said == [('5', '3'), ('3', '2')]
+
+
+def test_a_half_that_cannot_be_trained_together_leaves_the_other_as_it_is(prepare_job, artefacts):
+    seeds = {'a': 1, 'b': 2, 'c': 3, 'd': 4}
+    folder = prepare_job(seeds)
+    for label in seeds:
+        change(folder / f'members/{label}/config.yaml', 'trainer', max_epochs=3)
+    script = folder / 'nequip_together.py'
+    lack = "raise MemoryError('as a limit on a process has it')"
+    script.write_text(script.read_text() + ROOM_FOR_TWO.format(lack=lack) + UNFIT)
+    results = train(folder, '--together', '--artefacts', str(artefacts))
+    assert {result['status'] for result in results.values()} == {'finished'}
+    began = re.findall('(.): began as process', (folder / 'out').read_text())
+    assert began == ['a', 'c'], 'the others were trained together to their end'
+    # what began together stays so, whatever trains it to the end
+    assert {result['kernel'] for result in results.values()} == {FAMILY.kernels['vectorised']}
+
+
+def test_one_member_that_linux_kills_lacked_memory(prepare_job, artefacts):
+    folder = prepare_job({'a': 1})
     process = start(folder, '--together', '--artefacts', str(artefacts))
-    wait_for(lambda: min(epochs_of(folder, label) for label in ('a', 'b')) >= 1)
+    wait_for(lambda: epochs_of(folder, 'a') >= 1, 600)
     (worker,) = psutil.Process(process.pid).children()
     worker.kill()
-    assert process.wait(120) == 0
-    for label in ('a', 'b'):
-        result = read(folder / f'members/{label}/result.json')
-        assert result['status'] == 'out_of_memory'
-        assert result['epochs'] == epochs_of(folder, label) < EPOCHS
+    assert process.wait(600) == 0
+    result = read(folder / 'members/a/result.json')
+    assert result['status'] == 'out_of_memory'
+    assert result['epochs'] == epochs_of(folder, 'a') < EPOCHS
 
 
 def test_a_checkpoint_that_would_have_to_be_unpickled_is_neither_used_nor_lost(
@@ -131,3 +199,14 @@ def test_a_checkpoint_that_would_have_to_be_unpickled_is_neither_used_nor_lost(
     assert result['status'] == 'failed'
     assert "last.ckpt holds ['fractions.Fraction']" in result['message']
     assert checkpoint.read_bytes() == before
+
+
+def test_processes_share_the_members(prepare_job, artefacts):
+    seeds = {'a': 1, 'b': 2, 'c': 3}
+    folder = prepare_job(seeds)
+    for label in seeds:
+        change(folder / f'members/{label}/config.yaml', 'trainer', max_epochs=2)
+    results = train(folder, '--together', '--artefacts', str(artefacts), '--processes', '2')
+    assert {result['status'] for result in results.values()} == {'finished'}
+    said = re.findall(r'(\d) members are trained together', (folder / 'out').read_text())
+    assert sorted(said) == ['1', '2']

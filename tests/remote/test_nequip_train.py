@@ -57,7 +57,7 @@ def start(folder, *options, python=sys.executable):
 
 
 def train(folder, *options):
-    assert start(folder, *options, python=warm.python()).wait(120) == 0
+    assert start(folder, *options, python=warm.python()).wait(1800) == 0
     return {path.parent.name: read(path) for path in folder.glob('members/*/result.json')}
 
 

@@ -7,8 +7,10 @@ from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 
 from aiida_enne.aiida_private import inputs_of
+from aiida_enne.provenance.archives import open_archive
 from aiida_enne.provenance.durations import cores_of, durations, inputs_of_study
 from aiida_enne.report.costs import costs_of
+from aiida_enne.report.publishing import publish
 from aiida_enne.workflows.study.planning import plan
 from aiida_enne.workflows.study.study import StudyWorkChain
 from tests.audited import chain
@@ -101,6 +103,17 @@ def test_every_part_has_a_line_and_what_dominates_is_said(study, ran, invoke):
     assert shown.exit_code == 0, shown.output
     assert all(line in shown.output for line in costs.lines)
     assert 'core hours planned' in shown.output
+
+
+def test_a_public_archive_has_the_same_costs(study, ran, tmp_path):
+    jobs = [ran('liquid', 2, 3600, account='proj-4711'), ran('own_predictions', 1, 1800)]
+    study.base.attributes.set('process_state', 'finished')
+    for node in (*jobs, *(one for one in study.called), study):
+        node.seal()
+    uuid, expected = study.uuid, costs_of(study)
+    publish(study, tmp_path / 'public.aiida')
+    with open_archive(tmp_path / 'public.aiida'):
+        assert costs_of(orm.load_node(uuid)) == expected
 
 
 def test_a_study_that_cannot_be_planned_says_why_and_what_it_took(ran):

@@ -56,7 +56,7 @@ def register(install, monkeypatch):
     return put
 
 
-@pytest.mark.parametrize('name', ['error_and_spread', 'coverage', 'force_cone'])
+@pytest.mark.parametrize('name', ['error_and_spread', 'coverage', 'force_cone', 'confidence'])
 def test_figures_of_audits_keep_the_contract(audited, name):
     assert check_figure(name, Material.of(audited[0].uuid))
 

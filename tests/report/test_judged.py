@@ -17,7 +17,7 @@ from aiida_enne.provenance import (
 )
 from aiida_enne.report.collect import collect
 from aiida_enne.report.figures import find_figure
-from aiida_enne.report.judged import measured, of_words
+from aiida_enne.report.judged import measured, of_transfer, of_words, transfer_table
 from aiida_enne.report.write import write_report
 from aiida_enne.science.figures import new_axes, save
 from aiida_enne.science.uncertainty.table import SHAPES, TRAINED, in_short
@@ -71,6 +71,32 @@ def test_the_transfer_matrix_is_that_of_the_stored_predictions(material):
     assert 'all other domains' in drawn
     with pytest.raises(ValueError, match='`of` must be one of'):
         figure.build(material, **figure.choose({'of': 'stress'}))
+    with pytest.raises(ValueError, match='`score` must be one of'):
+        figure.build(material, **figure.choose({'score': 'leverage'}))
+
+
+def test_the_transfer_matrix_is_a_table_and_numbers_too(material):
+    found = list(of_transfer(material))
+    assert [list(one.numbers) for one in found] == [
+        ['transfer_energy'],
+        ['transfer_aligned'],
+        ['transfer_force'],
+    ]
+    expected = transfer(joint_samples(material, 'energy'))
+    assert found[0].numbers['transfer_energy'] == expected.as_dict()
+
+
+def test_a_cell_of_the_transfer_table_has_coverage_interval_and_factor(rng):
+    from tests.science.uncertainty.test_transfer import make
+
+    found = transfer({'liquid': make(rng, 1.0), 'solid': make(rng, 10.0, blocks=4)})
+    table = transfer_table(found, 'energy')
+    share, low, high = (100 * one[0, 0] for one in (found.coverage, found.low, found.high))
+    cell = f'{share:.0f}% ({low:.0f}% to {high:.0f}%), × {found.factor[0, 0]:.3g}'
+    assert [row[0] for row in (*table.folded, *table.rows)] == list(found.calibrated)
+    assert table.folded[0][1] == cell
+    assert table.folded[1][1].startswith('–, × ')
+    assert '(' not in table.folded[0][2]
 
 
 def test_samples_of_a_domain_are_its_own(material):

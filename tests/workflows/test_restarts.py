@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
@@ -15,6 +16,7 @@ from ase.build import bulk
 from aiida_enne.calculations.ase_run import AseRunCalculation
 from aiida_enne.calculations.following import FollowingCalcJob
 from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.restarts import MAX_LOST, SurvivingRestartWorkChain
 from tests.lost import lose
 from tests.slow import SLOW, SLOW_MODULE
@@ -118,6 +120,22 @@ def test_a_follower_that_is_lost_at_once_leaves_the_job_to_the_next(dynamics, mo
     assert stale.is_excepted
     assert stale.get_job_id() is None
     assert follower.get_job_id() == lost.get_job_id()
+
+
+def test_a_step_that_was_killed_after_it_linked_outputs_is_done_again(dynamics, monkeypatch):
+    hand_out = AseBaseWorkChain.results
+
+    def done_before(self):
+        """Link what the killed step had linked; its memory of that is gone."""
+        for name in ('results', 'dataset', 'remote_folder'):
+            output = self.ctx.children[-1].outputs[name]
+            output.base.links.add_incoming(self.node, LinkType.RETURN, name)
+        return hand_out(self)
+
+    monkeypatch.setattr(AseBaseWorkChain, 'results', done_before)
+    node = run(dynamics)
+    assert node.is_finished_ok, node.exit_message
+    assert {'results', 'dataset', 'remote_folder', 'retrieved'} <= set(node.outputs)
 
 
 def test_other_inputs_do_not_follow(dynamics, monkeypatch):

@@ -16,6 +16,7 @@ from aiida_enne.data.trainings import TrainedOn
 from aiida_enne.provenance import Material, find_gates
 from aiida_enne.science.data.configurations import concatenate
 from aiida_enne.science.data.splits import Split
+from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.audit import AuditWorkChain, notes
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
@@ -289,7 +290,7 @@ def test_all_three_ways_of_a_real_ensemble_and_llpr_on_its_features(
     rmse = np.sqrt(np.mean(((energies - frames.energies) / frames.n_atoms) ** 2))
     (gate, *_) = plain.outputs.statistics['mine'].base.attributes.get('gates')['energy']
     assert f'RMSE {1000 * rmse:.3g} meV/atom on training frames of cold' in gate['reason']
-    assert find_gates(Material.of(plain.pk), 0.01)[0].state == gate['state']
+    assert find_gates(Material.of(plain.pk), AuditOptions())[0].state == gate['state']
     assert 'trained' not in audit(dataset, fit_frames=0).outputs
     with pytest.raises(ValueError, match='knows 3 of the 5 configurations'):
         audit(mixed)

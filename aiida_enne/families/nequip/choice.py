@@ -48,9 +48,13 @@ def choose(
         members: Members of a job.
         frames: Training configurations.
     """
+    if on_gpu(parameters):
+        accelerator = parameters['trainer']['accelerator']
+        untried = 'members are trained together only where `vectorised` is asked for: untried there'
+        return Choice('parallel', f'on the accelerator {accelerator} {untried}')
     unfit = find_unfit(parameters)
     cannot = f'members cannot be trained together: {unfit}'
-    if unfit and (on_gpu(parameters) or step_seconds is None):
+    if unfit and step_seconds is None:
         return Choice('parallel', cannot)
     if step_seconds is None:
         return Choice('parallel', 'the cost of this model is not known')
@@ -79,8 +83,6 @@ def find_unfit(parameters: Mapping[str, Any]) -> str:
     Only what the configuration shows; the job finds the rest and says it.
     """
     module, trainer = parameters['training_module'], parameters['trainer']
-    if on_gpu(parameters):
-        return f'the accelerator {trainer["accelerator"]}'
     for section, known in (('model', MODELS), ('loss', LOSSES), ('optimizer', OPTIMISERS)):
         target = str((module.get(section) or {}).get('_target_', ''))
         if target not in known:

@@ -56,6 +56,8 @@ VECTORISED_SCRIPTS = (
 )
 #: What the script is told where a strategy is more than processes.
 OPTIONS = {'vectorised': '--together', 'fused': '--fused'}
+#: Members whose steps are one: more of them gain nothing and cost memory.
+GROUP = 32
 #: Folder of compiled code, beside the jobs of the same computer.
 ARTEFACTS = '../../../enne_artefacts'
 TRAIN, VALIDATION = 'train.xyz', 'validation.xyz'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from aiida_enne.paper.claims.paper import Claim
@@ -16,7 +16,7 @@ from aiida_enne.science.properties.transition import Transition
 from aiida_enne.science.structures.domains import Domain, parse
 from aiida_enne.science.uncertainty.cross import Cross
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
-from aiida_enne.science.uncertainty.gates import Gate
+from aiida_enne.science.uncertainty.gates import Gate, failed
 from aiida_enne.science.uncertainty.growth import Growth
 from aiida_enne.science.uncertainty.scans import Row
 from aiida_enne.science.uncertainty.scores import Scalars
@@ -41,7 +41,8 @@ class Evidence:
         ground: Shift between the own ground states of ensemble and reference.
         curve: E(V) of cubic diamond.
         path: Of cubic diamond.
-        gates: What must be passed before any claim is judged.
+        gates: What must be passed before a claim is judged: by quantity ('energy', 'aligned',
+            'force') and, of the members of scans, by the kind of scan.
         is_published: Whether the data are of the paper's kind, silicon trained on liquids: only
             then the paper's numbers are limits.
         formations: Of defects and surfaces in the geometries of the reference.
@@ -51,6 +52,7 @@ class Evidence:
         scans: Points of the scans by kind: 'grid' (`l_max`, `n_train`), 'densities', 'features',
             'cutoffs'; errors are force components of held-out liquid.
         scatters_by_size: Energies per atom as `scatter`, by the number of training frames.
+        aligned_by_size: The same as `aligned`.
         kinds: What each domain is, by its label.
         absent: Why an analysis has no result, by the name that `judge.NEEDS` has for it.
     """
@@ -65,7 +67,7 @@ class Evidence:
     path: VolumePath | None = None
     ground: GroundShift | None = None
     curve: Curve | None = None
-    gates: Sequence[Gate] = ()
+    gates: Mapping[str, Sequence[Gate]] = field(default_factory=dict)
     is_published: bool = True
     formations: Sequence[Formation] = ()
     transition: Transition | None = None
@@ -73,6 +75,7 @@ class Evidence:
     cross: Cross | None = None
     scans: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     scatters_by_size: Mapping[int, Scatter] = field(default_factory=dict)
+    aligned_by_size: Mapping[int, Scatter] = field(default_factory=dict)
     kinds: Mapping[str, Domain] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,3 +116,10 @@ class Found:
     threshold: str
     value: float | None = None
     uncertainty: float | None = None
+
+    def capped(self, gates: Sequence[Gate]) -> Found:
+        """Return the same, open where a gate failed, with that reason."""
+        if not (red := failed(gates)):
+            return self
+        said = f'{self.sentence} It is not judged, since {red[0].reason}: {red[0].remedy}.'
+        return replace(self, holds=None, sentence=said)

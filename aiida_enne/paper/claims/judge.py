@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from aiida_enne.paper.claims import properties, spread, training, volumes
 from aiida_enne.paper.claims.evidence import Evidence, Found, Outcome, Verdict
 from aiida_enne.paper.claims.paper import CLAIMS, Claim
 from aiida_enne.science.guard import guarded
-from aiida_enne.science.uncertainty.gates import failed
 
 #: Which analysis each claim is judged by, as `Evidence.absent` names it.
 NEEDS = dict.fromkeys(CLAIMS, 'energies') | {
@@ -26,6 +26,17 @@ NEEDS = dict.fromkeys(CLAIMS, 'energies') | {
     'growth': 'growth',
     'within': 'correlations',
     'across': 'correlations',
+}
+#: Whose gates cap each claim, as `Evidence.gates` names them. Those of own zeros cap what is judged
+#: with them, see `spread`.
+GATES: dict[str, tuple[str, ...]] = dict.fromkeys(CLAIMS, ('energy',)) | {
+    **dict.fromkeys(('accuracy', 'temperature'), ('force',)),
+    **dict.fromkeys(('degree', 'flat'), ('force', 'grid')),
+    'densities': ('force', 'densities'),
+    'features': ('force', 'features'),
+    'cutoff': ('force', 'cutoffs'),
+    'sizes': ('energy', 'sizes'),
+    **dict.fromkeys(('within', 'across'), ('energy', 'subsets')),
 }
 #: `judge_<name of the claim>` of these modules.
 JUDGES: dict[str, Callable[[Evidence], Found | None]] = {
@@ -53,8 +64,12 @@ def _judge(claim: Claim, evidence: Evidence) -> Verdict:
         False: 'does not hold',
         None: 'undecided',
     }
-    outcome, sentence = outcomes[found.holds], found.sentence
-    if red := failed(evidence.gates):
-        outcome = 'undecided'
-        sentence += f' It is not judged, since {red[0].reason}: {red[0].remedy}.'
-    return Verdict(claim, outcome, sentence, found.value, found.uncertainty, found.threshold, text)
+    gates = [gate for name in GATES[claim.name] for gate in evidence.gates.get(name, ())]
+    found = found.capped(gates)
+    if unasked := evidence.absent.get('audit'):
+        said = f'{found.sentence} It is not judged, since no gate could be asked: {unasked}.'
+        found = replace(found, holds=None, sentence=said)
+    outcome = outcomes[found.holds]
+    return Verdict(
+        claim, outcome, found.sentence, found.value, found.uncertainty, found.threshold, text
+    )

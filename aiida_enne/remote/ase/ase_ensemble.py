@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import (
+    Calculator,
+    PropertyNotImplementedError,
+    all_changes,
+)
 from nequip_frames import Geometry, example, to_input
 from nequip_groups import left_alone, read
 from nequip_predict_member import Member
@@ -29,8 +34,29 @@ OUTPUTS = {
     'stress': 'stress',
     'energies': 'atomic_energy',
 }
-#: From predictions of the members (M, n) to one width ≥ 0 for each sample (n,).
-Width = Callable[[Any], Any]
+#: From predictions of the members (M, n), and their features of these samples where these are
+#: asked for, each (n, f), to one width or score ≥ 0 for each sample (n,).
+Width = Callable[..., Any]
+#: Why a property is not there, where nobody said it.
+UNFITTED = 'no width was given for it'
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What is said of the predictions of members.
+
+    Attributes:
+        widths: By quantity ('energy', per atom; 'forces' and 'stress', per component; 'energies'),
+            what σ is; quantities that are not in it have no σ. None for the spread of all.
+        scores: By quantity ('energy', 'forces'), what else is said of it.
+        unfitted: By property, why it is not there.
+        features: Whether both are asked with last-layer features.
+    """
+
+    widths: Mapping[str, Width] | None = None
+    scores: Mapping[str, Width] = field(default_factory=dict)
+    unfitted: Mapping[str, str] = field(default_factory=dict)
+    features: bool = False
 
 
 class Ensemble(Calculator):
@@ -40,6 +66,8 @@ class Ensemble(Calculator):
     zz, yz, xz, xy, `energies` of the atoms in eV) there are, by `get_property`, the σ of each
     (`energy_sigma`, `forces_sigma`, `stress_sigma`, `energies_sigma`, of the same shapes) and what
     every member says (`energy_members`, `forces_members`, `stress_members`, the member first).
+    Where σ is not the spread of the members but a fitted width, what it was not fitted to has no σ.
+    An estimator that only ranks has `energy_score` and `forces_score` beside σ.
 
     Members are evaluated at once where that says what NequIP says; `notes` has by member how far
     it is from NequIP's own model, or why it is evaluated alone.
@@ -57,7 +85,7 @@ class Ensemble(Calculator):
         device: str = 'cpu',
         *,
         ddof: int = 0,
-        widths: Mapping[str, Width] | None = None,
+        judge: Judge | None = None,
         calibrated: bool = False,
         vectorised: bool = True,
     ) -> None:
@@ -67,8 +95,8 @@ class Ensemble(Calculator):
             folder: Holds a checkpoint `<label>.ckpt` of every member.
             device: Of torch: 'cpu', 'cuda' …
             ddof: Divisor M - ddof of the variance over members; 0 is the paper's.
-            widths: By quantity ('energy', per atom; 'forces', per component), what σ is instead.
-            calibrated: Take the factors of the file `calibration.json` beside the folder.
+            judge: What σ is instead of the spread, and what else is said.
+            calibrated: Take the widths of the file `calibration.json` beside the folder.
             vectorised: On a CPU, evaluate at once all members for which that says what NequIP
                 says; the others are evaluated alone, with the fused tensor product on the same
                 condition.
@@ -81,9 +109,17 @@ class Ensemble(Calculator):
         paths = sorted(Path(folder).glob('*.ckpt'))
         if not paths:
             raise FileNotFoundError(f'no checkpoint of a member in {Path(folder).resolve()}')
-        self.widths: dict[str, Width] = {name: Spread(ddof) for name in OUTPUTS}
-        self.widths |= read_calibration(Path(folder).parent / CALIBRATION) if calibrated else {}
-        self.widths |= dict(widths or {})
+        if calibrated:
+            judge = read_calibration(Path(folder).parent / CALIBRATION)
+        judge = judge or Judge()
+        spread: dict[str, Width] = {name: Spread(1.0, ddof) for name in OUTPUTS}
+        self.widths = spread if judge.widths is None else dict(judge.widths)
+        self.scores, self.features = dict(judge.scores), judge.features
+        lacking = {f'{name}_sigma': UNFITTED for name in OUTPUTS if name not in self.widths}
+        self.unfitted = lacking | dict(judge.unfitted)
+        self.implemented_properties = [
+            name for name in self.implemented_properties if name not in self.unfitted
+        ] + [f'{name}_score' for name in self.scores]
         self.members = [Member(path.stem, path, device, features='none') for path in paths]
         self.groups: list[Any] = []
         if vectorised and device == 'cpu':
@@ -99,6 +135,16 @@ class Ensemble(Calculator):
     def notes(self) -> dict[str, str]:
         """Return what is to be said of members, by label."""
         return {member.label: member.note for member in self.members}
+
+    def get_property(self, name: str, atoms: Any = None, allow_calculation: bool = True) -> Any:
+        """Return a property, see ASE.
+
+        Raises:
+            PropertyNotImplementedError: If there is none of the name; it says why.
+        """
+        if name in self.unfitted:
+            raise PropertyNotImplementedError(f'there is no `{name}`: {self.unfitted[name]}')
+        return super().get_property(name, atoms, allow_calculation)
 
     def _gather(self) -> None:
         for group in read(self.members, lambda geometry: [example(geometry)]):
@@ -116,23 +162,30 @@ class Ensemble(Calculator):
         super().calculate(atoms, properties, system_changes)
         given: Any = self.atoms
         values = self.ask(given)
-        n = len(given)
+        features, n = values.pop('features'), len(given)
         self.results = {}
         for name, members in values.items():
             scale = n if name == 'energy' else 1  # widths are of energies per atom
-            flat = members.reshape(len(members), -1) / scale
-            sigma = scale * np.asarray(self.widths[name](flat)).reshape(members.shape[1:])
-            self.results |= {name: members.mean(axis=0), f'{name}_sigma': sigma}
+            flat, shape = members.reshape(len(members), -1) / scale, members.shape[1:]
+            beside = [of_samples(name, features)] if self.features else []
+            self.results[name] = members.mean(axis=0)
+            if name in self.widths:
+                sigma = np.asarray(self.widths[name](flat, *beside))
+                self.results[f'{name}_sigma'] = scale * sigma.reshape(shape)
+            if name in self.scores:
+                score = np.asarray(self.scores[name](flat, *beside))
+                self.results[f'{name}_score'] = score.reshape(shape)
             if name != 'energies':
                 self.results[f'{name}_members'] = members
-        for name in ('energy', 'energy_sigma'):
+        for name in self.results.keys() & {'energy', 'energy_sigma', 'energy_score'}:
             self.results[name] = float(self.results[name])
         self.results['free_energy'] = self.results['energy']
 
     def ask(self, atoms: Atoms) -> dict[str, Any]:
         """Return what every member says: energy (M,), forces (M, n, 3), energies (M, n).
 
-        The stress (M, 6) is there where the structure repeats in all directions.
+        The stress (M, 6) is there where the structure repeats in all directions. `features` are
+        the last-layer features of the atoms, each (n, f).
         """
         bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         said: dict[str, dict[str, Any]] = {}
@@ -152,7 +205,8 @@ class Ensemble(Calculator):
             for name, output in OUTPUTS.items()
             if name != 'stress' or atoms.pbc.all()
         }
-        values = {
+        values: dict[str, Any] = {
+            'features': [said[member.label]['node_features'] for member in self.members],
             'energy': stacked['energy'].reshape(m),
             'forces': stacked['forces'].reshape(m, -1, 3),
             'energies': stacked['energies'],
@@ -165,16 +219,39 @@ class Ensemble(Calculator):
 class Spread:
     """The standard deviation over members times a factor."""
 
-    def __init__(self, ddof: int, factor: float = 1.0) -> None:
-        self.ddof, self.factor = ddof, factor
+    def __init__(self, factor: float, ddof: int) -> None:
+        self.factor, self.ddof = factor, ddof
 
-    def __call__(self, members: Any) -> Any:
-        """Return the width of each sample (n,) from the predictions (M, n)."""
+    def __call__(self, members: Any, features: Any = None) -> Any:
+        """Return the width of each sample (n,) from predictions (M, n), whatever its features."""
         return self.factor * np.std(members, axis=0, ddof=self.ddof)
 
 
-def read_calibration(path: Path) -> dict[str, Width]:
-    """Return the recalibrated widths of a file.
+class Constant:
+    """One width for all samples."""
+
+    def __init__(self, constant: float) -> None:
+        self.constant = constant
+
+    def __call__(self, members: Any, features: Any = None) -> Any:
+        """Return the width of each sample (n,) from predictions (M, n), whatever its features."""
+        return np.full(members.shape[1], self.constant)
+
+
+def of_samples(name: str, features: list[Any]) -> list[Any]:
+    """Return features by member of the samples of a quantity: means over atoms of all but two.
+
+    Args:
+        name: The quantity.
+        features: Of the atoms, by member, each (n, f).
+    """
+    if name == 'forces':
+        return [np.repeat(own, 3, axis=0) for own in features]
+    return features if name == 'energies' else [own.mean(axis=0)[None] for own in features]
+
+
+def read_calibration(path: Path) -> Judge:
+    """Return the fitted widths of a file.
 
     Raises:
         FileNotFoundError: If it is not there.
@@ -182,4 +259,8 @@ def read_calibration(path: Path) -> dict[str, Width]:
     if not path.exists():
         raise FileNotFoundError(f'{path} is not there: this ensemble was exported without one')
     content = json.loads(path.read_text())
-    return {name: Spread(one['ddof'], one['factor']) for name, one in content['factors'].items()}
+    widths: dict[str, Width] = {
+        name: Constant(**one) if 'constant' in one else Spread(**one)
+        for name, one in content['widths'].items()
+    }
+    return Judge(widths, unfitted=content['unfitted'])

@@ -125,7 +125,10 @@ class Adam:
             return
         moments = {name: self._views(flats) for name, flats in numbers.moments.items()}
         for index, parameter in enumerate(parameters):
-            own = {name: values[index].clone() for name, values in moments.items()}
+            own = {
+                name: values[index].to(parameter.device, copy=True)
+                for name, values in moments.items()
+            }
             optimizer.state[parameter] = {'step': torch.tensor(float(numbers.steps)), **own}
 
     def take(self, row: int, module: Any, optimizer: Any) -> None:

@@ -144,10 +144,11 @@ def pull_strains(along: Any, slope: Any, rj: Any, rn: Any, index: Any) -> torch.
         index: The chosen configurations' numbers (M, b).
     """
     (m, b), n_pairs = index.shape, rn.shape[1]
-    thrice = (3 * index.unsqueeze(-1) + torch.arange(3)).flatten(1)
+    thrice = (3 * index.unsqueeze(-1) + torch.arange(3, device=index.device)).flatten(1)
     along = along.reshape(m, 2, b, 1, n_pairs, -1).expand(-1, -1, -1, 3, -1, -1).flatten(1, 4)
     slope = slope.reshape(m, b, 1, n_pairs).expand(-1, -1, 3, -1).flatten(1)
-    strains = torch.arange(3 * b).view(1, -1, 1).expand(2, -1, n_pairs).reshape(1, -1)
+    numbers = torch.arange(3 * b, device=index.device)
+    strains = numbers.view(1, -1, 1).expand(2, -1, n_pairs).reshape(1, -1)
     ends = [end.expand(m, -1) for end in (torch.full_like(strains, 3 * b), strains)]
     pulled = pull(3 * b + 1, along, slope, rj, rn, thrice, *ends)[:, : 3 * b].view(m, b, 3, 3)
     return (pulled + pulled.transpose(-1, -2)) / 2

@@ -216,7 +216,8 @@ def gather(padded: Arrays, index: torch.Tensor) -> Arrays:
         ones as they are, with `index`.
     """
     lead = index.dim() - 1
-    shift = (torch.arange(index.shape[-1]) * padded['types'].shape[1]).view(-1, 1, 1)
+    numbers = torch.arange(index.shape[-1], device=index.device)
+    shift = (numbers * padded['types'].shape[1]).view(-1, 1, 1)
     made = {'index': index} | {key: padded[key] for key in LARGE if key in padded}
     for key, array in padded.items():
         if key in LARGE or key == 'r':

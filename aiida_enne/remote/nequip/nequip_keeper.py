@@ -46,7 +46,8 @@ class Attempt:
         first_epoch: Epochs that earlier attempts finished.
         epochs: Epochs finished in all.
         artefacts: Folder of compiled code, where a faster tensor product is wanted.
-        kernel: The product other than e3nn's that this attempt or an earlier one was trained with.
+        kernel: What else than NequIP's trainer with e3nn's product trained it, now or earlier; what
+            trained it together with others is not forgotten for what trains it alone.
         product: Which it is now, and why.
     """
 
@@ -96,7 +97,7 @@ class Keeper(Checkpoint):
         """Take up the history; the best value is read from `best.ckpt` itself."""
         self.columns, self.rows = list(state_dict['columns']), state_dict['rows'].tolist()
         self.best = self.attempt.best
-        self.attempt.kernel = state_dict.get('kernel', '')
+        self.attempt.kernel = self.attempt.kernel or state_dict.get('kernel', '')
         self.attempt.first_epoch = self.attempt.epochs = len(self.rows)
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -115,7 +116,7 @@ class Keeper(Checkpoint):
             from nequip_faster import hasten_training
 
             found = hasten_training(pl_module, trainer.datamodule, self.attempt.artefacts)
-            self.attempt.kernel = found.kernel or self.attempt.kernel
+            self.attempt.kernel = self.attempt.kernel or found.kernel
             self.attempt.product = f'tensor product {found.kernel or "of e3nn"}: {found.note}'
             self._clock = time.monotonic()  # compiling is no part of an epoch
 

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import nequip_initial
+import torch
 from nequip_product import UnfitError
 from nequip_stack import Loss
 from omegaconf import OmegaConf
 
 MODULES = ('nequip.train.EMALightningModule', 'nequip.train.NequIPLightningModule')
+#: Where members are trained by what Lightning calls it.
+DEVICES = {'cpu': 'cpu', 'gpu': 'cuda', 'cuda': 'cuda'}
 #: Options of the trainer that change nothing, or that are followed here.
 TRAINER = {
     '_target_', 'accelerator', 'callbacks', 'devices', 'enable_model_summary', 'max_epochs',
@@ -37,7 +40,7 @@ def read_configurations(folders: Sequence[Path]) -> list[Any]:
         raise UnfitError(f'options {unknown} of the trainer')
     if len(trainer['callbacks']) != 1:
         raise UnfitError(f'callbacks {[one["_target_"] for one in trainer["callbacks"]]}')
-    if trainer.get('accelerator') != 'cpu':
+    if trainer.get('accelerator') not in DEVICES:
         raise UnfitError(f'the accelerator {trainer.get("accelerator")}')
     if module['_target_'] not in MODULES or module.get('train_metrics') is not None:
         raise UnfitError(f'the training module {module["_target_"]}, or metrics of its training')
@@ -47,6 +50,18 @@ def read_configurations(folders: Sequence[Path]) -> list[Any]:
     for folder, config in zip(folders, configs, strict=True):
         nequip_initial.adopt(config, folder)
     return configs
+
+
+def device_of(config: Any) -> torch.device:
+    """Return where the members of a configuration are trained.
+
+    Raises:
+        UnfitError: If it is not there.
+    """
+    device = torch.device(DEVICES[config.trainer.accelerator])
+    if device.type == 'cuda' and not torch.cuda.is_available():
+        raise UnfitError('torch finds no GPU')
+    return device
 
 
 def container(config: Any, *, resolve: bool) -> dict[str, Any]:

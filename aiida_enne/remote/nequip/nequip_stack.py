@@ -27,6 +27,7 @@ INPUTS = ('Y', 'J', 'B', 'B_n', 'n', 'src', 'dst', 'types', 'mask', 'index')
 LABELS = ('energy', 'forces')
 #: Added where stresses are wanted.
 STRESS_INPUTS = ('rJ', 'rn', 'volume')
+CPU = torch.device('cpu')
 Tensors = list[torch.Tensor]
 
 
@@ -57,13 +58,19 @@ class Stack:
         models: NequIP's models of one architecture, on the CPU.
         artefacts: Folder of compiled code.
         stress: Whether stresses are wanted.
+        device: Where weights and arrays are; compiled code serves the CPU.
 
     Raises:
         UnfitError: If they are not models of one architecture that is known.
     """
 
     def __init__(
-        self, models: Sequence[torch.nn.Module], artefacts: Path, *, stress: bool = False
+        self,
+        models: Sequence[torch.nn.Module],
+        artefacts: Path,
+        *,
+        stress: bool = False,
+        device: torch.device = CPU,
     ) -> None:
         self._inputs = (*INPUTS, *(STRESS_INPUTS if stress else ()))
         networks = [network_of(model) for model in models]
@@ -80,10 +87,10 @@ class Stack:
         for name, stacked in buffers.items():
             if not torch.equal(stacked, stacked[:1].expand_as(stacked)):
                 raise UnfitError(f'members differ in the constant {name}')
-        self.weights = [weights[name].detach().clone() for name in self.names]
+        self.weights = [weights[name].detach().to(device, copy=True) for name in self.names]
         self.dtype = min((w.dtype for w in self.weights), key=lambda dtype: dtype.itemsize)
-        self._buffers = {name: stacked[0] for name, stacked in buffers.items()}
-        self._core = Core(copy.deepcopy(networks[0]))
+        self._buffers = {name: stacked[0].to(device) for name, stacked in buffers.items()}
+        self._core = Core(copy.deepcopy(networks[0])).to(device)
         self.note = f'fused tensor product {VERSION}'
         try:
             fuse(self._core, artefacts)

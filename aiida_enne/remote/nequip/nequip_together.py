@@ -24,7 +24,7 @@ from nequip_keeper import Attempt, DivergedError, OutOfTimeError, is_disk_full
 from nequip_memory import is_out_of_memory, keep_memory, no_garbage
 from nequip_private import set_global_state
 from nequip_product import UnfitError
-from nequip_settings import container, loss_of, read_configurations
+from nequip_settings import container, device_of, loss_of, read_configurations
 from nequip_single import Member
 from nequip_stack import Stack
 from omegaconf import OmegaConf
@@ -57,7 +57,7 @@ class Group:
         set_global_state()
         share_generated_code()
         configs = read_configurations(folders)
-        self.deadline = deadline
+        self.deadline, self.device = deadline, device_of(configs[0])
         data = instantiate(container(configs[0].data, resolve=True), _recursive_=False)
         statistics = data.get_statistics('train')
         OmegaConf.register_new_resolver('training_data_stats', statistics.get, replace=True)
@@ -69,12 +69,13 @@ class Group:
             for dataset in (data.train_dataset[0], data.val_dataset[0])
         )
         self.members = [
-            Member(Attempt(folder, deadline), config, data, len(self.train))
+            Member(Attempt(folder, deadline, kernel=KERNEL), config, data, len(self.train))
             for folder, config in zip(folders, configs, strict=True)
         ]
         first = self.members[0]
         self.loss_names, self.loss, stress = loss_of(first.module)
-        self.stack = Stack([member.model for member in self.members], artefacts, stress=stress)
+        models = [member.model for member in self.members]
+        self.stack = Stack(models, artefacts, stress=stress, device=self.device)
         ema = getattr(first.module, 'ema', None)
         self.adam = Adam(self.stack.weights, first.optimizer, None if ema is None else ema.decay)
         # graphs are traced for the strides that weights have here
@@ -87,6 +88,8 @@ class Group:
         if stress:
             geometry.add_stress(self.arrays, self.train)
             geometry.add_stress(self.targets, self.validation)
+        for arrays in (self.arrays, self.targets):
+            arrays |= {name: array.to(self.device) for name, array in arrays.items()}
         self.epoch = self._resume()
         self._steps: dict[int, Any] = {}
         self._predictions: dict[int, Any] = {}
@@ -113,7 +116,7 @@ class Group:
     def _compare(self) -> float:
         """Return the largest relative difference of gradients to NequIP's, on the first batch."""
         size = min(self.members[0].batch_size, len(self.train))
-        index = torch.arange(size).expand(len(self.members), -1)
+        index = torch.arange(size, device=self.device).expand(len(self.members), -1)
         arrays = geometry.gather(self.arrays, index)
         gradients, _ = self._step(arrays, size)
         batch = AtomicDataDict.batched_from_list([self.train[frame] for frame in range(size)])
@@ -126,7 +129,9 @@ class Group:
             expected = torch.autograd.grad(loss, list(module.model.parameters()))
             module.loss.reset()
             for own, other in zip(gradients, expected, strict=True):
-                difference = (own[row] - other).abs().max() / other.abs().max().clamp(min=1e-20)
+                difference = (own[row].cpu() - other).abs().max() / other.abs().max().clamp(
+                    min=1e-20
+                )
                 worst = max(worst, float(difference))
         if not worst < (limit := TOLERANCE[self.stack.dtype]):
             raise UnfitError(
@@ -144,15 +149,16 @@ class Group:
 
     def train_epoch(self) -> None:
         """Train and validate for one epoch; members that diverge are left out from then on."""
-        rates = torch.tensor([[member.rate] for member in self.members], dtype=torch.float64)
+        number: dict[str, Any] = {'dtype': torch.float64, 'device': self.device}
+        rates = torch.tensor([[member.rate] for member in self.members], **number)
         orders = [member.batches() for member in self.members]
         n_parts = len(self.loss_names)
-        sums = torch.zeros(2, n_parts, len(self.members), dtype=torch.float64)
+        sums = torch.zeros(2, n_parts, len(self.members), **number)
         n_atoms = self.arrays['mask'].sum(1)
-        for number, batches in enumerate(zip(*orders, strict=True)):
+        for step, batches in enumerate(zip(*orders, strict=True)):
             if os.getppid() != self.members[0].keeper.attempt.parent:
                 os._exit(1)  # a new attempt may already be reading the checkpoints
-            index = torch.tensor(batches)
+            index = torch.tensor(batches, device=self.device)
             size = index.shape[1]
             gradients, parts = self._step(geometry.gather(self.arrays, index), size)
             self.adam.update(gradients, rates)
@@ -160,7 +166,7 @@ class Group:
             frames = torch.full_like(atoms, size)
             counts = torch.stack([frames, atoms, frames][:n_parts])
             sums += torch.stack([torch.stack([part.double() for part in parts]) * counts, counts])
-            if number % LOOK_EVERY == 0:
+            if step % LOOK_EVERY == 0:
                 self._look(sum(parts[1:], parts[0]), rates)
         means = sums[0] / sums[1]
         found = self._validate()
@@ -198,15 +204,15 @@ class Group:
         parts = [torch.arange(start, min(start + at_once, n)) for start in range(0, n, at_once)]
         energies, forces, stresses = [], [], []
         for part in parts:
-            arrays = geometry.gather(self.targets, part)
+            arrays = geometry.gather(self.targets, part.to(self.device))
             if len(part) not in self._predictions:
                 self._predictions[len(part)] = self.stack.prediction(arrays)
             atomic, force, _, *stress = self._predictions[len(part)](self.adam.used, arrays)
             energies.append(atomic.view(len(self.members), len(part), -1).sum(-1))
             forces.append(force)
             stresses += stress
-        energy = torch.cat(energies, 1)
-        force = torch.cat(forces, 1)[:, self.targets['mask'].flatten() > 0]
+        energy = torch.cat(energies, 1).cpu()
+        force = torch.cat(forces, 1)[:, self.targets['mask'].flatten() > 0].cpu()
         batch = AtomicDataDict.batched_from_list(self.validation)
         found: list[dict[str, float]] = []
         for row, member in enumerate(self.members):
@@ -215,7 +221,7 @@ class Group:
                 'forces': force[row].to(batch['forces'].dtype),
             }
             if stresses:
-                out['stress'] = torch.cat([one[row] for one in stresses]).to(batch['stress'].dtype)
+                out['stress'] = torch.cat([one[row] for one in stresses]).to(batch['stress'])
             found.append({} if member.lost else member.measure(out, batch))
         return found
 
@@ -249,8 +255,8 @@ class Group:
 def train(folders: Sequence[Path], deadline: float, artefacts: Path) -> str:
     """Train members together and write each one's result; return the status of those not lost.
 
-    The status is `unfit`, with nothing written, where they have to be trained alone. Where memory
-    lacks, each half of them is trained apart.
+    With nothing written, the status is `unfit` where they have to be trained alone, and `too_large`
+    where fewer of them may fit into memory: those in a new process, for this one would keep it.
     """
     torch.set_num_threads(1)
     keep_memory()
@@ -281,20 +287,14 @@ def train(folders: Sequence[Path], deadline: float, artefacts: Path) -> str:
             print(f'members are trained one by one: {type(exception).__name__}', flush=True)
             return 'unfit'
         if len(folders) > 1:
-            del group
-            half = len(folders) // 2
-            print(f'{len(folders)} members need too much memory: now {half} at a time', flush=True)
-            ended = [train(part, deadline, artefacts) for part in (folders[:half], folders[half:])]
-            return next((one for one in ended if one != 'finished'), 'finished')
+            return 'too_large'
         status, message = 'out_of_memory', f'{type(exception).__name__}: {exception}'
+    seconds = time.monotonic() - begin
     if group is None:
-        nequip_train_member.write_result(
-            Attempt(folders[0]), status, message, time.monotonic() - begin
-        )
+        nequip_train_member.write_result(Attempt(folders[0]), status, message, seconds)
         return status
     for member in group.members:
         own = member.lost or (status, message)
-        seconds = time.monotonic() - begin
         known = {'model': member.module.model, 'kernel': KERNEL}
         nequip_train_member.write_result(member.keeper.attempt, *own, seconds, **known)
     return status

@@ -17,23 +17,15 @@ from typing import Any
 
 import nequip_gpus
 
-#: Exit codes of a process: it has run out of time; its members cannot be trained together.
-OUT_OF_TIME, UNFIT = 3, 4
-#: Members whose steps are one: more of them gain nothing and cost memory.
-GROUP = 32
+#: Exit codes of a process: it has run out of time; its members cannot be trained together; they
+#: need too much memory together.
+OUT_OF_TIME, UNFIT, TOO_LARGE = 3, 4, 5
 
 
 def main() -> None:
     """Train every member that has a folder in `members`."""
     begin = time.monotonic()  # before NequIP is imported, which takes seconds of the job's time
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument('--processes', type=int, default=1, help='members trained at a time')
-    parser.add_argument('--gpus', type=int, default=0, help='GPUs that they are dealt out to')
-    parser.add_argument('--together', action='store_true', help='members of a process at once')
-    parser.add_argument('--fused', action='store_true', help='each with a faster tensor product')
-    parser.add_argument('--artefacts', default='.', help='folder of compiled code')
-    parser.add_argument('--seconds', type=float, help='time after which the job is killed')
-    arguments = parser.parse_args()
+    arguments = read_arguments()
     deadline = begin + (arguments.seconds or float('inf'))
 
     os.environ.setdefault(
@@ -57,11 +49,26 @@ def main() -> None:
     if arguments.together or arguments.fused:
         artefacts = Path(arguments.artefacts).resolve()
         train = functools.partial(train, artefacts=artefacts)
-    if arguments.together:
-        waiting = train_together(waiting, arguments.processes, artefacts, deadline)
     devices = nequip_gpus.visible(arguments.gpus)
     with nequip_gpus.shared(devices, min(arguments.processes, len(waiting))) as devices:
+        if arguments.together:
+            group = functools.partial(run_group, artefacts=artefacts, deadline=deadline)
+            how = arguments.processes, arguments.group, devices
+            waiting = train_together(group, waiting, *how)
         train_all(train, waiting, arguments.processes, devices, deadline)
+
+
+def read_arguments() -> argparse.Namespace:
+    """Return what the job is told."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument('--processes', type=int, default=1, help='members trained at a time')
+    parser.add_argument('--gpus', type=int, default=0, help='GPUs that they are dealt out to')
+    parser.add_argument('--together', action='store_true', help='members of a process at once')
+    parser.add_argument('--group', type=int, default=32, help='of them at once, at most')
+    parser.add_argument('--fused', action='store_true', help='each with a faster tensor product')
+    parser.add_argument('--artefacts', default='.', help='folder of compiled code')
+    parser.add_argument('--seconds', type=float, help='time after which the job is killed')
+    return parser.parse_args()
 
 
 def train_all(
@@ -90,43 +97,54 @@ def train_all(
 
 
 def train_together(
-    waiting: list[Path], processes: int, artefacts: Path, deadline: float
+    run: Any, waiting: list[Path], processes: int, most: int, devices: Sequence[str]
 ) -> list[Path]:
-    """Train members in groups, one in each process; return those that have to be trained alone."""
-    n_groups = max(min(processes, len(waiting)), -(-len(waiting) // GROUP))
-    groups = [waiting[number::n_groups] for number in range(n_groups)]
-    running: dict[Any, tuple[Any, list[Path]]] = {}
+    """Train members in groups, one in each process; return those that have to be trained alone.
+
+    Where a group needs too much memory, it and those that wait go on with half its members each.
+    """
+    groups = deal(waiting, max(min(processes, len(waiting)), -(-len(waiting) // most)))
+    running: dict[Any, tuple[Any, list[Path], str | None]] = {}
     context, alone = multiprocessing.get_context('fork'), []
     while groups or running:
         while groups and len(running) < processes:
             group = groups.pop(0)
-            arguments = (group, artefacts, deadline)
-            process = context.Process(target=run_group, args=arguments)
+            device = nequip_gpus.pick(devices, [str(entry[2]) for entry in running.values()])
+            process = context.Process(target=run, args=(group, device))
             process.start()
-            running[process.sentinel] = (process, group)
+            running[process.sentinel] = (process, group, device)
         for sentinel in multiprocessing.connection.wait(list(running)):
-            process, group = running.pop(sentinel)
+            process, group, _ = running.pop(sentinel)
             process.join()
-            if process.exitcode == UNFIT:
-                alone += group
+            if process.exitcode in (TOO_LARGE, -signal.SIGKILL) and len(group) > 1:
+                most = -(-len(group) // 2)
+                said = f'{len(group)} members need too much memory'
+                print(f'{said}: now {most} at a time', flush=True)
+                left = [group, *groups]
+                groups = [part for one in left for part in deal(one, -(-len(one) // most))]
             elif process.exitcode == -signal.SIGKILL:
-                for folder in group:
-                    note_kill(folder)
+                note_kill(group[0])
+            elif process.exitcode == UNFIT:
+                alone += group
             elif process.exitcode == OUT_OF_TIME:
                 groups.clear()
     return sorted(alone)
 
 
-def run_group(folders: list[Path], artefacts: Path, deadline: float) -> None:
+def deal(members: list[Path], n_groups: int) -> list[list[Path]]:
+    """Return groups of members that differ in size by one at most."""
+    return [members[number::n_groups] for number in range(n_groups)]
+
+
+def run_group(folders: list[Path], device: str | None, *, artefacts: Path, deadline: float) -> None:
     """Train a group of members; runs in the forked process, in the folder of the first one."""
     import nequip_together
 
     os.chdir(prepare(folders[0]))
-    sys.exit(
-        {'unfinished': OUT_OF_TIME, 'unfit': UNFIT}.get(
-            nequip_together.train(folders, deadline, artefacts), 0
-        )
-    )
+    if device is not None:
+        os.environ['CUDA_VISIBLE_DEVICES'] = device
+    codes = {'unfinished': OUT_OF_TIME, 'unfit': UNFIT, 'too_large': TOO_LARGE}
+    sys.exit(codes.get(nequip_together.train(folders, deadline, artefacts), 0))
 
 
 def prepare(folder: Path) -> Path:

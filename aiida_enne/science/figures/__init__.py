@@ -1,6 +1,8 @@
 """Figures: what an audit found, drawn on axes; nothing is computed and no file is written."""
 
 from aiida_enne.science.figures.applicability import draw_applicability as draw_applicability
+from aiida_enne.science.figures.confidence import curved as curved
+from aiida_enne.science.figures.confidence import draw_confidence as draw_confidence
 from aiida_enne.science.figures.densities import draw_force_cone as draw_force_cone
 from aiida_enne.science.figures.densities import draw_force_parity as draw_force_parity
 from aiida_enne.science.figures.domains import draw_coverage as draw_coverage
@@ -12,6 +14,9 @@ from aiida_enne.science.figures.exploration import draw_exploration as draw_expl
 from aiida_enne.science.figures.formation import draw_formation as draw_formation
 from aiida_enne.science.figures.formation import draw_size_series as draw_size_series
 from aiida_enne.science.figures.growth import draw_spread_growth as draw_spread_growth
+from aiida_enne.science.figures.local import BINNED as BINNED
+from aiida_enne.science.figures.local import binned as binned
+from aiida_enne.science.figures.local import draw_local_z as draw_local_z
 from aiida_enne.science.figures.pairs import draw_pair_correlations as draw_pair_correlations
 from aiida_enne.science.figures.palette import Palette as Palette
 from aiida_enne.science.figures.paths import draw_volume_path as draw_volume_path

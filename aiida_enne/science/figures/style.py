@@ -59,6 +59,9 @@ NOUNS = {
 LINE_HEIGHT, LEGEND_SPACING, LEGEND_MARGIN = 1.25, 0.6, 0.8
 POINTS_PER_INCH = 72
 
+#: Panels of domains in a row, and their height in inches.
+COLUMNS, TILE = 3, 2.0
+
 #: Height of a row that is named, and of all else of such a figure, in inches.
 ROW, ROOM = 0.34, 1.6
 
@@ -150,6 +153,38 @@ def split(
     return [
         figure.add_subplot(grid[row, column]) for row in range(rows) for column in range(columns)
     ]
+
+
+def tiles(axes: Axes, number: int) -> list[Axes]:
+    """Put so many panels in the place of axes, at most `COLUMNS` in a row; the figure may grow."""
+    columns = min(COLUMNS, number)
+    rows = -(-number // columns)
+    make_room(axes, ROOM + TILE * rows)
+    panels = split(axes, rows, columns)
+    for empty in panels[number:]:
+        empty.set_axis_off()
+    return panels[:number]
+
+
+def title(axes: Axes, name: str, below: str) -> None:
+    """Name a panel, with a smaller line beneath the name."""
+    axes.set_title(wrap(name, 24), pad=16 if below else 4)
+    axes.text(0, 1.02, below, transform=axes.transAxes, va='bottom', fontsize=7.5, color=GREY)
+
+
+def label_tiles(axes: Axes, x: str, y: str) -> None:
+    """Label all panels of the figure of the axes together."""
+    figure = axes.get_figure(root=True)
+    if figure is not None:
+        figure.supxlabel(x, fontsize=RC_PARAMS['axes.labelsize'])
+        figure.supylabel(y, fontsize=RC_PARAMS['axes.labelsize'])
+
+
+def legend_above(axes: Axes, handles: Sequence[Artist]) -> None:
+    """Put the legend above all panels of the figure of the axes."""
+    figure = axes.get_figure(root=True)
+    if figure is not None:
+        figure.legend(handles=list(handles), loc='outside upper center', ncols=2)
 
 
 def log_axes(axes: Axes, names: str) -> None:

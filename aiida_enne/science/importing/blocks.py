@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.relatives import relatives
 from aiida_enne.science.fields import Integers
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.frame import Frame
+from aiida_enne.science.structures.domains import in_order
 
 #: Longest whole number that is surely an int64.
 _DIGITS = 18
@@ -53,6 +56,45 @@ def number_blocks(taken: Sequence[Located], choices: ImportChoices) -> Integers:
         lengths[trajectory] = place + 1
         tokens.append((*trajectory, str(place // size)))
     return _by_first(tokens)
+
+
+def join_copies(
+    taken: Sequence[Located], choices: ImportChoices, configurations: Configurations
+) -> tuple[Integers, list[str]]:
+    """Return blocks of which single frames that are copies of one structure share one, shape (n,).
+
+    Single are frames alone of their domain in their file, as the files of static calculations hold
+    them, of which neither a key nor `block_size` says the block.
+
+    Args:
+        taken: Frames in the order of files and frames.
+        choices: Of the import.
+        configurations: The same frames, with the blocks of `number_blocks`.
+
+    Returns:
+        The blocks, and one sentence on each domain where some were joined.
+    """
+    blocks, notes = configurations.blocks.copy(), list[str]()
+    if choices.block_key is not None or choices.block_size is not None:
+        return blocks, notes
+    single = np.array([item.frame.block is None for item in taken])
+    place, counts = np.unique(blocks, return_inverse=True, return_counts=True)[1:]
+    single &= counts[place.reshape(-1)] == 1
+    for domain in in_order(configurations.domains[single].tolist()):
+        own = np.flatnonzero(single & (configurations.domains == domain))
+        group = relatives(configurations, own)
+        first = np.unique(group, return_index=True)[1]
+        blocks[own] = blocks[own[first[group]]]
+        copies = np.bincount(group)
+        if joined := int(copies[copies > 1].sum()):
+            count = int((copies > 1).sum())
+            several = 'one structure' if count == 1 else f'{count} structures'
+            notes.append(
+                f'{joined} single frames of {domain} are copies of {several} but for a strain or '
+                'small displacements: copies of one structure are one block (`block_size` of 1 '
+                'keeps them apart)'
+            )
+    return blocks, notes
 
 
 def _own(frame: Frame) -> str:

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from aiida_enne.science.data.configurations import Configurations
-from aiida_enne.science.importing.blocks import Located, number_blocks
+from aiida_enne.science.importing.blocks import Located, join_copies, number_blocks
 from aiida_enne.science.importing.choices import ImportChoices
 from aiida_enne.science.importing.duplicates import sort_out
 from aiida_enne.science.importing.frame import BadFrameError, check_frame
@@ -89,6 +89,9 @@ def conclude(found: Found, choices: ImportChoices) -> Imported:
     if found.left_out:
         found.notes.insert(0, f'left out:\n{describe_problems(found.left_out)}')
     configurations = replace(_assemble(found.taken, choices), roles=roles)
+    blocks, notes = join_copies(found.taken, choices, configurations)
+    configurations = replace(configurations, blocks=blocks)
+    found.notes += notes
     return Imported(configurations, found.sources, found.notes, energy)
 
 

@@ -45,7 +45,7 @@ def import_files(
 ) -> Imported:
     """Read every frame of every file and check it.
 
-    Trajectory blocks are those of `blocks.number_blocks`.
+    Trajectory blocks are those of `blocks.number_blocks` and `blocks.join_copies`.
 
     Args:
         paths: Files in any format that ASE reads, or `.npz` files of this package.

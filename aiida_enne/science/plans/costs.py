@@ -142,13 +142,12 @@ def engine_part(
         work: Of each job.
         assumptions: Of the engine.
         md: Whether these are steps of dynamics.
-        price: Of a label, by its structure; by the number of its atoms where there is none, or
-            for dynamics.
+        price: Of a label or step, by its structure; by the number of its atoms without one.
     """
     each = assumptions.step_seconds if md else assumptions.label_seconds
     seconds, jobs = 0.0, 0
     for one in work:
-        if price is None or md or one.example is None:
+        if price is None or one.example is None:
             seconds += each * one.steps * (one.n_atoms / 64) ** assumptions.exponent
             jobs += 1
         else:

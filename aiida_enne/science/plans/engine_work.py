@@ -38,28 +38,35 @@ class Prices:
         labels: Of the engine.
         sampler: Of what moves in its place; None where it does so itself.
         of: What a label costs by its structure, of each part that has an engine with such a price.
+        moved: The same of a step of dynamics, of whatever moves the part: engine or sampler.
     """
 
     labels: Assumptions
     sampler: Assumptions | None = None
     of: Mapping[str, Price] = field(default_factory=dict)
+    moved: Mapping[str, Price] = field(default_factory=dict)
 
 
 def liquids_part(liquid: Inputs, prices: Prices) -> Part:
     """Return the cost of liquids: moved by the engine, or moved by a sampler and labelled by it."""
     n_atoms = 8 * liquid['repeats'] ** 3
     planned = Series.of(liquid).trajectories().values()
-    moved = [Work(n_atoms, one.task.steps, one.task.recorded) for one in planned]
+    melts = [melt_like(liquid, one.density) for one in planned]
+    moved = [
+        Work(n_atoms, one.task.steps, one.task.recorded, melt)
+        for one, melt in zip(planned, melts, strict=True)
+    ]
+    step = prices.moved.get('liquid')
     if 'sampler' not in liquid:
-        return engine_part('liquids', moved, prices.labels, md=True)
+        return engine_part('liquids', moved, prices.labels, md=True, price=step)
     labels = []
-    for one in planned:
+    for one, melt in zip(planned, melts, strict=True):
         n = sum(labelled(stage.recorded, liquid['sampler']) for stage in one.task.stages)
-        labels.append(Work(n_atoms, n, n, _melt(liquid, one.density), n))
+        labels.append(Work(n_atoms, n, n, melt, n))
     price = prices.of.get('liquid')
     return total(
         [
-            engine_part('', moved, prices.sampler or prices.labels, md=True),
+            engine_part('', moved, prices.sampler or prices.labels, md=True, price=step),
             engine_part('', labels, prices.labels, price=price),
         ],
         'liquids',
@@ -71,7 +78,7 @@ def labelled(recorded: int, sampler: Inputs) -> int:
     return min(recorded, int(sampler.get('frames', recorded)))
 
 
-def _melt(liquid: Inputs, density: float) -> Atoms:
+def melt_like(liquid: Inputs, density: float) -> Atoms:
     """Return a structure without symmetry, as a liquid has none, of a density in g/cm³."""
     size = {'symbol': liquid.get('symbol', 'Si'), 'repeats': liquid['repeats']}
     atoms = to_atoms(build([{'kind': 'liquid', 'density': density, **size}]))[0]
@@ -122,7 +129,8 @@ def surfaces(study: Inputs, assumptions: Assumptions) -> dict[Domain, list[Work]
     works = {}
     for n in chosen['layers']:
         example = slab_100(n, ANY_LATTICE_CONSTANT, kind, **slab)
-        works[Domain('surface', kind, layers=n)] = [Work(len(example), steps, steps, example)]
+        domain = Domain('surface', kind, layers=n, symbol=chosen.get('symbol', 'Si'))
+        works[domain] = [Work(len(example), steps, steps, example)]
     return works
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from ase.data import atomic_masses
 
 from aiida_enne.science.data.configurations import Configurations, concatenate
+from aiida_enne.science.data.frames import to_atoms
 from aiida_enne.science.data.splits import draw
 from aiida_enne.science.options import refuse_unknown
-from aiida_enne.science.plans.costs import Assumptions, Frames, Part, Work, engine_part, total
+from aiida_enne.science.plans.costs import Frames, Part, Work, engine_part, total
+from aiida_enne.science.plans.engine_work import Prices
 from aiida_enne.science.plans.tasks import Task, read_task
 from aiida_enne.science.structures.domains import Domain, in_order, parse
 from aiida_enne.science.structures.liquids import AMU_PER_CUBIC_ANGSTROM
@@ -80,13 +82,31 @@ class Sample:
         domains = [stage.label(own) for stage, own in pairs]
         return replace(chosen, domains=np.array(domains, dtype=np.str_))
 
-    def cost(self, assumptions: Assumptions) -> Part:
-        """Return what the reference costs: one job for all structures."""
-        task, n_atoms = self.task, self.structures.n_atoms.tolist()
-        steps = {'md': task.steps, 'label': 1, 'relax': assumptions.relax_steps}[task.kind]
+    def cost(self, prices: Prices, *, frames: int | None = None) -> Part:
+        """Return what the reference costs: one job for all structures.
+
+        Args:
+            prices: Of the engines.
+            frames: Of each stage, or of each path, that are labelled of what a sampler moved; None
+                for all. Without a sampler all are labels of what moves.
+        """
+        task, labels = self.task, prices.labels
+        steps = {'md': task.steps, 'label': 1, 'relax': labels.relax_steps}[task.kind]
         kept, moves = len(self.expected()) // len(self.structures), bool(task.stages)
-        each = [engine_part('', [Work(n, steps, kept)], assumptions, md=moves) for n in n_atoms]
-        return replace(total(each), jobs=1)
+        examples = to_atoms(self.structures)
+        if moves:  # no symmetry outlives the first step
+            for one in examples:
+                one.rattle(0.05, seed=1)
+        work = [Work(len(one), steps, kept, one) for one in examples]
+        price, step = prices.of.get('sample'), prices.moved.get('sample')
+        if prices.sampler is None or not moves:
+            part = engine_part('', work, labels, md=moves, price=step if moves else price)
+            return replace(part, jobs=1)
+        stages = [stage.recorded for stage in task.stages]
+        n = sum(one if frames is None else min(one, frames) for one in stages)
+        asked = [Work(len(one), n, n, one, n) for one in examples]
+        sampled = engine_part('', work, prices.sampler, md=True, price=step)
+        return total([replace(sampled, jobs=1), engine_part('', asked, labels, price=price)])
 
 
 def select_starts(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from aiida_enne.science.plans.convergence import convergence_part
 from aiida_enne.science.plans.costs import (
     Assumptions,
     Frames,
@@ -45,7 +46,8 @@ def estimate(study: Inputs, prices: Prices | Assumptions, networks: Networks) ->
 
     Args:
         study: Inputs of `StudyWorkChain` as plain values: `split`, `draw`, `ensemble`, `scans`,
-            `liquid` or `sample` and, where they are part of it, `eos`, `defect`, `surface`, `own`.
+            `liquid` or `sample` and, where they are part of it, `eos`, `defect`, `surface`, `own`,
+            `convergence`.
         prices: Of the engines.
         networks: What models cost.
 
@@ -65,7 +67,7 @@ def estimate(study: Inputs, prices: Prices | Assumptions, networks: Networks) ->
         if works:
             every = [work for some in works.values() for work in some]
             price = prices.of.get(kind)
-            parts.append(engine_part(_NAMES[kind], every, assumptions, price=price))
+            parts.append(engine_part(NAMES[kind], every, assumptions, price=price))
         roles |= {domain.role: kept(some) for domain, some in works.items()}
     ensemble = study['ensemble']
     gpu = _on_gpu(ensemble)
@@ -92,6 +94,7 @@ def estimate(study: Inputs, prices: Prices | Assumptions, networks: Networks) ->
         audit = replace(total([audit, fit], 'audit'), note=note)
     parts.append(audit)
     parts += _scans(study, training.n, roles, assumptions, networks)
+    parts += convergence_part(study, prices)
     return parts
 
 
@@ -133,7 +136,10 @@ def _sources(study: Inputs, prices: Prices) -> tuple[list[Part], Frames, dict[st
         Sample.of(label, one) for label, one in study.get('sample', {}).get('samples', {}).items()
     ]
     if samples:
-        costs = [sample.cost(prices.labels) for sample in samples]
+        sampler = study['sample'].get('sampler')
+        mine = prices if sampler else replace(prices, sampler=None)
+        frames = (sampler or {}).get('frames')
+        costs = [sample.cost(mine, frames=frames) for sample in samples]
         parts.append(total(costs, 'samples'))
     if 'liquid' in study:
         parts.append(liquids_part(study['liquid'], prices))
@@ -148,7 +154,14 @@ def _sources(study: Inputs, prices: Prices) -> tuple[list[Part], Frames, dict[st
 
 #: Members that share a job of predictions.
 PER_PREDICTION = 30
-_NAMES = {'eos': 'equations of state', 'defect': 'defects', 'surface': 'surfaces'}
+#: Parts by what they are called among the inputs.
+NAMES = {
+    'liquid': 'liquids',
+    'sample': 'samples',
+    'eos': 'equations of state',
+    'defect': 'defects',
+    'surface': 'surfaces',
+}
 
 
 def _split(study: Inputs) -> tuple[Frames, Frames, Frames]:

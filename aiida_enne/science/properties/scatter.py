@@ -284,7 +284,11 @@ def _agreement(points: Scatter) -> Scalars:
     return {name: finite(value) for name, value in values.items()}
 
 
-def within_decade(scatter: Scatter) -> bool:
-    """Return whether the largest σ is less than ten times the least that is not zero."""
-    known = scatter.spread[scatter.spread > 0]
-    return not known.size or float(known.max()) < 10 * float(known.min())
+def is_logarithmic(scatter: Scatter, scale: str) -> bool:
+    """Return whether points are shown on logarithmic axes.
+
+    Args:
+        scatter: The points.
+        scale: 'log', 'linear', or 'auto': logarithmic where all σ and |ε| have a logarithm.
+    """
+    return scale == 'log' or (scale == 'auto' and bool(scatter.positive.all()))

@@ -21,16 +21,22 @@ class Offsets:
         members: Zeros of the members in eV/atom, shape (M,).
         domain: Domain on which they were taken.
         by: 'minimum': the lowest energy per atom; 'mean': the mean energy per atom.
+        snapshots: Zeros of K snapshots of one member in eV/atom, shape (K,); None without any.
     """
 
     reference: float
     members: Floats
     domain: str
     by: str
+    snapshots: Floats | None = None
 
 
 def reference_offset(
-    configurations: Configurations, energies: Floats, domain: str, by: By = 'minimum'
+    configurations: Configurations,
+    energies: Floats,
+    domain: str,
+    by: By = 'minimum',
+    snapshots: Floats | None = None,
 ) -> Offsets:
     """Find each one's own zero of energy per atom on one domain.
 
@@ -40,6 +46,8 @@ def reference_offset(
         domain: Domain of the configurations to use, e.g. 'diamond'.
         by: 'minimum' takes each one's own lowest configuration, which may differ between members;
             'mean' the average over the domain's configurations.
+        snapshots: Total energies of K snapshots of one member in eV, shape (K, n): each has a zero
+            of its own as a member has.
 
     Raises:
         ValueError: If the domain has no configurations, labels are missing, the shapes disagree
@@ -47,10 +55,12 @@ def reference_offset(
     """
     if configurations.energies is None:
         raise ValueError('an offset needs labelled configurations')
-    if energies.ndim != 2 or energies.shape[1] != len(configurations):
-        raise ValueError(
-            f'`energies` must have the shape (M, {len(configurations)}), got {energies.shape}'
-        )
+    rivals = np.empty((0, len(configurations))) if snapshots is None else snapshots
+    for name, predicted in (('energies', energies), ('snapshots', rivals)):
+        if predicted.ndim != 2 or predicted.shape[1] != len(configurations):
+            raise ValueError(
+                f'`{name}` must have the shape (M, {len(configurations)}), got {predicted.shape}'
+            )
     chosen = configurations.domains == domain
     if not chosen.any():
         known = in_order(configurations.domains.tolist())
@@ -58,6 +68,7 @@ def reference_offset(
     if by not in ('minimum', 'mean'):
         raise ValueError(f"`by` must be 'minimum' or 'mean', got {by!r}")
     counts = configurations.n_atoms[chosen]
-    everyone = np.vstack([configurations.energies[chosen], energies[:, chosen]]) / counts
+    everyone = np.vstack([configurations.energies, energies, rivals])[:, chosen] / counts
     zeros = everyone.min(axis=1) if by == 'minimum' else everyone.mean(axis=1)
-    return Offsets(float(zeros[0]), zeros[1:], domain, by)
+    own, several = np.split(zeros[1:], [len(energies)])
+    return Offsets(float(zeros[0]), own, domain, by, None if snapshots is None else several)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
@@ -16,7 +16,9 @@ from aiida_enne.science.npz import Arrays
 from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.beside import Beside
 from aiida_enne.science.uncertainty.cautions import limits
+from aiida_enne.science.uncertainty.confidence import confidence_arrays
 from aiida_enne.science.uncertainty.estimators import DEFAULT, Asked
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.histograms import force_histograms
@@ -25,7 +27,7 @@ from aiida_enne.science.uncertainty.local import local_arrays
 from aiida_enne.science.uncertainty.options import AuditOptions, width_label
 from aiida_enne.science.uncertainty.reasons import why_undefined
 from aiida_enne.science.uncertainty.rule import Row
-from aiida_enne.science.uncertainty.samples import Beside, Samples, gather
+from aiida_enne.science.uncertainty.samples import Samples, gather
 from aiida_enne.science.uncertainty.scores import Scalars
 from aiida_enne.science.uncertainty.scores.correlations import correlation_matrix
 from aiida_enne.science.uncertainty.summary import Judge, expectations, spread_growth
@@ -50,8 +52,10 @@ class Audit:
             over `spread_sizes` with the null `spread_null`; `correlations` and
             `correlations_uncentred` (D, M, M);
             `member_mae` (D, M). Force histograms: see `histograms.force_histograms`; local
-            calibration: see `local.local_arrays`.
-        parameters: All choices, fit for JSON.
+            calibration: see `local.local_arrays`; confidence curves: see
+            `confidence.confidence_arrays`.
+        parameters: All choices, fit for JSON; `unfitted`, why the estimator has no values of a
+            quantity, by quantity, where there is one.
         verdicts: On every quantity of every domain, those trained on first; see `rule.decide`.
         gates: What caps verdicts, by quantity.
     """
@@ -78,7 +82,7 @@ class Audit:
         Raises:
             KeyError: If there is no such domain or scalar.
         """
-        return why_undefined(self.domains[domain], name)
+        return why_undefined(self.domains[domain], name, self.parameters.get('unfitted'))
 
 
 def audit(
@@ -98,14 +102,17 @@ def audit(
         energies: Total energies of the M members in eV, shape (M, n).
         forces: Forces of the members in eV/Å, shape (M, N, 3).
         options: Choices; the paper's by default.
-        offsets: Own zeros of the reference and the members; without them nothing is aligned.
+        offsets: Own zeros of the reference, the members and the snapshots, if there are any;
+            without them nothing is aligned.
         gates: Conditions of a verdict that predictions cannot show, see `gates`.
         **beside: `stresses`; `features` and `snapshots`, for estimators that need them; with
-            features, the novelty of domains is known, too.
+            features, the novelty of domains is known, too. `snapshots` are energies (K, n) in eV
+            and forces (K, N, 3) in eV/Å of K models of one training, see `beside.Snapshots`.
 
     Raises:
-        ValueError: If labels are missing, shapes disagree, there are fewer than two members, or
-            a member holds values that are not finite.
+        ValueError: If labels are missing, shapes disagree, there are fewer than two members, a
+            member holds values that are not finite, what the estimator needs is not given, or it
+            can be fitted to none of the quantities.
     """
     options = AuditOptions() if options is None else options
     quantities = gather(configurations, energies, forces, offsets, options, **beside)
@@ -124,6 +131,7 @@ def audit(
     arrays |= {'block': energy.block} | local_arrays(
         quantities, configurations, len(names), options
     )
+    arrays |= confidence_arrays(quantities, len(names), options)
     scalars: dict[str, Scalars] = {
         name: _counts(energy, domain == index, judge) for index, name in enumerate(names.tolist())
     }
@@ -147,10 +155,14 @@ def audit(
                 )
         pooled |= _scalars(samples, samples.domain >= 0, trained, prefix, judge)
         arrays |= {key: np.array([one[key] for one in drawn]) for key in drawn[0]}
-    parameters = options.as_dict() | {
-        'aligned_domain': None if offsets is None else offsets.domain,
-        'aligned_by': None if offsets is None else offsets.by,
-    }
+    parameters = (
+        _unfitted(quantities)
+        | options.as_dict()
+        | {
+            'aligned_domain': None if offsets is None else offsets.domain,
+            'aligned_by': None if offsets is None else offsets.by,
+        }
+    )
     novelty = None
     if (features := beside.get('features')) is not None:
         trained_on = options.training_domains
@@ -160,6 +172,12 @@ def audit(
     rows = [_limited(row, limits(scalars[row.domain])) for row in rows]
     scalars = {name: scalars[name] for name in in_order(scalars)}
     return Audit(scalars, pooled, arrays, parameters, rows, found)
+
+
+def _unfitted(quantities: Mapping[str, Samples]) -> dict[str, Any]:
+    """Return why the estimator has no values of a quantity, where there is one."""
+    found = {kind: one.unfitted for kind, one in quantities.items() if one.unfitted}
+    return {'unfitted': found} if found else {}
 
 
 def _limited(row: Row, said: str) -> Row:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
@@ -18,7 +17,7 @@ from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import NOMINAL, Row
 from aiida_enne.science.uncertainty.samples import Samples, some_of
 from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS, mean_interval
-from aiida_enne.science.uncertainty.scores.calibration import finite_factor
+from aiida_enne.science.uncertainty.scores.levels import width_factor
 from aiida_enne.science.uncertainty.scores.proper import interval_score
 from aiida_enne.science.uncertainty.transfer import halves
 from aiida_enne.science.uncertainty.wording import QUANTITIES, listed, number
@@ -62,22 +61,6 @@ def rival_name(name: str, options: Mapping[str, Any]) -> str:
     return ', '.join([name, *(str(one) for key, one in options.items() if key == 'score')])
 
 
-def half_width(name: str, values: Floats, n_members: int) -> Floats:
-    """Return the half-width of the `NOMINAL` interval that an estimator means, shape (n,).
-
-    Args:
-        name: Of the estimator.
-        values: Its widths, shape (n,).
-        n_members: M.
-    """
-    if name in ('finite', 'conformal'):
-        return values
-    normal = float(stats.norm.ppf((1 + NOMINAL) / 2))
-    factor = finite_factor(n_members, NOMINAL, 0) if name == 'ensemble' else normal
-    widths: Floats = factor * values
-    return widths
-
-
 def half_widths(samples: Asked, learnt: NDArray[np.bool_]) -> dict[str, Floats]:
     """Return the half-widths of every estimator that these samples allow, each (n,), by its name.
 
@@ -90,14 +73,15 @@ def half_widths(samples: Asked, learnt: NDArray[np.bool_]) -> dict[str, Floats]:
     found = {}
     for name, options in RIVALS:
         estimator = make_estimator(name, options)
-        if estimator.unit is None or name == 'finite':
+        factor = width_factor(estimator, len(samples.members), NOMINAL)
+        if factor is None or name == 'finite':
             continue
         known = samples.select(learnt) if estimator.calibrated else None
         try:
             values = estimator.fit(known)(replace(samples, reference=None))
         except ValueError:  # too few blocks, no labels, no features: it does not compete
             continue
-        found[rival_name(name, options)] = half_width(name, values, len(samples.members))
+        found[rival_name(name, options)] = factor * values
     return found
 
 

@@ -8,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_enne.science.data.configurations import Configurations
+from aiida_enne.science.data.relatives import are_in_order, relatives
 from aiida_enne.science.fields import Floats, Integers
 
 #: Families of which a domain is one curve or one path of relaxation, hence one block.
 ONE_BLOCK = ('phase', 'bulk', 'defect', 'surface')
-#: Share of (volume per atom)^(1/3) by which copies of one structure may be displaced (rms): about
-#: a seventh of a bond length, where crystals melt (Lindemann's rule).
-DISPLACED = 0.15
-#: Atoms by which two structures are compared, at most.
-_N_ATOMS = 24
 #: Fewer frames of a trajectory say nothing about its memory: it is one block.
 MIN_FRAMES = 4
+#: Frames of a stored block, evenly spread, among which copies are looked for first.
+_N_ASKED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,12 @@ def find_blocks(configurations: Configurations, errors: Floats) -> Blocks:
 
     - A domain that is one curve E(V), or the relaxation of a defect or a surface, is one block.
     - Single frames that are one structure but for a strain and small displacements (rattled
-      copies, volumes of one crystal) are one block.
+      copies, volumes of one crystal) are one block, see `relatives`.
     - A trajectory, several frames of one stored block, is cut into stretches as long as its
       statistical inefficiency. It is measured about the mean of the whole domain: trajectories
       that differ in their bias thus stay one block each.
+    - Frames of one stored block without a `time`, nor an order that their geometry shows, may be
+      copies as well: copies of one structure are then one block, where that makes fewer.
 
     Args:
         configurations: n configurations, the frames of a trajectory in their order or with a
@@ -117,55 +117,21 @@ def _inside(
         if len(one) >= MIN_FRAMES:
             # what is left over at the end joins the last whole stretch
             pieces = np.minimum(np.arange(len(one)) // step, max(len(one) // step - 1, 0))
+            copies = _copies(configurations, own[one])
+            if copies is not None and copies.max() < pieces.max():
+                pieces = copies
         inside[one] = largest + pieces
         largest = int(inside.max()) + 1
     return inside, memory
 
 
-def relatives(configurations: Configurations, chosen: Integers) -> Integers:
-    """Number groups of frames that are one structure but for a strain and small displacements.
-
-    Args:
-        configurations: n configurations.
-        chosen: Indices of those to compare, k of them.
-
-    Returns:
-        Number of the group of each, from 0, shape (k,).
-    """
-    offsets, group = configurations.offsets, np.full(len(chosen), -1, dtype=np.int64)
-    kinds: dict[bytes, list[int]] = {}
-    for place, index in enumerate(chosen.tolist()):
-        numbers = configurations.numbers[offsets[index] : offsets[index + 1]]
-        kinds.setdefault(numbers.tobytes(), []).append(place)
-    largest = 0
-    for places in kinds.values():
-        fractions = np.array([_fractions(configurations, int(chosen[p])) for p in places])
-        left = np.arange(len(places))
-        while left.size:
-            first = int(left[0])
-            cell, count = (
-                configurations.cells[chosen[places[first]]],
-                configurations.n_atoms[chosen[places[first]]],
-            )
-            apart = fractions[left] - fractions[first]
-            apart -= np.round(apart)
-            apart = (apart - apart.mean(axis=1, keepdims=True)) @ cell
-            volume = abs(float(np.linalg.det(cell)))
-            # without a cell nothing says what is near
-            limit = DISPLACED * np.cbrt(volume / count) if volume > 0 else -1.0
-            near = np.sqrt(np.mean(np.sum(apart**2, axis=2), axis=1)) <= limit
-            near[0] = True
-            group[[places[i] for i in left[near]]] = largest
-            largest, left = largest + 1, left[~near]
-    return group
-
-
-def _fractions(configurations: Configurations, index: int) -> Floats:
-    start = int(configurations.offsets[index])
-    stop = min(start + int(configurations.n_atoms[index]), start + _N_ATOMS)
-    cell = configurations.cells[index]
-    positions = configurations.positions[start:stop]
-    if not abs(float(np.linalg.det(cell))) > 0:
-        return positions
-    fractions: Floats = np.linalg.solve(cell.T, positions.T).T
-    return fractions
+def _copies(configurations: Configurations, own: Integers) -> Integers | None:
+    """Number the copies of each structure in one stored block; None where it is a trajectory."""
+    times = configurations.info.get('time')
+    if times is not None and np.ptp(times[own]) > 0:
+        return None
+    few = own[:: -(-len(own) // _N_ASKED)]
+    if len(np.unique(relatives(configurations, few))) == len(few):
+        return None
+    group = relatives(configurations, own)
+    return None if are_in_order(configurations, own, group) else group

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from aiida_enne.science.uncertainty.exchange import LEVEL, attainable_level, members_needed
 from aiida_enne.science.uncertainty.scores import Scalars
 from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
-from aiida_enne.science.uncertainty.wording import plural
+from aiida_enne.science.uncertainty.wording import QUANTITIES, plural
 
 
 def limits(scalars: Scalars) -> str:
@@ -29,9 +30,17 @@ def named(name: str, scalars: Scalars) -> str:
     return f'{name} ({said})' if said else name
 
 
-def cautions(domains: Mapping[str, Scalars]) -> list[str]:
-    """Return sentences on what an audit cannot show."""
-    found = []
+def cautions(domains: Mapping[str, Scalars], parameters: Mapping[str, Any]) -> list[str]:
+    """Return sentences on what an audit cannot show.
+
+    Args:
+        domains: Scalars by name, by domain.
+        parameters: Of the audit; `unfitted` holds quantities of which the estimator has no values.
+    """
+    found = [
+        f'The estimator says nothing of {QUANTITIES[kind][2]}: {why}.'
+        for kind, why in parameters.get('unfitted', {}).items()
+    ]
     if few := [name for name, s in domains.items() if s.get('energy_rmse_low') is None]:
         text = f'No interval in {len(few)} of {plural(len(domains), "domain")}: fewer than '
         text += f'{MIN_BLOCKS} independent blocks ({", ".join(few)}).'

@@ -11,6 +11,9 @@ from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.structures.domains import Domain
 from aiida_enne.science.uncertainty.scores.correlations import centre_within, correlation_matrix
 
+#: Stretches of the samples in their order, neighbours together, that a jackknife leaves out.
+STRETCHES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
@@ -43,8 +46,9 @@ class Cross:
         n_members: Members of each ensemble.
         means: Of the mean errors of every pair of ensembles, centred; empty for one ensemble.
         errors: Standard errors of the mean centred correlation 'within' and 'across' ensembles,
-            from a jackknife over members and over ensembles; NaN where it is not defined.
-        n_units: How many were left out in turn for these.
+            from a jackknife over members or over ensembles and one over stretches of samples, their
+            squares added; NaN where it is not defined.
+        n_units: Members and ensembles that were left out in turn for these.
         elsewhere: Samples and members of each ensemble that `across`, `means` and their error are
             of, where these are others.
     """
@@ -103,7 +107,7 @@ def correlate(errors: Mapping[str, Floats], groups: Integers | None = None) -> C
         stacked.shape[1],
         n_members,
         pairs[np.isfinite(pairs)],
-        *_jackknife(matrix, n_members),
+        *_jackknife(matrix, _without(stacked), n_members),
     )
 
 
@@ -128,12 +132,30 @@ def join(within: Cross, across: Cross) -> Cross:
     )
 
 
+def _without(errors: Floats) -> list[Floats]:
+    """Return the centred correlation matrix without each stretch of samples in turn."""
+    n = errors.shape[1]
+    centred = errors - errors.mean(axis=1, keepdims=True)
+    parts = np.array_split(centred, min(STRETCHES, n), axis=1)
+    products, sums = [part @ part.T for part in parts], [part.sum(axis=1) for part in parts]
+    found = []
+    for part, product, total in zip(parts, products, sums, strict=True):
+        left = n - part.shape[1]
+        # the sums of the whole are 0
+        covariance = sum(products) - product - np.outer(total, total) / max(left, 1)
+        norms = np.sqrt(np.diag(covariance))
+        with np.errstate(divide='ignore', invalid='ignore'):
+            found.append(covariance / np.outer(norms, norms))
+    return found
+
+
 def _jackknife(
-    matrix: Floats, n_members: Mapping[str, int]
+    matrix: Floats, without: Sequence[Floats], n_members: Mapping[str, int]
 ) -> tuple[dict[str, float], dict[str, int]]:
     """Return standard errors of mean correlations, and the number of units left out in turn.
 
     Pairs share members: how much the mean varies shows when a member, or an ensemble, is left out.
+    They share samples, too, and what all members have in common varies with these.
     """
     owner = np.repeat(np.arange(len(n_members)), list(n_members.values()))
     same = (owner[:, None] == owner) & ~np.eye(len(owner), dtype=bool)
@@ -147,9 +169,16 @@ def _jackknife(
             values = matrix[np.ix_(kept, kept)][chosen[np.ix_(kept, kept)]]
             values = values[np.isfinite(values)]
             left.append(float(values.mean()) if values.size else float('nan'))
-        n = counts[name] = len(left)
-        errors[name] = float(np.sqrt((n - 1) / n * np.sum((np.array(left) - np.mean(left)) ** 2)))
+        counts[name] = len(left)
+        samples = [float(one[chosen].mean()) if chosen.any() else float('nan') for one in without]
+        errors[name] = float(np.hypot(_error(left), _error(samples)))
     return errors, counts
+
+
+def _error(left: Sequence[float]) -> float:
+    """Return the standard error of a mean from its values with one unit left out each time."""
+    n = len(left)
+    return float(np.sqrt((n - 1) / n * np.sum((np.array(left) - np.mean(left)) ** 2)))
 
 
 def density_groups(domains: Sequence[str], kinds: Mapping[str, Domain]) -> Integers:

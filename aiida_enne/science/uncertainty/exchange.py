@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 #: Level of every test that a finding or a claim stands on.
 LEVEL = 0.05
+#: With fewer members the truth is the most extreme of M + 1 too often by chance.
+MIN_MEMBERS = 8
+#: Samples at most in a test: it costs M times as much as one score.
+N_TESTED = 4000
 #: Rounding that does not make two values of a statistic different.
 _SAME = 1e-12
 
@@ -92,6 +96,27 @@ def attainable_level(n_members: int, level: float = LEVEL) -> float | None:
 def members_needed(level: float = LEVEL) -> int:
     """Return the smallest number of members whose test can reach a level: 19 for 5 %."""
     return int(np.ceil(1 / level - 1e-9)) - 1
+
+
+def is_extreme(p: float, n_members: int) -> bool:
+    """Return whether the truth is told from the members, at 5 % or else at the least p there is.
+
+    Of honest ensembles it says so in at most `LEVEL`, or 1/(M + 1) where that is more; never with
+    fewer than `MIN_MEMBERS`.
+
+    Args:
+        p: Of a one-sided test.
+        n_members: M.
+    """
+    return n_members >= MIN_MEMBERS and p <= max(LEVEL, 1 / (n_members + 1)) + _SAME
+
+
+def some_columns(errors: Floats) -> Floats:
+    """Return at most `N_TESTED` of the samples of errors (M, n), always the same ones."""
+    if errors.shape[1] <= N_TESTED:
+        return errors
+    chosen = np.random.default_rng(0).choice(errors.shape[1], N_TESTED, replace=False)
+    return errors[:, np.sort(chosen)]
 
 
 def each_as_truth(members: Floats, truth: Floats) -> Iterator[tuple[Floats, Floats]]:

@@ -81,7 +81,7 @@ def find(
             found += _correlation(domains, trained or list(domains), prefix)
     found += _ranking(domains, prefixes)
     found += _members(domains, trained or list(domains), ddof)
-    found += [Finding('caution', text) for text in cautions(domains)]
+    found += [Finding('caution', text) for text in cautions(domains, parameters)]
     # the first of every kind before the second of any
     seen: dict[str, int] = {}
     ranks = []

@@ -14,23 +14,30 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.features import STEP, ByMember, group_by_density
 from aiida_enne.science.uncertainty.scores.accuracy import rms
 
+#: Force components of labels below it in eV/Å are zero by symmetry.
+ZERO_FORCE = 1e-6
 #: A density with fewer frames is judged with the rest of its domain only.
 MIN_FRAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Errors of energy per atom of M members on frames, of their training say.
+    """Errors of M members on frames, of their training say: one quantity.
 
     Attributes:
-        errors: By member, shape (k,) each, in eV/atom; members may have seen different frames.
-        groups: By member, the domain and density of each frame, see `group_by_density`.
+        errors: By member, shape (k,) each, of energy per atom in eV/atom or of force components in
+            eV/Å; members may have seen different frames.
+        groups: By member, the domain and density of each sample, see `group_by_density`.
         shared: Whether all members have the same frames: only then have they a mean.
+        quantity: 'energy' or 'force'.
+        least: Samples that a density has at least: `MIN_FRAMES` frames.
     """
 
     errors: ByMember
     groups: Sequence[Strings]
     shared: bool = True
+    quantity: str = 'energy'
+    least: int = MIN_FRAMES
 
     @classmethod
     def of(
@@ -54,21 +61,53 @@ class Fit:
         groups = group_by_density(configurations.domains, volumes)
         return cls(errors, [groups] * len(errors))
 
+    @classmethod
+    def of_forces(
+        cls,
+        configurations: Configurations,
+        forces: Floats,
+        domains: Collection[str] | None = None,
+    ) -> Self:
+        """Return the errors of force components that are labels, but for those that are zero.
+
+        Args:
+            configurations: n labelled configurations of N atoms in all.
+            forces: Of the members in eV/Å, shape (M, N, 3).
+            domains: Of these only; of all by default.
+        """
+        chosen = np.arange(len(configurations))
+        if domains is not None:
+            chosen = np.flatnonzero(np.isin(configurations.domains, list(domains)))
+        forces = forces[:, configurations.atom_index(chosen)]
+        configurations = configurations.select(chosen)
+        labels = np.asarray(configurations.forces)
+        # a perfect crystal has none: its symmetry, not the members, makes the error small
+        used = (configurations.known_forces & (np.abs(labels) >= ZERO_FORCE)).reshape(-1)
+        errors = (forces - np.where(configurations.known_forces, labels, 0.0)).reshape(
+            len(forces), -1
+        )[:, used]
+        volumes = configurations.volumes / configurations.n_atoms
+        groups = group_by_density(configurations.domains, volumes)
+        groups = np.repeat(groups, 3 * configurations.n_atoms)[used]
+        atoms = int(configurations.n_atoms.min()) if len(configurations) else 1
+        return cls(errors, [groups] * len(errors), True, 'force', 3 * MIN_FRAMES * atoms)
+
     def __len__(self) -> int:
         return max((len(one) for one in self.errors), default=0)
 
-    def by_group(self, least: int = MIN_FRAMES) -> dict[str, tuple[float, list[float]]]:
-        """Return RMSE in eV/atom by domain, and by density where a domain has several.
+    def by_group(self, least: int | None = None) -> dict[str, tuple[float, list[float]]]:
+        """Return RMSE by domain, and by density where a domain has several.
 
         Args:
-            least: Frames that a density has at least; a member that saw any of it has them.
+            least: Samples that a density has at least; a member that saw any of it has them. By
+                default those of `MIN_FRAMES` frames.
 
         Returns:
             Of the mean of the members, or of the median member where they saw different frames,
             and of each member that saw any.
         """
         found = {}
-        for name, chosen in self._groups(least):
+        for name, chosen in self._groups(self.least if least is None else least):
             seen = [one[own] for one, own in zip(self.errors, chosen, strict=True) if own.any()]
             members = [rms(one) for one in seen]
             of_mean = rms(ensemble.mean(np.stack(seen))) if self.shared else np.median(members)

@@ -10,11 +10,13 @@ import numpy as np
 
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
+from aiida_enne.science.uncertainty.exchange import exchange, is_extreme, some_columns
 from aiida_enne.science.uncertainty.features import mean_by
 from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.scores.accuracy import rms
+from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
 from aiida_enne.science.uncertainty.scores.calibration import expected_rmse_over_spread
-from aiida_enne.science.uncertainty.wording import QUANTITIES
+from aiida_enne.science.uncertainty.wording import QUANTITIES, chance, plural
 
 State = Literal['passed', 'failed', 'unknown']
 
@@ -43,12 +45,14 @@ class Gate:
         state: 'failed' caps every verdict at "cannot say" and every claim at "undecided".
         reason: What was found, with numbers; what is missing where it is unknown.
         remedy: What to do about it; empty where it is passed.
+        quantity: Of which alone it caps verdicts and claims; empty where it caps all.
     """
 
     name: str
     state: State
     reason: str
     remedy: str = ''
+    quantity: str = ''
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, fit for JSON."""
@@ -57,7 +61,7 @@ class Gate:
             'state': self.state,
             'reason': self.reason,
             'remedy': self.remedy,
-        }
+        } | ({'quantity': self.quantity} if self.quantity else {})
 
 
 def failed(gates: Sequence[Gate]) -> list[Gate]:
@@ -89,8 +93,9 @@ def training_gate(trained: Fit | None, tolerance: float, held_out: Fit | None = 
     see it. Members that saw different frames have no mean: the median member is judged.
 
     Args:
-        trained: Errors on training frames; None where nobody predicted them.
-        tolerance: τ in eV/atom.
+        trained: Errors on training frames; None where nobody predicted them. Those of forces cap
+            verdicts on forces alone.
+        tolerance: τ in the unit of the errors.
         held_out: Errors on other frames of these domains, for the reason.
     """
     if trained is None or not len(trained):
@@ -103,14 +108,22 @@ def training_gate(trained: Fit | None, tolerance: float, held_out: Fit | None = 
     found = trained.by_group()
     worst = max(found, key=lambda name: found[name][0])
     error, members = found[worst]
-    text = f'RMSE {1000 * error:.3g} meV/atom on training frames of {worst}'
-    text += f' (members {1000 * min(members):.3g} to {1000 * max(members):.3g}), '
+    unit, factor, _ = QUANTITIES[trained.quantity]
+    text = f'RMSE {factor * error:.3g} {unit} on training frames of {worst}'
+    text += f' (members {factor * min(members):.3g} to {factor * max(members):.3g}), '
     if held_out is not None and worst in (others := held_out.by_group(least=1)):
-        text += f'{1000 * others[worst][0]:.3g} on held-out ones, '
-    text += f'tolerated {1000 * tolerance:.3g}'
+        text += f'{factor * others[worst][0]:.3g} on held-out ones, '
+    text += f'tolerated {factor * tolerance:.3g}'
+    only = '' if trained.quantity == 'energy' else trained.quantity
     if error <= tolerance:
-        return Gate('training', 'passed', text)
-    return Gate('training', 'failed', text, 'train longer, or a larger model')
+        return Gate('training', 'passed', text, quantity=only)
+    return Gate('training', 'failed', text, 'train longer, or a larger model', only)
+
+
+def unfitted_gate(quantity: str) -> Gate:
+    """Return that nothing is known of the training errors of a quantity that is judged."""
+    reason = f'errors of the {QUANTITIES[quantity][2]} on training frames are not known'
+    return Gate('training', 'unknown', f'{reason}: no gate asks for them', quantity=quantity)
 
 
 def refit_gate(features: Floats, counts: Integers, errors: Floats, ridge: float = 1e-6) -> Gate:
@@ -195,35 +208,77 @@ def outlier_gate(errors: Floats) -> Gate:
     return Gate('outliers', 'passed', text)
 
 
-def alpha_gate(errors: Floats | None, where: str) -> Gate:
+def alpha_gate(errors: Floats | None, block: Integers | None, where: str) -> Gate:
     """Return whether σ has the right size where the ensemble was trained, on held-out frames.
 
-    α is RMSE/σ over the expectation for a truth that is one more member.
+    α is RMSE/σ over the expectation for a truth that is one more member. It fails where α is out of
+    `ALPHA` by more than chance does to honest ensembles, by the exact test of `misfit`: in at most
+    5 % of them, or 1/(M + 1) with fewer than 19 members. Fewer than `MIN_BLOCKS` blocks, or
+    `MIN_MEMBERS` members, show nothing.
 
     Args:
         errors: Errors of the members on held-out frames of the domains trained on, shape (M, n);
             None where there are none.
+        block: Number of the independent block of each, shape (n,); None where there are none.
         where: What these frames are, for the reason.
     """
-    if errors is None or not errors.shape[1]:
+    if errors is None or block is None or not errors.shape[1]:
         return Gate(
             'alpha',
             'unknown',
             'no labelled held-out frames of a domain trained on',
             'name the training domains and audit held-out frames of theirs',
         )
-    spread = rms(ensemble.spread(errors))
-    if not spread > 0:
+    if not rms(ensemble.spread(errors)) > 0:
         return Gate('alpha', 'failed', f'all members agree in {where}', 'check the seeds')
-    alpha = rms(ensemble.mean(errors)) / spread / expected_rmse_over_spread(len(errors))
-    text = f'RMSE/σ is {alpha:.2g} × that of an honest ensemble in {where}'
-    if alpha > ALPHA[1]:
+    errors, m, n_blocks = some_columns(errors), len(errors), len(np.unique(block))
+    large, small = _alpha(errors), _alpha(_centred(errors))
+    text = f'RMSE/σ is {large:.2g} × that of an honest ensemble in {where}'
+    if n_blocks < MIN_BLOCKS:
+        text += f'; {plural(n_blocks, "independent block")}, {MIN_BLOCKS} are needed'
+        remedy = f'hold out {MIN_BLOCKS} or more unrelated frames of what was trained on'
+        return Gate('alpha', 'unknown', text, remedy)
+    if min(large, small) < ALPHA[0]:
+        text += f', {small:.2g} × without the mean of each'
+    if large <= ALPHA[1] and small >= ALPHA[0]:
+        return Gate('alpha', 'passed', text)
+    test = exchange(errors, np.zeros(errors.shape[1]), misfit)
+    p = None if test is None else test.p_high
+    if p is None or not is_extreme(p, m):
+        text += '' if p is None else f', which chance may do ({chance(p, m)})'
+        return Gate('alpha', 'unknown', text, 'train more members, or hold out more frames')
+    text += f' ({chance(p, m)})'
+    if large > ALPHA[1]:
         return Gate(
             'alpha',
             'failed',
             text,
             'train longer, or let members differ more: they share an error where they were trained',
         )
-    if alpha < ALPHA[0]:
-        return Gate('alpha', 'failed', text, 'check for members that failed: σ is too wide there')
-    return Gate('alpha', 'passed', text)
+    return Gate('alpha', 'failed', text, 'check for members that failed: σ is too wide there')
+
+
+def misfit(members: Floats, truth: Floats) -> float:
+    """Return by how much σ is too narrow or too wide, the larger of both.
+
+    Too wide is judged without the mean of each potential: where one offset each dominates, such as
+    a zero of energy, a truth in their midst is no sign of it, and happens to many.
+
+    Args:
+        members: Of M potentials, shape (M, n).
+        truth: The reference, shape (n,).
+    """
+    errors = members - truth
+    centred = _alpha(_centred(errors))
+    return max(_alpha(errors), 1 / centred if centred > 0 else np.inf)
+
+
+def _alpha(errors: Floats) -> float:
+    """Return α; infinite where σ is 0."""
+    spread = rms(ensemble.spread(errors)) * expected_rmse_over_spread(len(errors))
+    return rms(ensemble.mean(errors)) / spread if spread > 0 else np.inf
+
+
+def _centred(errors: Floats) -> Floats:
+    centred: Floats = errors - errors.mean(axis=1, keepdims=True)
+    return centred

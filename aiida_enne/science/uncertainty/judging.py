@@ -11,12 +11,20 @@ from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.estimators.features import leverage
 from aiida_enne.science.uncertainty.features import ByMember, Features
-from aiida_enne.science.uncertainty.gates import Gate, alpha_gate, outlier_gate
+from aiida_enne.science.uncertainty.gates import (
+    Gate,
+    alpha_gate,
+    outlier_gate,
+    unfitted_gate,
+)
 from aiida_enne.science.uncertainty.options import AuditOptions
 from aiida_enne.science.uncertainty.rule import Row
 from aiida_enne.science.uncertainty.samples import Samples, some_of
+from aiida_enne.science.uncertainty.transfer import join
 from aiida_enne.science.uncertainty.verdict import Case, judge_cases
 
+#: Quantities that a training gate of energies says nothing of.
+COMPONENTS = ('force', 'stress')
 #: Quantile of the leverage of what was trained on that is the edge of the training features.
 EDGE = 0.99
 
@@ -44,13 +52,10 @@ def judge_samples(
     cases: list[Case] = []
     for quantity, samples in quantities.items():
         asked = by_domain(samples, names, options)
-        known = [_errors(asked[name]) for name in trained if name in asked]
-        every = [_errors(one) for one in asked.values()]
-        held_out = np.concatenate(known, axis=1) if known else None
+        known = [asked[name] for name in trained if name in asked]
         gates[quantity] = [
-            *given,
-            outlier_gate(np.concatenate(known or every, axis=1)) if every else _nothing(),
-            alpha_gate(held_out, ', '.join(trained)),
+            *_common(given, quantity),
+            *_shown(known, list(asked.values()), ', '.join(trained)),
         ]
         edges = novelty or {}
         cases += [
@@ -59,6 +64,27 @@ def judge_samples(
         ]
     tolerances = {quantity: options.tolerance(quantity) for quantity in quantities}
     return gates, judge_cases(cases, tolerances, gates)
+
+
+def _shown(known: Sequence[Asked], every: Sequence[Asked], where: str) -> list[Gate]:
+    """Return the gates that samples show: those of domains trained on, else all of them."""
+    if not every:
+        nothing = Gate('outliers', 'unknown', 'there are no samples', 'audit some')
+        return [nothing, alpha_gate(None, None, where)]
+    judged = join(known or every)
+    errors: Floats = judged.members - np.asarray(judged.reference)
+    alpha = alpha_gate(errors if known else None, judged.block if known else None, where)
+    return [outlier_gate(errors), alpha]
+
+
+def _common(given: Sequence[Gate], quantity: str) -> list[Gate]:
+    """Return the gates of all quantities and of one; what is not known of its training is said."""
+    found = [gate for gate in given if gate.quantity in ('', quantity)]
+    is_known = any(gate.name == 'training' and gate.state != 'unknown' for gate in found)
+    own = any(gate.quantity == quantity for gate in found)
+    if is_known and not own and quantity in COMPONENTS:
+        found.append(unfitted_gate(quantity))
+    return found
 
 
 def by_domain(samples: Samples, names: Sequence[str], options: AuditOptions) -> dict[str, Asked]:
@@ -144,12 +170,3 @@ def _asked(samples: Samples, chosen: NDArray[np.bool_], options: AuditOptions) -
     """Return at most `n_force_samples` of the chosen samples."""
     at = some_of(chosen, options)
     return Asked(samples.members[:, at], samples.block[at], samples.reference[at])
-
-
-def _errors(asked: Asked) -> Floats:
-    errors: Floats = asked.members - np.asarray(asked.reference)
-    return errors
-
-
-def _nothing() -> Gate:
-    return Gate('outliers', 'unknown', 'there are no samples', 'audit some')

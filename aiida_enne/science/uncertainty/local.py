@@ -88,7 +88,7 @@ def _of_domain(
     if len(own) > options.n_force_samples:
         rng = np.random.default_rng(options.seed)
         some = np.sort(rng.choice(own, options.n_force_samples, replace=False))
-    roles = _exchanged(samples.errors(some), options)
+    roles = exchanged(samples.errors(some), options)
     arrays: Arrays = {}
     for name, by in {'spread': samples.spread, **by_frame}.items():
         found = local_mean_squared_z(error, width, by[own])
@@ -117,7 +117,7 @@ def _interval(
     )
 
 
-def _exchanged(errors: Floats, options: AuditOptions) -> Roles:
+def exchanged(errors: Floats, options: AuditOptions) -> Roles:
     """Return samples with each member as the truth; nothing where that has no meaning."""
     estimator = options.make_estimator()
     if estimator.calibrated or tuple(estimator.needs) != ('members',) or len(errors) < 3:

@@ -31,7 +31,8 @@ def describe(parameters: Mapping[str, Any]) -> str:
             value = np.format_float_positional(value, trim='-')
         return f'{name} = {value} {UNITS.get(name, "")}'.rstrip()
 
-    known = sorted((k, v) for k, v in parameters.items() if v is not None)
+    # a reason is no choice
+    known = sorted((k, v) for k, v in parameters.items() if v is not None and k != 'unfitted')
     return '; '.join(said(name, value) for name, value in known)
 
 
@@ -109,7 +110,13 @@ class AuditOptions:
         for name in ('n_subsets', 'n_force_samples', 'error_bins', 'parity_bins', 'cone_bins'):
             if getattr(self, name) < 1:
                 raise ValueError(f'`{name}` must be positive, got {getattr(self, name)}')
-        if self.make_estimator().calibrated == (not self.calibration_domain):
+        estimator = self.make_estimator()
+        if getattr(estimator, 'mondrian', False):
+            raise ValueError(
+                '`mondrian` is one quantile for each calibration domain, and an audit learns from '
+                'one `calibration_domain`: leave it out (`Conformal` itself takes several domains)'
+            )
+        if estimator.calibrated == (not self.calibration_domain):
             needs = 'has no use for' if self.calibration_domain else 'needs'
             raise ValueError(f'the estimator {self.estimator!r} {needs} a `calibration_domain`')
 

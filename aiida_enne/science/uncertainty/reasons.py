@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
 from aiida_enne.science.uncertainty.scores.interface import Scalars
 from aiida_enne.science.uncertainty.scores.local import MIN_IN_BIN
@@ -11,12 +13,15 @@ _WIDTH = 'the estimator gives a score that only ranks, not a width'
 _TESTED = ('_honest', '_honest_low', '_honest_high', '_p_high', '_p_low')
 
 
-def why_undefined(scalars: Scalars, name: str) -> str | None:
+def why_undefined(
+    scalars: Scalars, name: str, unfitted: Mapping[str, str] | None = None
+) -> str | None:
     """Return why a scalar of a domain is None; None where it is a number.
 
     Args:
         scalars: Of the domain.
         name: Of the scalar, e.g. 'energy_roc_auc'.
+        unfitted: Why the estimator has no values of a quantity, by quantity.
 
     Raises:
         KeyError: If there is no scalar of this name.
@@ -26,6 +31,8 @@ def why_undefined(scalars: Scalars, name: str) -> str | None:
     prefix = next((one for one in QUANTITIES if name.startswith(f'{one}_')), '')
     score = name.removeprefix(f'{prefix}_')
     if prefix and scalars.get(f'{prefix}_rmse') is None:
+        if unfitted and prefix in unfitted:
+            return unfitted[prefix]
         return (
             'there are no samples: none, or all are zero by symmetry or were learnt from, or the '
             'estimator has no values of this quantity'
@@ -67,6 +74,10 @@ def _of_score(scalars: Scalars, prefix: str, score: str) -> str | None:
     }
     if known.get(score):
         return reasons[score]
+    is_width = scalars.get(f'{prefix}_cone_coverage') is not None
+    unknown = score.startswith('interval_coverage') and scalars.get(f'{prefix}_{score}') is None
+    if is_width and unknown:
+        return 'the estimator has learnt from too few blocks for an interval of this level'
     if scalars.get(f'{prefix}_spread_max') == 0:
         return 'all members agree to the last digit: σ is 0'
     return None

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aiida_enne.science.uncertainty.exchange import LEVEL
-from aiida_enne.science.uncertainty.gates import Gate, failed
+from aiida_enne.science.uncertainty.estimators.conformal import blocks_needed
+from aiida_enne.science.uncertainty.exchange import MIN_MEMBERS, is_extreme
+from aiida_enne.science.uncertainty.gates import ALPHA, Gate, failed
 from aiida_enne.science.uncertainty.scores.bootstrap import MIN_BLOCKS
 from aiida_enne.science.uncertainty.wording import QUANTITIES, chance, is_silent, number
 
@@ -19,10 +20,6 @@ Word = Literal['believe', 'do not believe', 'cannot say', 'unlabelled']
 NOMINAL = 0.9
 #: Effect of the exact test, T₀ over the median of T_j, below which σ is not called wrong.
 EFFECT = 2.0
-#: RMSE/σ over its expectation within which σ needs no factor.
-ALPHA = (0.5, 2.0)
-#: With fewer members the truth is the most extreme of M + 1 too often by chance.
-MIN_MEMBERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +46,15 @@ class Row:
         p: Of the exact test that RMSE/σ is no larger than an honest ensemble's.
         effect: RMSE/σ over the median with a member as the truth.
         novelty: How far outside the training features, 1 at its edge; None without features.
-        width: Half-width that would cover `NOMINAL` here, times the mean one; the unit of `rmse`.
+        width: Mean half-width of σ recalibrated here, which covers `NOMINAL` of new blocks; the
+            unit of `rmse`.
         verdict: 'believe', 'do not believe', 'cannot say' or 'unlabelled'.
         reason: Why, with numbers.
         remedy: What would decide it, or what to do.
         best: The estimator that serves best here, see `best.find_best`; None where undecided.
         best_reason: Why that one, or why none.
         estimators: Interval score of each at `NOMINAL`, the unit of `rmse`, the lowest first.
+        width_reason: Why there is no such width; empty where there is one.
     """
 
     domain: str
@@ -83,6 +82,7 @@ class Row:
     best: str | None = None
     best_reason: str = ''
     estimators: dict[str, float] = field(default_factory=dict)
+    width_reason: str = ''
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, fit for JSON."""
@@ -121,7 +121,7 @@ def decide(
     high, coverage = numbers['coverage_high'], numbers['coverage']
     low, least = numbers['coverage_low'], numbers['nominal_low']
     below = (coverage if high is None else high) < least
-    extreme = p is not None and m >= MIN_MEMBERS and p <= max(LEVEL, 1 / (m + 1)) + 1e-12
+    extreme = p is not None and is_extreme(p, m)
     if silent := is_silent(numbers['spread'], numbers['rmse']):
         seen = f'σ is 0, the error is not: {seen}'
     if silent or (below and extreme and (effect or 0) >= EFFECT):
@@ -132,7 +132,11 @@ def decide(
     if (numbers['novelty'] or 0) > 1:
         return 'cannot say', seen, 'label more of this domain: it lies outside the training data'
     if (low or 0) > numbers['nominal_high'] or (numbers['alpha'] or 0) < ALPHA[0]:
-        return 'cannot say', f'σ is too wide: {seen}', 'use the recalibrated width'
+        remedy = 'use the recalibrated width'
+        if numbers['width'] is None:
+            missing = blocks_needed(NOMINAL) - blocks
+            remedy = f'label {max(missing, 1)} or more unrelated structures to recalibrate σ'
+        return 'cannot say', f'σ is too wide: {seen}', remedy
     nominal = not below and ALPHA[0] <= (numbers['alpha'] or np.inf) <= ALPHA[1]
     if nominal and coverage >= 0.75 * NOMINAL:
         return 'believe', seen, ''

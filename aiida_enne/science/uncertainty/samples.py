@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,31 +14,22 @@ from aiida_enne.science.structures.deformations import VOIGT
 from aiida_enne.science.structures.domains import in_order
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.alignment import Offsets
+from aiida_enne.science.uncertainty.beside import (
+    Beside,
+    Snapshots,
+    check_shapes,
+    features_of,
+    snapshots_of,
+)
 from aiida_enne.science.uncertainty.blocks import find_blocks
 from aiida_enne.science.uncertainty.components import force_components, stress_components
 from aiida_enne.science.uncertainty.estimators import Asked
-from aiida_enne.science.uncertainty.features import Features
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 #: Samples of a domain, at most, on which an estimator on features is tested M + 1 times.
 TESTED_FEATURES = 500
 
 Used = NDArray[np.bool_]
-
-
-class Beside(TypedDict, total=False):
-    """What may be known beside what the members predicted.
-
-    Attributes:
-        features: Last-layer features.
-        stresses: Of the members in eV/Å³, shape (M, n, 3, 3); they count where labels have them.
-        snapshots: Energies (K, n) and forces (K, N, 3) of the snapshots of one member, in the units
-            of the members' own.
-    """
-
-    features: Features | None
-    stresses: Floats | None
-    snapshots: tuple[Floats, Floats] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +52,8 @@ class Samples:
         tested: Errors of some of the samples judged, with features and domains, as an estimator
             that learns, or needs features, is asked; None for another.
         learnt: The same of some that it has learnt from.
+        unfitted: Why the estimator has no values of this quantity, where it cannot be fitted to it;
+            then none is used.
     """
 
     reference: Floats
@@ -76,6 +69,7 @@ class Samples:
     snapshots: Floats | None = None
     tested: Asked | None = None
     learnt: Asked | None = None
+    unfitted: str = ''
 
     def errors(self, chosen: NDArray[Any]) -> Floats:
         """Return the errors of the members for the chosen samples, shape (M, chosen)."""
@@ -119,14 +113,15 @@ def gather(
         forces: Forces of the members in eV/Å, shape (M, N, 3).
         offsets: Own zeros of the reference and the members.
         options: Choices of the audit.
-        **beside: What estimators may need. Snapshots have no own zeros: nothing is said of them
-            where these are taken.
+        **beside: What estimators may need.
 
     Raises:
         ValueError: If labels are missing, shapes disagree, there are fewer than two members, a
-            member holds values that are not finite, or the estimator cannot be fitted.
+            member holds values that are not finite, own zeros are known of members but not of
+            snapshots, or the estimator can be fitted to no quantity.
     """
-    _check(configurations, energies, forces, offsets, options)
+    zeros = None if offsets is None else offsets.members
+    check_shapes(configurations, (energies, forces), zeros, options)
     n = len(configurations)
     domain = np.unique(configurations.domains, return_inverse=True)[1].astype(np.int64)
     pairs = np.stack([domain, configurations.blocks])
@@ -142,8 +137,9 @@ def gather(
     every = np.ones(n, dtype=bool)
     block = find_blocks(configurations, frame_errors(configurations, members, forces)).number
 
-    known = _known_features(configurations, energies, beside.get('features'), options)
-    rivals = _rivals(configurations, beside.get('snapshots'), options)
+    known = features_of(configurations, energies, beside.get('features'), options)
+    rivals = _rivals(configurations, beside, offsets, options)
+    asks = bool(rivals) and 'snapshots' in options.make_estimator().needs
 
     def make(
         name: str, truth: Floats, members: Floats, used: Used, each: Integers | None = None
@@ -152,10 +148,10 @@ def gather(
         repeated = [
             a if each is None else np.repeat(a, each) for a in (domain, block, stored, learnt)
         ]
-        own, several = known['energy' if each is None else 'force'], rivals.get(name, {})
-        found = None if own is None or several is None else own | several
-        judged = _samples(truth, members, used, repeated, found, options)
-        return replace(judged, snapshots=(several or {}).get('snapshots'))
+        found, rival = known['energy' if each is None else 'force'], rivals.get(name)
+        if asks and found is not None:
+            found = None if rival is None else found | {'snapshots': rival}
+        return replace(_samples(truth, members, used, repeated, found, options), snapshots=rival)
 
     samples = {'energy': make('energy', reference, members, every)}
     if offsets is not None:
@@ -165,33 +161,9 @@ def gather(
     samples['force'] = make('force', *components, 3 * configurations.n_atoms)
     if stresses := stress_components(configurations, beside.get('stresses')):
         samples['stress'] = make('stress', *stresses, np.full(n, len(VOIGT)))
+    if all(one.unfitted for one in samples.values()):
+        raise ValueError(samples['energy'].unfitted)
     return samples
-
-
-def _check(
-    configurations: Configurations,
-    energies: Floats,
-    forces: Floats,
-    offsets: Offsets | None,
-    options: AuditOptions,
-) -> None:
-    """Refuse what cannot be audited; see `gather`."""
-    n, total = len(configurations), len(configurations.numbers)
-    if configurations.energies is None or configurations.forces is None:
-        raise ValueError('an audit needs labelled configurations')
-    if not n:
-        raise ValueError('there are no configurations to audit')
-    shapes = (energies.shape, forces.shape)
-    expected = ((len(energies), n), (len(energies), total, 3))
-    if shapes != expected:
-        raise ValueError(
-            f'`energies` and `forces` must have the shapes {expected[0]} and {expected[1]}, '
-            f'got {shapes[0]} and {shapes[1]}'
-        )
-    if offsets is not None and offsets.members.shape != (len(energies),):
-        raise ValueError(f'{len(offsets.members)} offsets do not fit {len(energies)} members')
-    ensemble.check_members(energies, 'energies', ddof=options.ddof)
-    ensemble.check_members(forces, 'forces', ddof=options.ddof)
 
 
 def frame_errors(configurations: Configurations, members: Floats, forces: Floats) -> Floats:
@@ -213,48 +185,15 @@ def frame_errors(configurations: Configurations, members: Floats, forces: Floats
     return np.stack([ensemble.mean(members) - reference, rms])
 
 
-def _known_features(
-    configurations: Configurations,
-    energies: Floats,
-    features: Features | None,
-    options: AuditOptions,
-) -> dict[str, dict[str, Any] | None]:
-    """Return features of samples and training by quantity, where the estimator needs them.
-
-    None of forces where an estimator needs what there is of energies only.
-    """
-    needs = options.make_estimator().needs
-    if features is None or 'features' not in needs:
-        return {'energy': {}, 'force': {}}
-    n_rows = len(configurations if features.summed else configurations.numbers)
-    expected, found = len(energies) * [n_rows], [len(own) for own in features.atoms]
-    if found != expected:
-        raise ValueError(
-            f'features must have {n_rows} rows of each of {len(energies)} members, got {found}'
-        )
-    own, trained = features.frames(configurations.n_atoms)
-    known: dict[str, Any] = {'features': own, 'trained': trained}
-    known |= {'trained_errors': features.trained_errors, 'trained_group': features.trained_groups}
-    if features.summed or 'training errors' in needs:
-        return {'energy': known, 'force': None}
-    own, trained = features.components()
-    return {'energy': known, 'force': {'features': own, 'trained': trained}}
-
-
 def _rivals(
-    configurations: Configurations, snapshots: tuple[Floats, Floats] | None, options: AuditOptions
-) -> dict[str, dict[str, Any] | None]:
-    """Return what snapshots predicted by quantity; None of own zeros where the estimator asks."""
-    if snapshots is None:
-        return {'energy': {}, 'aligned': {}, 'force': {}}
-    _check(configurations, *snapshots, None, options)
-    energies, forces = snapshots
-    asked = 'snapshots' in options.make_estimator().needs
-    return {
-        'energy': {'snapshots': energies / configurations.n_atoms},
-        'aligned': None if asked else {},
-        'force': {'snapshots': forces.reshape(len(forces), -1).astype(np.float64, copy=False)},
-    }
+    configurations: Configurations, beside: Beside, offsets: Offsets | None, options: AuditOptions
+) -> dict[str, Floats]:
+    """Return what snapshots predicted by quantity, see `snapshots_of`; empty without any."""
+    if (given := beside.get('snapshots')) is None:
+        return {}
+    several, zeros = Snapshots(*given), None if offsets is None else offsets.snapshots
+    check_shapes(configurations, several[:2], zeros, options, ' of snapshots')
+    return snapshots_of(configurations, several, offsets)
 
 
 def _samples(
@@ -267,17 +206,21 @@ def _samples(
 ) -> Samples:
     """Return samples with the values of the estimator, fitted to what it may learn from.
 
-    Without what it needs there are no values, and nothing is judged.
+    Without what it needs, or where it cannot be fitted, there are no values, and nothing is judged.
     """
     domain, block, stored, learnt = groups
     estimator = options.make_estimator()
     width, mean = estimator.unit is not None, ensemble.mean(members)
+    none, nan = np.zeros_like(used), np.full(len(reference), np.nan)
+    nothing = Samples(reference, members, mean, nan, none, used, domain, block, stored, width)
     if features is None:
-        none, nan = np.zeros_like(used), np.full(len(reference), np.nan)
-        return Samples(reference, members, mean, nan, none, used, domain, block, stored, width)
+        return nothing
     asked = Asked(members, block, reference, domain=domain, **features)
     calibration = asked.select(learnt & used) if estimator.calibrated else None
-    spread = estimator.fit(calibration)(replace(asked, reference=None))
+    try:
+        spread = estimator.fit(calibration)(replace(asked, reference=None))
+    except ValueError as exception:
+        return replace(nothing, unfitted=str(exception))
     judged = used & ~learnt if estimator.calibrated else used
     found = Samples(reference, members, mean, spread, judged, used, domain, block, stored, width)
     if not estimator.calibrated and 'features' not in estimator.needs:

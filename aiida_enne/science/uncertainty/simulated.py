@@ -12,7 +12,7 @@ from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.gates import alpha_gate, outlier_gate, training_gate
 from aiida_enne.science.uncertainty.rule import Word
-from aiida_enne.science.uncertainty.verdict import Case, judge_cases
+from aiida_enne.science.uncertainty.verdict import Case, judge_case
 
 #: τ of the simulations, far below every error: what is judged is σ alone.
 TOLERANCE = 1e-6
@@ -91,9 +91,22 @@ def heavy(rng: np.random.Generator, members: int, blocks: int, each: int) -> Flo
     return honest(rng, members, blocks, each, tail=3.0)
 
 
+def offset(
+    rng: np.random.Generator, members: int, blocks: int, each: int, *, factor: float = 5.0
+) -> Floats:
+    """Return the errors of an honest ensemble of potentials with one large offset each.
+
+    A zero of energy is such an offset: it is one draw, however many samples and blocks there are.
+    """
+    own = factor * rng.normal(size=(members + 1, 1))
+    errors: Floats = honest(rng, members, blocks, each) + own[1:] - own[0]
+    return errors
+
+
 SCENARIOS = (
     Scenario('truth like a member', ('believe',), honest, honest),
     Scenario('the same, heavy tails', ('believe',), heavy, heavy),
+    Scenario('the same, one large offset each', ('believe', 'cannot say'), offset, offset),
     Scenario('shared bias, 3 × σ', ('do not believe',), shared, honest),
     Scenario('σ four times too small', ('do not believe',), narrow, honest),
     Scenario('σ four times too large', ('cannot say',), wide, honest),
@@ -130,18 +143,15 @@ def _verdict(
     scenario: Scenario, rng: np.random.Generator, members: int, blocks: int, each: int
 ) -> Word:
     known = scenario.train(rng, members, blocks, each)
-    number = scenario.blocks or blocks
+    held_out, number = _asked(known, blocks, each), scenario.blocks or blocks
     new = scenario.draw(rng, members, number, each)
     gates = [
         training_gate(None, TOLERANCE),
         outlier_gate(known),
-        alpha_gate(known, 'the domain trained on'),
+        alpha_gate(known, held_out.block, 'the domain trained on'),
     ]
-    cases = [
-        Case('trained', 'energy', _asked(known, blocks, each), trained=True),
-        Case('new', 'energy', _asked(new, number, each)),
-    ]
-    return judge_cases(cases, {'energy': TOLERANCE}, {'energy': gates})[1].verdict
+    judged = Case('new', 'energy', _asked(new, number, each))
+    return judge_case(judged, [held_out], TOLERANCE, gates).verdict
 
 
 def _asked(errors: Floats, blocks: int, each: int) -> Asked:

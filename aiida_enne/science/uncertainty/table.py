@@ -76,6 +76,7 @@ def reasons(rows: Sequence[Row]) -> list[str]:
     return [
         f'{row.domain}, {QUANTITIES[row.quantity][2]}: {row.verdict}; {row.reason}'
         + (f'. To do: {row.remedy}.' if row.remedy else '.')
+        + (f' No recalibrated width: {row.width_reason}.' if row.width_reason else '')
         + (f' Best estimator: {best_of(row)}; {row.best_reason}.' if row.best_reason else '')
         for row in rows
     ]

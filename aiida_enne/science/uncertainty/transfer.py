@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_enne.science.checks import one_of
 from aiida_enne.science.fields import Floats, Integers
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.estimators import Asked
@@ -17,6 +18,8 @@ from aiida_enne.science.uncertainty.scores.accuracy import rms
 from aiida_enne.science.uncertainty.scores.bootstrap import share_interval
 from aiida_enne.science.uncertainty.scores.calibration import expected_rmse_over_spread
 
+#: Scores whose widths can be carried over.
+SCORES: tuple[Score, ...] = ('spread', 'absolute')
 #: Row of a matrix that is calibrated on all domains but the one judged.
 ALL_OTHERS = 'all other domains'
 
@@ -50,6 +53,22 @@ class Transfer:
     level: float
     reasons: dict[tuple[str, str], str]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, fit for JSON: of each pair None where it is not defined."""
+        named = ('coverage', 'low', 'high', 'factor')
+        pairs = [
+            {'calibrated': first, 'judged': second}
+            | {name: _finite(getattr(self, name)[row, column]) for name in named}
+            | {'reason': self.reasons.get((first, second), '')}
+            for row, first in enumerate(self.calibrated)
+            for column, second in enumerate(self.judged)
+        ]
+        return {'level': self.level, 'pairs': pairs}
+
+
+def _finite(value: np.float64) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
 
 def transfer(
     samples: Mapping[str, Asked], *, level: float = 0.9, score: Score = 'spread'
@@ -59,11 +78,13 @@ def transfer(
     Args:
         samples: Labelled samples of one quantity by domain, each with two or more members.
         level: Nominal coverage.
-        score: See `estimators.conformal`.
+        score: See `estimators.conformal`; not 'leverage', since joined domains have no features.
 
     Raises:
-        ValueError: If there is no domain, a sample has no label, or the level is out of range.
+        ValueError: If there is no domain, a sample has no label, the level is out of range, or the
+            score is another one.
     """
+    one_of('score', score, SCORES)
     if not samples or any(one.reference is None for one in samples.values()):
         raise ValueError('a transfer matrix needs labelled samples of one or more domains')
     estimator = Conformal(level=level, score=score)

@@ -16,7 +16,7 @@ from aiida_enne.science.structures.domains import natural
 from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.estimators.conformal import Conformal, TooFew
-from aiida_enne.science.uncertainty.exchange import Exchange, exchange_widths
+from aiida_enne.science.uncertainty.exchange import Exchange, exchange_widths, some_columns
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.rule import NOMINAL, Row, decide, finite_only
 from aiida_enne.science.uncertainty.scores.accuracy import rms
@@ -34,8 +34,6 @@ _OF_LABELS = (
     'rmse', 'alpha', 'coverage', 'coverage_low', 'coverage_high', 'nominal_low', 'nominal_high',
     'p', 'effect', 'width',
 )  # fmt: skip
-#: Samples at most in the exact test: it costs M times as much as one score.
-N_TESTED = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +107,7 @@ def judge_case(
     m, n_blocks = len(errors), len(np.unique(samples.block))
     held = _held(case, known, errors)
     low, high = share_interval(held.inside, held.block)
-    test, wide = _test(errors), spread > 0
-    scaled = np.abs(error[wide]) / spread[wide]
+    test, (width, missing) = _test(errors), recalibrated_width(errors, samples.block)
     ratio = rmse_over_spread(error, spread)
     numbers: dict[str, Any] = {
         'n': len(error),
@@ -127,7 +124,8 @@ def judge_case(
         'p': None if test is None else test.p_high,
         'effect': None if test is None else test.effect,
         'novelty': case.novelty,
-        'width': float(np.quantile(scaled, NOMINAL) * spread.mean()) if wide.any() else None,
+        'width': width,
+        'width_reason': missing,
     }
     word, reason, remedy = decide(finite_only(numbers), tolerance, gates, case.quantity)
     return Row(
@@ -142,12 +140,26 @@ def judge_case(
     )
 
 
+def recalibrated_width(errors: Floats, block: Integers) -> tuple[float | None, str]:
+    """Return the mean half-width that covers `NOMINAL` of new blocks, or why there is none.
+
+    σ times the conformal quantile of |ε|/σ over the blocks of the domain itself.
+
+    Args:
+        errors: Errors of the members, shape (M, n).
+        block: Number of the independent block of each sample, shape (n,).
+    """
+    own = Asked(errors, block, np.zeros(errors.shape[1]))
+    try:
+        return float(Conformal(NOMINAL).fit(own)(own).mean()), ''
+    except ValueError as exception:
+        return None, str(exception)
+
+
 def _test(errors: Floats) -> Exchange | None:
     if len(errors) < 3:
         return None
-    if errors.shape[1] > N_TESTED:
-        chosen = np.random.default_rng(0).choice(errors.shape[1], N_TESTED, replace=False)
-        errors = errors[:, np.sort(chosen)]
+    errors = some_columns(errors)
     return exchange_widths(errors, ensemble.spread, {'ratio': rmse_over_spread})['ratio']
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from aiida import orm
 
 from aiida_enne import families
+from aiida_enne.calculations.nequip_train import AUTO
 from aiida_enne.machines import schedulers
 
 #: Property of a computer: queue, account, qos and GPUs of its jobs.
@@ -63,9 +64,9 @@ def place_training(
 ) -> dict[str, Any]:
     """Turn the words for GPUs of an ensemble's protocol into ports of its jobs.
 
-    On GPUs `members_per_gpu` members share each, one process each; without GPUs `strategy` and
-    `processes` say how members share the cores, and `auto` lets the ensemble choose. What the
-    overrides set themselves is left alone.
+    On GPUs `members_per_gpu` members share each, one process each, or all in one process where
+    `strategy` is `vectorised`; without GPUs `strategy` and `processes` say how members share the
+    cores, and `auto` lets the ensemble choose. What the overrides set themselves is left alone.
 
     Raises:
         ValueError: If a word has a value that it cannot have.
@@ -78,8 +79,10 @@ def place_training(
         if type(members) is not int or members < 1:
             raise ValueError(f'`members_per_gpu` must be 1 or more, got {members!r}')
         packed = gpus * members
-        how = 'fused' if train.get('strategy') == 'fused' else 'parallel'
-        train |= {'strategy': how, 'processes': packed, 'gpus': gpus}
+        how = train.get('strategy', AUTO)
+        how = 'parallel' if how in (AUTO, 'sequential') else how
+        at_a_time = gpus if how == 'vectorised' else packed
+        train |= {'strategy': how, 'processes': at_a_time, 'gpus': gpus}
         if 'members_per_job' not in given:
             rest['members_per_job'] = packed
     family = families.family_of(train['parameters'])

@@ -20,6 +20,7 @@ from aiida_enne.codes.aims.settings import ControlSettings
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.data.species import find_species
 from aiida_enne.science import checks
+from aiida_enne.science.plans.prices import Meshed
 from aiida_enne.science.plans.tasks import read_task
 from aiida_enne.workflows.base import PoolWorkChain
 from aiida_enne.workflows.reference.aims_base import AimsBaseWorkChain as Base
@@ -72,8 +73,18 @@ class AimsReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
         'step_seconds': 600.0,
         'exponent': 2.0,
         'engine_megabytes': 5.0,
-        'source': 'assumed, not measured: light, 2×2×2 k',
+        'source': 'assumed, not measured: light, 64 atoms at 2×2×2 k; others by their k-points',
     }
+
+    @classmethod
+    def price(cls, inputs: Mapping[str, Any]) -> Meshed | None:
+        """Return what a label costs: as `COSTS` say of 64 atoms, times its k-points."""
+        grid = inputs.get('base', {}).get('aims', {}).get('parameters', {}).get('k_grid')
+        if grid is None and 'k_density' not in inputs:
+            return None
+        known = {name: cls.COSTS[name] for name in ('label_seconds', 'step_seconds', 'exponent')}
+        mesh = None if grid is None else (int(grid[0]), int(grid[1]), int(grid[2]))
+        return Meshed(**known, density=inputs.get('k_density', 0.0), mesh=mesh)
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:

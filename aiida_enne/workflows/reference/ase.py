@@ -7,10 +7,15 @@ from typing import Any
 
 from aiida.engine import ExitCode, ProcessSpec, ToContext
 
+from aiida_enne import families
 from aiida_enne.codes import ase
 from aiida_enne.data.configurations import ConfigurationsData
+from aiida_enne.science.plans.prices import Members
 from aiida_enne.workflows.reference.ase_base import AseBaseWorkChain
 from aiida_enne.workflows.reference.engine import ReferenceWorkChain
+
+#: Energy and forces of 64 atoms by a member of unknown size: six layers of 32 features.
+UNKNOWN_SECONDS = 0.7
 
 
 class AseReferenceWorkChain(ReferenceWorkChain):
@@ -26,6 +31,19 @@ class AseReferenceWorkChain(ReferenceWorkChain):
         'model_megabytes': 0.1,
         'source': 'measured: LAMMPS, Stillinger-Weber',
     }
+
+    @classmethod
+    def price(cls, inputs: Mapping[str, Any]) -> Members | None:
+        """Return what a label by an ensemble costs; other calculators as `COSTS` say.
+
+        A model that does not tell its size, such as one tuned from a package, counts as
+        `UNKNOWN_SECONDS`.
+        """
+        job = inputs.get('base', {}).get('ase', {})
+        if not ase.is_ensemble(job.get('calculator', {})) or not job.get('models'):
+            return None
+        each = [_seconds(node.get_model()) for node in job['models'].values()]
+        return Members(len(each), sum(each))
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
@@ -96,3 +114,11 @@ class AseReferenceWorkChain(ReferenceWorkChain):
         return self.exit_codes.ERROR_SOME_FAILED.format(
             n=total - finished, total=total, failures=failures
         )
+
+
+def _seconds(model: Mapping[str, Any]) -> float:
+    """Return the seconds of one core for 64 atoms, of one member of many computed at once."""
+    try:
+        return families.inference_seconds(model) / families.gain(model)
+    except ValueError:
+        return UNKNOWN_SECONDS

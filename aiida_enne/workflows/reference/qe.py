@@ -43,7 +43,7 @@ class QeReferenceWorkChain(PoolWorkChain, ReferenceWorkChain):
 
     PROTOCOLS = 'reference_qe'
 
-    #: Labels by `price`; dynamics as measured at the Gamma point.
+    #: Labels and steps by `price`; these where k-points are a list, or where they are assumed.
     COSTS = {
         'label_seconds': 27.0,
         'step_seconds': 16.5,

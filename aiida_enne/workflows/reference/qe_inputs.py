@@ -17,17 +17,17 @@ from aiida_enne.workflows.reference.engine import validate_inputs
 from aiida_enne.workflows.reference.stand_ins import CUTOFFS, any_pseudos, is_planning
 
 if TYPE_CHECKING:
-    from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
+    from aiida_enne.workflows.reference.pw_base import PwBaseWorkChain
 
 
 def pw_base() -> type[PwBaseWorkChain]:
-    """Return the work chain of aiida-quantumespresso that runs pw.x, with its restarts.
+    """Return the work chain that runs pw.x, with the restarts of aiida-quantumespresso.
 
     Raises:
         MissingEntryPointError: If it is not installed.
     """
     try:
-        from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
+        from aiida_enne.workflows.reference.pw_base import PwBaseWorkChain
     except ImportError as exception:
         raise MissingEntryPointError(
             'the engine `qe` needs aiida-quantumespresso and aiida-pseudo; '

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiida_enne import families
 from aiida_enne.calculations.ports import plain
-from aiida_enne.science.plans.costs import HOUR, Assumptions, Part, total
+from aiida_enne.science.plans.convergence import NAME as CONVERGENCE
+from aiida_enne.science.plans.costs import HOUR, Assumptions, Part, Price, total
 from aiida_enne.science.plans.engine_work import Prices
-from aiida_enne.science.plans.study_costs import estimate
+from aiida_enne.science.plans.prices import Meshed
+from aiida_enne.science.plans.study_costs import NAMES, estimate
 from aiida_enne.workflows.reference.engine import load_engine
 
 #: Parts of a study that an engine does.
@@ -24,14 +26,20 @@ class Plan:
     Attributes:
         parts: One after another.
         assumptions: What the numbers of the engine rest on.
-        slots: Jobs at a time; None where nothing limits them.
+        slots: Jobs at a time; None where nothing limits all of them.
         cores: Of a job of the engine.
+        limits: Jobs at a time of the parts that have such a limit of their own.
+        prices: What labels cost by their structure, by the part among the inputs.
+        unused: Assumptions in whose place these are.
     """
 
     parts: list[Part]
     assumptions: Assumptions
     slots: int | None
     cores: int
+    limits: Mapping[str, int] = field(default_factory=dict)
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    unused: Sequence[str] = ()
 
     @property
     def whole(self) -> Part:
@@ -43,8 +51,20 @@ class Plan:
         """How long it takes if every slot is busy and queues are empty; None without a limit."""
         if self.slots is None:
             return None
-        hours = self.whole.core_hours / (self.slots * self.cores)
-        return (hours + self.whole.gpu_hours / self.slots) * HOUR
+        return self._seconds(self.whole, self.slots)
+
+    @property
+    def slowest(self) -> tuple[Part, int, float] | None:
+        """The part that takes longest of those with a limit, that limit, and its seconds."""
+        found = [
+            (part, slots, self._seconds(part, slots))
+            for part in self.parts
+            if (slots := self.limits.get(part.name)) is not None
+        ]
+        return max(found, key=lambda one: one[2], default=None)
+
+    def _seconds(self, part: Part, slots: int) -> float:
+        return (part.core_hours / (slots * self.cores) + part.gpu_hours / slots) * HOUR
 
     @property
     def dearest(self) -> Part:
@@ -70,14 +90,68 @@ def plan(study: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> 
     assumptions = Assumptions.of(first['engine'], engine.COSTS, changes)
     movers = [one['sampler']['engine'] for one in given.values() if 'sampler' in one]
     sampler = Assumptions.of(movers[0], load_engine(movers[0]).COSTS) if movers else None
-    prices = {}
-    if 'label_seconds' not in (changes or {}):
-        found = {kind: engine.price(one.get('inputs', {})) for kind, one in given.items()}
-        prices = {kind: one for kind, one in found.items() if one is not None}
-    parts = estimate(inputs, Prices(assumptions, sampler, prices), families)
+    asked = {kind: one.get('inputs', {}) for kind, one in given.items()}
+    for part, more in inputs.get(CONVERGENCE, {}).items():
+        settings = more['settings'].items()
+        asked |= {f'{CONVERGENCE}.{part}.{name}': one for name, one in settings}
+    found = {name: engine.price(one) for name, one in asked.items()}
+    labels, steps = (
+        _priced(found, assumptions, name in (changes or {}))
+        for name in ('label_seconds', 'step_seconds')
+    )
+    for kind, one in given.items():
+        if 'sampler' in one:
+            steps.pop(kind, None)
+            mover = load_engine(one['sampler']['engine'])
+            if (price := mover.price(one['sampler'].get('inputs', {}))) is not None:
+                steps[kind] = price
+    parts = estimate(inputs, Prices(assumptions, sampler, labels, steps), families)
     cores = max((_cores(one) for one in _resources(first.get('inputs', {}))), default=1)
     slots = inputs.get('max_concurrent')
-    return Plan(parts, assumptions, None if slots is None else int(slots), cores)
+    slots = None if slots is None else int(slots)
+    unused = [
+        name
+        for name, known in (('label_seconds', labels), ('step_seconds', steps | _sampled(given)))
+        if set(given) <= set(known)
+    ]
+    unused += ['exponent'] * (len(unused) == 2)
+    shown = {kind: price for kind, price in labels.items() if kind in given}
+    return Plan(parts, assumptions, slots, cores, _limits(inputs, given), shown, unused)
+
+
+def _sampled(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts that a sampler moves."""
+    return {kind: one['sampler'] for kind, one in given.items() if 'sampler' in one}
+
+
+def _priced(
+    found: Mapping[str, Price | None], assumptions: Assumptions, assumed: bool
+) -> dict[str, Price]:
+    """Return the prices of an engine; what is assumed takes their place, k-points still count."""
+    names = ('label_seconds', 'step_seconds', 'exponent')
+    mine = {name: getattr(assumptions, name) for name in names}
+    return {
+        kind: replace(one, **mine) if isinstance(one, Meshed) else one
+        for kind, one in found.items()
+        if one is not None and (isinstance(one, Meshed) or not assumed)
+    }
+
+
+def _limits(inputs: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many jobs a part has at a time: its own limit, times its engine's.
+
+    A trajectory or relaxation is one structure, whatever number of them the engine would take.
+    """
+    found = {}
+    for kind, one in given.items():
+        if (own := one.get('max_concurrent')) is not None:
+            many = kind in ('eos', 'sample') or 'sampler' in one
+            engine = one.get('inputs', {}).get('max_concurrent')
+            found[NAMES[kind]] = int(own) * int(engine or 1 if many else 1)
+    for name, scan in inputs.get('scans', {}).items():
+        if scan.get('max_concurrent') is not None:
+            found[f'scan {name}'] = int(scan['max_concurrent'])
+    return found
 
 
 def _resources(inputs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

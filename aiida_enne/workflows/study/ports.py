@@ -12,6 +12,7 @@ from aiida.engine import ProcessSpec
 from aiida_enne.aiida_private import inputs_of
 from aiida_enne.calculations.ports import at_least, plain, port, validator_of
 from aiida_enne.codes.ase import ENSEMBLE
+from aiida_enne.science.plans.convergence import NAME as CONVERGENCE
 from aiida_enne.science.plans.relaxations import ANY_LATTICE_CONSTANT
 from aiida_enne.science.plans.scans import Base, read_scan
 from aiida_enne.science.plans.study_costs import training_domains
@@ -24,7 +25,7 @@ from aiida_enne.workflows.reference.chosen import load_protocol
 from aiida_enne.workflows.reference.liquid import LiquidWorkChain
 from aiida_enne.workflows.reference.samples import SampleWorkChain
 from aiida_enne.workflows.reference.sampling import read_sampler
-from aiida_enne.workflows.study import scanning
+from aiida_enne.workflows.study import converging, scanning
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.eos import EquationOfStateWorkChain
 from aiida_enne.workflows.study.surface import SurfaceWorkChain
@@ -49,6 +50,7 @@ def define(spec: ProcessSpec) -> None:
     for name, (process, owned) in REFERENCE.items():
         options = dict(left_out)  # plumpy empties what it is given
         spec.expose_inputs(process, namespace=name, exclude=owned, namespace_options=options)
+    converging.define(spec, REFERENCE)
     spec.input(
         'lattice_constant',
         **port(orm.Float, required=False),
@@ -94,7 +96,7 @@ def validate(inputs: Mapping[str, Any], ports: Any) -> str | None:
             f'{" and ".join(needy)} need a lattice constant: give `lattice_constant`, or diamond '
             f'among the phases of `eos`, which are {sorted(phases)}'
         )
-    return validate_scans(inputs)
+    return validate_scans(inputs) or converging.validate(inputs)
 
 
 def validate_scans(inputs: Mapping[str, Any]) -> str | None:
@@ -135,11 +137,14 @@ def from_protocol(
     names = chosen.pop('protocols')
     sampler = find_sampler(chosen.pop('sampler'), python, engine)
     inputs: dict[str, Any] = {}
-    for name, (process, owned) in REFERENCE.items():
-        given = chosen.pop(name)
-        if given is None:
-            continue
-        given = {'inputs': chosen['inputs']} | sampled_by(given, sampler)
+    parts = {name: chosen.pop(name) for name in REFERENCE}
+    parts = {
+        name: {'inputs': chosen['inputs']} | sampled_by(one, sampler)
+        for name, one in parts.items()
+        if one is not None
+    }
+    for name, given in parts.items():
+        process, owned = REFERENCE[name]
         position = (ANY_LATTICE_CONSTANT,) if 'lattice_constant' in owned else ()
         builder = process.get_builder_from_protocol(
             code, *position, engine, protocol=names[name], overrides=given
@@ -147,6 +152,10 @@ def from_protocol(
         filled = inputs_of(builder)
         inputs[name] = {key: value for key, value in filled.items() if key not in owned}
     del chosen['inputs']
+    mine = (overrides or {}).get(CONVERGENCE) or {}
+    asked = converging.fit(chosen.pop(CONVERGENCE), mine, inputs)
+    if found := converging.from_protocol(asked, inputs, parts, code, engine, names):
+        inputs[CONVERGENCE] = found
     given = chosen.pop('ensemble')
     training = protocols.ensemble_inputs(python, names['ensemble'], given)
     inputs['ensemble'] = protocols.with_code(EnsembleWorkChain.spec().inputs, training, python)

@@ -23,7 +23,7 @@ from aiida_enne.workflows.audit import AuditWorkChain
 from aiida_enne.workflows.base import ProtocolMixin, returned
 from aiida_enne.workflows.prediction import PredictionWorkChain
 from aiida_enne.workflows.reference.chosen import thaw
-from aiida_enne.workflows.study import ports, scanning, training_data
+from aiida_enne.workflows.study import converging, ports, scanning, training_data
 from aiida_enne.workflows.study.branches import Branch, Branches, Job
 from aiida_enne.workflows.study.defect import DefectWorkChain
 from aiida_enne.workflows.study.scan import ScanWorkChain
@@ -65,6 +65,7 @@ class StudyWorkChain(ProtocolMixin, Branches):
         spec.outputs['summary'].required = False
         spec.expose_outputs(AuditWorkChain)
         spec.output_namespace('scans', valid_type=ScanData, dynamic=True, help='By name.')
+        spec.output_namespace('convergence', valid_type=orm.Dict, dynamic=True, help='By part.')
         spec.exit_code(400, 'ERROR_PARTS_FAILED', message='Some parts failed: {failures}')
 
     @classmethod
@@ -136,7 +137,7 @@ class StudyWorkChain(ProtocolMixin, Branches):
             Needs(('ensemble', *(f'own__{kind}' for kind in own))),
             lambda: self.has_models() and bool(self.ctx.own),
         )
-        return asked | self.scans(labelled)
+        return asked | self.scans(labelled) | converging.branches(self)
 
     def scans(self, labelled: tuple[str, ...]) -> dict[str, Branch]:
         """Return the scans, one after another: what two of them share is trained by the first."""

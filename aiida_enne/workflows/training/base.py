@@ -93,13 +93,25 @@ class NequipTrainBaseWorkChain(SurvivingRestartWorkChain):
 
     @process_handler(priority=400, exit_codes=[OUT_OF_MEMORY])
     def train_fewer_at_a_time(self, node: orm.CalcJobNode) -> None:
-        """Halve the number of members that are trained at a time, down to one."""
-        inputs = self.ctx.inputs
-        together = min(inputs.processes, len(node.inputs.seeds))
-        if inputs.strategy != 'sequential' and together > 1:
-            inputs.processes = together // 2
-            self.ctx.idle = 0  # what has just been tried will not be tried again
-            self.report(f'out of memory: training {inputs.processes} at a time from now on')
+        """Halve the number of members that are trained at a time, down to one.
+
+        First those of a process that trains some together; a job that outlived the lack of memory
+        has tried that already, down to one.
+        """
+        inputs, n_members = self.ctx.inputs, len(node.inputs.seeds)
+        processes, group = min(inputs.processes, n_members), 1
+        if inputs.strategy == 'vectorised':
+            ended = [result.get('status') for result in outputs(node, 'results').values()]
+            if 'out_of_memory' not in ended:
+                group = min(inputs.group, -(-n_members // processes))
+            inputs.group = -(-group // 2)
+        if group == 1:
+            if inputs.strategy == 'sequential' or processes == 1:
+                return
+            inputs.processes = processes = processes // 2
+        self.ctx.idle = 0  # what has just been tried will not be tried again
+        at_a_time = processes * -(-group // 2)
+        self.report(f'out of memory: training {at_a_time} at a time from now on')
 
     @process_handler(priority=100, exit_codes=CONTINUABLE)
     def continue_unfinished(self, node: orm.CalcJobNode) -> ProcessHandlerReport:

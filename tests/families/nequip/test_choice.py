@@ -77,7 +77,10 @@ def test_a_loss_of_stresses_is_no_reason():
 
 
 def test_a_gpu_and_callbacks_are_reasons():
-    assert 'the accelerator gpu' in choice.find_unfit(parameters_of('laptop', accelerator='gpu'))
+    on_gpu = parameters_of('laptop', accelerator='gpu')
+    strategy, reason = FAMILY.choose(on_gpu, members=30, frames=56)
+    assert strategy == 'parallel'
+    assert 'on the accelerator gpu members are trained together only where `vec' in reason
     callback = [{'_target_': 'lightning.pytorch.callbacks.EarlyStopping'}]
     assert 'callbacks' in choice.find_unfit(parameters_of('laptop', callbacks=callback))
 

@@ -107,3 +107,25 @@ def test_own_zeros_are_judged_beside_the_raw_ones_and_must_agree(honest):
     assert own == {v.claim.name: v for v in judge(honest)}['ratio'].sentence
     twice = judge(replace(honest, scatter=offset, aligned=offset))
     assert {v.claim.name: v for v in twice}['ratio'].outcome == 'holds'
+
+
+def test_every_claim_about_energies_per_atom_is_judged_with_own_zeros_too(papers):
+    raw = papers.scatter
+    # an offset of a member leaves what two configurations differ by
+    shift = 0.05 * np.arange(raw.n_members) * np.isin(raw.domain, TRAINED)[:, None]
+    errors = raw.errors + shift
+    own = replace(raw, errors=errors, error=errors.mean(axis=1), spread=errors.std(axis=1))
+    sizes = dict.fromkeys(papers.scatters_by_size, own)
+    found = {
+        verdict.claim.name: verdict
+        for verdict in judge(replace(papers, aligned=own, aligned_by_size=sizes))
+    }
+    beside = {name for name, verdict in found.items() if ' With own zeros: ' in verdict.sentence}
+    assert beside == {
+        'liquid', 'ratio', 'overconfident', 'related', 'scale', 'sizes', 'flags', 'accurate',
+    }  # fmt: skip
+    assert outcomes(papers)['flags'] == 'holds'
+    # no solid lies above σ of the liquid with these zeros
+    assert found['flags'].outcome == 'undecided'
+    assert 'The two disagree' in found['flags'].sentence
+    assert all(found[name].threshold.endswith('raw and own') for name in beside)

@@ -6,6 +6,9 @@ import pytest
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from aiida_enne.science.importing.choices import ImportChoices
+from aiida_enne.science.importing.gather import import_files
+
 
 @pytest.fixture
 def write(tmp_path):
@@ -73,3 +76,31 @@ def test_a_named_key_must_be_there(write, read):
 def test_numbers_too_long_for_an_integer_are_names(write, read):
     path = write('a.xyz', [{'run': '9' * 30}, {'run': '8' * 30}, {'run': '9' * 30}])
     assert read(path, block_key='run').blocks.tolist() == [0, 1, 0]
+
+
+def test_single_frames_that_are_copies_of_one_structure_are_one_block(write, read):
+    files = [write(f'{name}.xyz', [{'x': 1}]) for name in 'abc']
+    assert read(*files).blocks.tolist() == [0, 0, 0]
+    assert read(*files, block_size=1).blocks.tolist() == [0, 1, 2], 'what is said goes first'
+    own = [write(f'own_{name}.xyz', [{'block': 5}]) for name in 'ab']
+    assert read(*own).blocks.tolist() == [0, 1], 'and so does what the file says'
+    long = write('long.xyz', [{'x': 1}] * 2)
+    assert read(files[0], long, files[1]).blocks.tolist() == [0, 1, 1, 0], 'trajectories stay'
+
+
+def test_single_frames_of_other_structures_or_domains_stay_apart(write, read, tmp_path):
+    files = [write(f'{name}.xyz', [{'domain': domain}]) for name, domain in ('ax', 'bx', 'cy')]
+    other = bulk('Si').repeat((2, 1, 1))
+    other.info['domain'] = 'x'
+    other.calc = SinglePointCalculator(other, energy=0.0, forces=np.full((4, 3), 1e-3))
+    ase.io.write(tmp_path / 'other.xyz', other, format='extxyz')
+    assert read(*files, tmp_path / 'other.xyz').blocks.tolist() == [0, 0, 2, 3]
+
+
+def test_what_was_joined_is_said(write):
+    files = [write(f'{name}.xyz', [{'x': 1}]) for name in 'abc']
+    said = import_files(files, ImportChoices(domain='silicon')).notes
+    assert said == [
+        '3 single frames of silicon are copies of one structure but for a strain or small '
+        'displacements: copies of one structure are one block (`block_size` of 1 keeps them apart)'
+    ]

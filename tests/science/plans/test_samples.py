@@ -7,6 +7,7 @@ import pytest
 from ase import units
 
 from aiida_enne.science.plans.costs import Assumptions
+from aiida_enne.science.plans.engine_work import Prices
 from aiida_enne.science.plans.samples import (
     Sample,
     count_expected,
@@ -76,11 +77,22 @@ def test_a_split_is_counted_before_there_is_anything_to_split(liquid, crystal):
 
 def test_the_cost_is_that_of_every_step(liquid, crystal):
     assumptions = Assumptions(label_seconds=8.0, step_seconds=1.0, exponent=1.0, job_seconds=1e-9)
-    assert liquid.cost(assumptions).jobs == 1
+    prices = Prices(assumptions)
+    assert liquid.cost(prices).jobs == 1
     seconds = 2 * 120 * 8 / 64
-    assert liquid.cost(assumptions).core_hours == pytest.approx(seconds / 3600)
+    assert liquid.cost(prices).core_hours == pytest.approx(seconds / 3600)
     labels = 8.0 * crystal.structures.n_atoms.sum() / 64
-    assert crystal.cost(assumptions).core_hours == pytest.approx(labels / 3600)
+    assert crystal.cost(prices).core_hours == pytest.approx(labels / 3600)
+
+
+def test_what_a_sampler_moves_is_labelled_frame_by_frame(liquid):
+    assumptions = Assumptions(label_seconds=8.0, step_seconds=9.0, exponent=1.0, job_seconds=1e-9)
+    cheap = Assumptions(label_seconds=1e-9, step_seconds=1e-9, exponent=1.0, job_seconds=1e-9)
+    recorded = len(liquid.expected())
+    kept = [stage for stage in liquid.task.stages if stage.recorded]
+    for frames, n in ((None, recorded), (1, 2 * len(kept))):
+        part = liquid.cost(Prices(assumptions, cheap), frames=frames)
+        assert part.core_hours * 3600 == pytest.approx(n * 8.0 * 8 / 64, rel=1e-5)
 
 
 def test_what_is_trained_on_is_what_the_split_is_restricted_to():

@@ -8,10 +8,10 @@ from aiida_enne.science.properties.formation import formation
 from aiida_enne.science.properties.scatter import (
     agreement,
     flags,
+    is_logarithmic,
     join,
     of_energies,
     of_formations,
-    within_decade,
 )
 from aiida_enne.science.uncertainty.alignment import reference_offset
 from tests.science.paper import crystal, label, relaxation
@@ -146,11 +146,12 @@ def test_the_threshold_rule_is_that_of_the_audit(rng):
         flags(both, ['bcc'])
 
 
-@pytest.mark.parametrize(('most', 'inside'), [(9.0, True), (11.0, False)])
-def test_a_decade_of_sigma_is_told_from_less(points, most, inside):
+def test_axes_are_logarithmic_by_default_where_all_values_have_a_logarithm(points):
     found = of_energies(*points)
-    spread = np.linspace(1, most, len(found))
-    assert within_decade(replace(found, spread=spread)) is inside
-    # no spread is no end of the axis
-    spread[3] = 0.0
-    assert within_decade(replace(found, spread=spread)) is inside
+    found = found.select(found.positive)
+    hidden = replace(found, spread=np.where(np.arange(len(found)) == 3, 0.0, found.spread))
+    exact = replace(found, error=np.where(np.arange(len(found)) == 3, 0.0, found.error))
+    for scale, shown in (('auto', True), ('log', True), ('linear', False)):
+        assert is_logarithmic(found, scale) is shown
+    for one in (hidden, exact):
+        assert [is_logarithmic(one, scale) for scale in ('auto', 'log')] == [False, True]

@@ -74,6 +74,42 @@ def test_rattled_copies_are_one_block_and_other_structures_are_not(rng):
     assert count(make(copies(rng, 12, 1.5), 'glass'), rng.normal(size=12)) == 12
 
 
+def test_copies_in_one_stored_block_are_one_and_not_a_trajectory(rng):
+    """As a file holds them that says nothing of their blocks."""
+    one = np.zeros(40, dtype=int)
+    copied = make(copies(rng, 40, 0.1, 0.03), 'copper', one)
+    errors, order = rng.normal(size=40), rng.permutation(40)
+    assert count(copied, errors) == 1
+    assert count(copied.select(order), errors[order]) == 1
+    timed = replace(copied, info={'time': np.arange(40.0)})
+    assert count(timed, errors) > 20, 'time says that it is a trajectory'
+    liquid = make(copies(rng, 40, 1.5), 'copper', one)
+    assert count(liquid, errors) > 20
+
+
+def test_copies_of_several_structures_in_one_stored_block_are_as_many(rng):
+    parents = copies(rng, 5, 1.5)
+    frames = []
+    for i in range(40):
+        frames.append(parents[i % 5].copy())
+        frames[-1].positions += 0.1 * rng.normal(size=(8, 3))
+    mixed, errors = make(frames, 'glass', np.zeros(40, dtype=int)), rng.normal(size=40)
+    found = find_blocks(mixed, errors[None]).number
+    assert len(np.unique(found)) == 5
+    assert all(len(np.unique(found[i::5])) == 1 for i in range(5))
+    assert count(mixed.select(np.argsort(np.arange(40) % 5)), errors) <= 5
+
+
+def test_a_crystal_whose_frames_follow_each_other_is_a_trajectory(rng):
+    frames, walk = copies(rng, 60, 0.0), np.zeros((8, 3))
+    for atoms in frames:
+        walk = 0.9 * walk + 0.04 * rng.normal(size=walk.shape)
+        atoms.positions += walk
+    trajectory = make(frames, 'crystal', np.zeros(60, dtype=int))
+    assert count(trajectory, rng.normal(size=60)) > 20
+    assert count(trajectory, remember(rng, 60, 0.9)) < 20
+
+
 def test_paths_of_defects_are_one_block(rng):
     path = make(copies(rng, 10, 0.3), 'vacancy 2³', np.arange(10))
     assert count(path, rng.normal(size=10)) == 1

@@ -141,3 +141,15 @@ def test_the_jackknife_error_is_that_of_new_ensembles(rng):
     assert told == pytest.approx(seen, rel=0.4)
     assert found[0].n_units == {'within': 12, 'across': 1}
     assert np.isnan(found[0].errors['across'])
+
+
+def test_the_jackknife_error_knows_that_samples_are_few(rng):
+    """Members that are all alike: the mean varies by what they share on other samples alone."""
+
+    def draw():
+        return correlate({'a': rng.normal(size=100) + rng.normal(size=(40, 100))})
+
+    found = [draw() for _ in range(60)]
+    seen = np.std([one.centred.all_within.mean() for one in found])
+    told = np.mean([one.errors['within'] for one in found])
+    assert told == pytest.approx(seen, rel=0.4)

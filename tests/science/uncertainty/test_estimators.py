@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from aiida_enne.science.uncertainty import ensemble, estimators, scores
+from aiida_enne.science.uncertainty.alignment import reference_offset
 from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.best import find_all
 from aiida_enne.science.uncertainty.estimators import Asked, contract, make_estimator
@@ -79,9 +80,10 @@ def test_snapshots_are_compared_with_the_members_in_each_domain(silicon_like, rn
     configurations, energies, forces = silicon_like
     rivals = tuple(one[:2] + 0.01 * rng.normal(size=one[:2].shape) for one in (energies, forces))
     options = AuditOptions(training_domains=(LIQUID,))
-    quantities = gather(configurations, energies, forces, None, options, snapshots=rivals)
+    offsets = reference_offset(configurations, energies, SOLID, snapshots=rivals[0])
+    quantities = gather(configurations, energies, forces, offsets, options, snapshots=rivals)
     found = find_all(quantities, np.unique(configurations.domains).tolist(), options)
-    for quantity in ('energy', 'force'):
+    for quantity in ('energy', 'aligned', 'force'):
         assert 'snapshots' in found[HOT, quantity].scores
     asked = AuditOptions(estimator='snapshots', calibration_domain=LIQUID)
     with pytest.raises(ValueError, match='what the snapshots of a member predicted'):
@@ -100,6 +102,23 @@ def test_snapshots_are_compared_with_the_members_in_each_domain(silicon_like, rn
 def test_what_a_factor_cannot_be_fitted_to_is_said(samples, reason):
     with pytest.raises(ValueError, match=reason):
         make_estimator('recalibrated').fit(samples)
+
+
+def test_one_quantity_without_values_leaves_the_others(rng, silicon_like):
+    """By energies members differ more than they err: α² is negative, that of forces is not."""
+    configurations, energies, forces = silicon_like
+    liquid = configurations.domains == LIQUID
+    mean = energies.mean(axis=0)
+    wide = np.where(liquid, configurations.energies + 50 * (energies - mean), energies)
+    options = AuditOptions(estimator='recalibrated', calibration_domain=LIQUID, n_bootstrap=0)
+    found = audit(configurations, wide, forces, options=options)
+    plain = audit(configurations, energies, forces, options=options)
+    assert found.domains[SOLID]['energy_rmse_over_spread'] is None
+    assert 'they differ by more than they err' in found.why(SOLID, 'energy_rmse_over_spread')
+    name = 'force_rmse_over_spread'
+    assert found.domains[SOLID][name] == plain.domains[SOLID][name]
+    assert np.isnan(found.arrays['energy_spread']).all()
+    assert 'unfitted' not in plain.parameters
 
 
 def test_misspelt_estimators_and_options_are_named_with_the_nearest():

@@ -4,7 +4,9 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from aiida_enne.science.uncertainty.exchange import exchange
 from aiida_enne.science.uncertainty.features import group_by_density
 from aiida_enne.science.uncertainty.fit import Fit
 from aiida_enne.science.uncertainty.gates import (
@@ -13,10 +15,12 @@ from aiida_enne.science.uncertainty.gates import (
     caps,
     epochs_gate,
     failed,
+    misfit,
     outlier_gate,
     refit_gate,
     training_gate,
 )
+from aiida_enne.science.uncertainty.simulated import heavy, honest, narrow, offset, shared, wide
 
 DOMAINS = np.repeat(['cold', 'hot'], 40)
 
@@ -112,8 +116,55 @@ def test_sigma_must_have_its_size_where_the_ensemble_was_trained(rng, scale, sta
     own = rng.normal(size=(8, 400))
     own -= own.mean(axis=0)
     errors = own + scale * rng.normal(size=400) * np.sqrt(9 / 8)
-    assert alpha_gate(errors, 'liquid').state == state
-    assert alpha_gate(None, 'liquid').state == 'unknown'
+    block = np.arange(400) // 20
+    assert alpha_gate(errors, block, 'liquid').state == state
+    few = alpha_gate(errors, block // 5, 'liquid')
+    assert (few.state, '4 independent blocks, 5 are needed' in few.reason) == ('unknown', True)
+    assert alpha_gate(None, None, 'liquid').state == 'unknown'
+    assert alpha_gate(np.zeros((8, 400)), block, 'liquid').state == 'failed'
+
+
+N_DRAWN = 300
+
+
+def largest(chance):
+    """Return the largest share of `N_DRAWN` that a chance leaves, but for one case in 1000."""
+    return stats.binom.ppf(0.999, N_DRAWN, chance) / N_DRAWN
+
+
+@pytest.mark.parametrize(
+    ('draw', 'members', 'blocks'),
+    [(honest, 8, 1), (offset, 8, 1), (offset, 8, 6), (heavy, 8, 6), (offset, 30, 6)],
+)
+def test_honest_ensembles_get_a_red_gate_as_seldom_as_the_test_says(rng, draw, blocks, members):
+    """A zero of energy of each potential's own is no reason for more."""
+    level, red, extreme = max(0.05, 1 / (members + 1)), 0, 0
+    for _ in range(N_DRAWN):
+        errors = draw(rng, members, blocks, 5)
+        gate = alpha_gate(errors, np.repeat(np.arange(blocks), 5), 'liquid')
+        red += gate.state == 'failed'
+        assert blocks > 1 or gate.state == 'unknown'
+        test = exchange(errors, np.zeros(5 * blocks), misfit)
+        extreme += test.p_high <= level
+    attained = int(level * (members + 1) + 1e-9) / (members + 1)
+    assert red / N_DRAWN <= largest(attained)
+    assert 1 - largest(1 - attained) <= extreme / N_DRAWN <= largest(attained)
+
+
+@pytest.mark.parametrize('members', [8, 30])
+@pytest.mark.parametrize('draw', [narrow, wide, shared])
+def test_an_error_of_scale_is_seen(rng, draw, members):
+    for blocks, share in ((5, 0.8), (20, 0.95)):
+        found = [
+            alpha_gate(draw(rng, members, blocks, 5), np.repeat(np.arange(blocks), 5), 'liquid')
+            for _ in range(40)
+        ]
+        assert sum(gate.state == 'failed' for gate in found) / 40 >= share
+
+
+def test_few_members_do_not_show_the_size_of_sigma(rng):
+    gate = alpha_gate(narrow(rng, 6, 20, 5), np.repeat(np.arange(20), 5), 'liquid')
+    assert (gate.state, gate.remedy[:18]) == ('unknown', 'train more members')
 
 
 def test_only_a_failed_gate_caps():

@@ -35,3 +35,10 @@ def test_choices_are_said_in_plain_numbers_with_their_units():
     assert 'energy_tolerance = 0.01 eV/atom; ' in said
     assert 'r_max = 4 Å; seed = 0; stress_tolerance = 0.5 GPa; ' in said
     assert "training_domains = ['liquid']" in said
+
+
+def test_an_option_that_would_do_nothing_is_refused():
+    options = {'estimator': 'conformal', 'calibration_domain': 'liquid'}
+    with pytest.raises(ValueError, match='one `calibration_domain`: leave it out'):
+        AuditOptions(estimator_options={'mondrian': True}, **options)
+    assert AuditOptions(estimator_options={'mondrian': False}, **options)

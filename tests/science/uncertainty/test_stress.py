@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from aiida_enne import audit_arrays
+from aiida_enne.science.data.configurations import Configurations
 from aiida_enne.science.fields import GPA_PER_EV_PER_CUBIC_ANGSTROM as GPA
+from aiida_enne.science.uncertainty.audit import audit
 from aiida_enne.science.uncertainty.options import AuditOptions
 
 
@@ -50,6 +52,28 @@ def test_an_honest_reference_is_never_called_wrong(rng):
         assert scalars['stress_rmse_over_spread'] == pytest.approx(expected, rel=0.25)
         assert scalars['n_stress_components'] == 6 * 30
     assert 'do not believe' not in words
+
+
+def test_snapshots_judge_stresses_where_they_have_them(rng):
+    """Else nothing of stress is judged, and the rest is."""
+    members, truth = drawn(rng)
+    energies, n = rng.normal(size=(20, 30)), np.ones(30, dtype=int)
+    frames = Configurations(
+        n_atoms=n, numbers=14 * n, positions=np.zeros((30, 3)), cells=np.zeros((30, 3, 3)),
+        pbc=np.zeros((30, 3), bool), domains=np.repeat(['a', 'b'], 15), blocks=np.arange(30),
+        energies=energies.mean(axis=0) + 0.1, forces=np.ones((30, 3)), stresses=truth,
+    )  # fmt: skip
+    forces = 1 + 0.1 * rng.normal(size=(20, 30, 3))
+    options = AuditOptions(
+        estimator='snapshots', calibration_domain='a', n_bootstrap=0, n_subsets=2
+    )
+    rival = energies[:4], forces[:4]
+    for given, known in ((rival, False), ((*rival, members[:4]), True)):
+        found = audit(
+            frames, energies, forces, options=options, stresses=members, snapshots=given
+        ).domains['b']
+        assert (found['stress_rmse_over_spread'] is not None) == known
+        assert found['energy_rmse_over_spread'] > 0
 
 
 def test_an_error_that_all_members_share_is_not_believed(rng):

@@ -1,5 +1,7 @@
 """The transfer matrix of domains whose scales are known."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,25 @@ def test_too_few_blocks_are_said(rng):
     assert np.isnan(found.low[0, 1])
     alone = transfer({'liquid': make(rng, 1.0)})
     assert alone.reasons[ALL_OTHERS, 'liquid'] == 'there is no other domain'
+
+
+def test_plain_values_are_the_matrix_with_its_reasons(rng):
+    found = transfer({'liquid': make(rng, 1.0), 'few': make(rng, 1.0, blocks=4)})
+    plain = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert plain['level'] == 0.9
+    pairs = {(one['calibrated'], one['judged']): one for one in plain['pairs']}
+    assert len(pairs) == found.coverage.size
+    for row, first in enumerate(found.calibrated):
+        for column, second in enumerate(found.judged):
+            one, share = pairs[first, second], found.coverage[row, column]
+            assert one['coverage'] == (None if np.isnan(share) else share)
+            assert bool(one['reason']) == (one['coverage'] is None)
+    assert pairs['liquid', 'few']['low'] is None
+
+
+def test_what_needs_features_is_not_carried_over(domains):
+    with pytest.raises(ValueError, match='`score` must be one of'):
+        transfer(domains, score='leverage')
 
 
 def test_labels_are_needed(rng):

@@ -9,9 +9,16 @@ import pytest
 from aiida_enne.science.uncertainty.estimators import Asked
 from aiida_enne.science.uncertainty.gates import Gate
 from aiida_enne.science.uncertainty.rule import Row, decide
-from aiida_enne.science.uncertainty.simulated import SCENARIOS, WORDS, confusion
+from aiida_enne.science.uncertainty.simulated import (
+    SCENARIOS,
+    WORDS,
+    confusion,
+    heavy,
+    honest,
+    narrow,
+)
 from aiida_enne.science.uncertainty.table import as_text, cells, gate_lines, reasons
-from aiida_enne.science.uncertainty.verdict import Case, judge_case, judge_cases
+from aiida_enne.science.uncertainty.verdict import Case, judge_case, judge_cases, recalibrated_width
 
 #: Numbers of a domain where σ is right.
 SOUND = {
@@ -109,13 +116,42 @@ def test_raw_energies_and_own_zeros_that_disagree_are_not_said(rng):
     assert rows['liquid', 'energy'].verdict == rows['liquid', 'aligned'].verdict == 'believe'
 
 
-def test_the_recalibrated_width_would_cover(rng):
-    samples = make(rng, n_blocks=400, shift=0.0, scale=3.0)
-    row = judge_case(Case('solid', 'energy', samples), [], 0.01)
-    errors = samples.members - samples.reference
-    sigma = errors.std(axis=0)
-    inside = np.abs(errors.mean(axis=0)) <= row.width * sigma / sigma.mean()
-    assert inside.mean() == pytest.approx(0.9, abs=0.01)
+@pytest.mark.parametrize(
+    ('n_blocks', 'draw'), [(9, honest), (20, honest), (20, narrow), (20, heavy)]
+)
+def test_the_recalibrated_width_covers_new_blocks(rng, n_blocks, draw):
+    """Of as many blocks again, which it has not seen; the mean over many ensembles."""
+    held = []
+    for _ in range(250):
+        errors = draw(rng, 8, 2 * n_blocks, 5)
+        block = np.repeat(np.arange(2 * n_blocks), 5)
+        seen, new = errors[:, block < n_blocks], errors[:, block >= n_blocks]
+        width, missing = recalibrated_width(seen, block[block < n_blocks])
+        factor = width / seen.std(axis=0).mean()
+        assert missing == ''
+        held.append(np.mean(np.abs(new.mean(axis=0)) <= factor * new.std(axis=0)))
+    assert np.mean(held) >= 0.9 - 3 * np.std(held) / np.sqrt(250)
+    # the quantile of so few blocks lies above: (B + 1) 0.9 rounded up, of B
+    assert np.mean(held) <= np.ceil((n_blocks + 1) * 0.9 - 1e-9) / n_blocks
+
+
+def test_too_few_blocks_have_no_recalibrated_width(rng):
+    row = judge_case(Case('solid', 'energy', make(rng, n_blocks=8)), [], 0.01)
+    assert row.width is None
+    assert '8 independent blocks cannot bound an interval at 90%' in row.width_reason
+    assert f'No recalibrated width: {row.width_reason}.' in reasons([row])[0]
+    wide = SOUND | {'n_blocks': 6, 'alpha': 0.2}
+    assert decide(wide, 0.01, [], 'energy')[2] == 'use the recalibrated width'
+    assert 'label 3 or more' in decide(wide | {'width': None}, 0.01, [], 'energy')[2]
+    row = judge_case(Case('solid', 'energy', make(rng, n_blocks=9)), [], 0.01)
+    assert (row.width > 0, row.width_reason) == (True, '')
+
+
+def test_verdicts_of_older_versions_can_be_read(rng):
+    values = judge_case(Case('solid', 'energy', make(rng)), [], 0.01).as_dict()
+    for name in ('width_reason', 'best', 'best_reason', 'estimators'):
+        del values[name]
+    assert Row.from_dict(values).width_reason == ''
 
 
 def test_members_that_agree_to_the_last_digit_and_are_wrong_are_the_worst_case():

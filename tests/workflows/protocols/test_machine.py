@@ -121,6 +121,19 @@ def test_fused_is_kept_on_gpus_and_has_its_kernel(make_code, dataset, split):
         training(code, dataset, split, training=asked, family='allegro')
 
 
+def test_members_of_a_gpu_are_trained_together_where_that_is_asked_for(make_code, dataset, split):
+    """One process a GPU, with all its members; before, this became `parallel` in silence."""
+    asked = {'train': {'strategy': 'vectorised'}}
+    builder = training(make_code('slurm'), dataset, split, gpus=2, training=asked)
+    train = builder.training.train
+    assert (train.strategy, train.processes, train.gpus) == ('vectorised', 2, 2)
+    assert train.kernel.value == families.load('nequip').kernels['vectorised']
+    assert builder.members_per_job.value == 8
+    assert train.metadata.options.resources['num_cores_per_mpiproc'] == 2
+    with pytest.raises(ValueError, match='allegro has no strategy `vectorised`'):
+        training(train.code, dataset, split, gpus=2, training=asked, family='allegro')
+
+
 def test_overrides_win_over_what_the_computer_is_known_for(make_code, dataset, split):
     options = {'queue_name': 'debug', 'custom_scheduler_commands': '#SBATCH --mail-type=END'}
     train = {'metadata': {'options': options}, 'parameters': {'trainer': {'accelerator': 'cpu'}}}

@@ -16,7 +16,6 @@ from aiida_enne.science.contracts import ContractError
 from aiida_enne.workflows.reference import contract
 from aiida_enne.workflows.reference.engine import GROUP, load_engine
 from tests import warm
-from tests.pseudos import NORM_CONSERVING
 
 pytest_plugins = ['tests.pseudos', 'tests.pw_recordings']
 
@@ -77,25 +76,6 @@ def test_qe_keeps_the_contract_where_its_outputs_are_replayed(
     kind, qe_code, recorded_pw, pseudo_stand_in
 ):
     gathered_alike(keeps_the_contract('qe', qe_code(recorded_pw, pseudo_stand_in), kind), kind)
-
-
-@pytest.fixture
-def qe_code(fast_runner, aiida_code_installed):
-    """Return a function that installs a pseudopotential and a code: `qe_code(pw, folder)`."""
-    pytest.importorskip('aiida_quantumespresso')
-
-    def install(executable, folder):
-        words = ('--label', 'SIQE', '--only', NORM_CONSERVING, '--cutoffs', '22,88')
-        made = CliRunner().invoke(main, ['pseudo', 'install', str(folder), *words])
-        assert made.exit_code == 0, made.output
-        return aiida_code_installed(
-            label='pw',
-            default_calc_job_plugin='quantumespresso.pw',
-            filepath_executable=executable,
-            prepend_text='export OMP_NUM_THREADS=1',
-        )
-
-    return install
 
 
 def keeps_the_contract(engine, code, kind):

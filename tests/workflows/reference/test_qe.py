@@ -112,6 +112,7 @@ def test_a_missing_family_tells_how_to_make_it(build):
 
 
 def test_without_the_plugin_the_error_tells_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, 'aiida_enne.workflows.reference.pw_base', raising=False)
     monkeypatch.setitem(sys.modules, 'aiida_quantumespresso.workflows.pw.base', None)
     with pytest.raises(MissingEntryPointError, match=r'aiida-enne\[qe\]'):
         pw_base()

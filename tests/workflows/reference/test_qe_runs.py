@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from aiida_enne.cli.main import main
 from aiida_enne.data.configurations import ConfigurationsData
 from aiida_enne.science.structures.phases import PHASE_TABLE, phase
+from aiida_enne.workflows.reference.convergence import ConvergenceWorkChain
 from aiida_enne.workflows.reference.engine import load_engine
 from tests.pseudos import NORM_CONSERVING
 
@@ -114,6 +115,41 @@ def test_labels_are_those_of_pw_itself(launch, pseudo_folder, tmp_path, pw_execu
     level = node.outputs.dataset.level_of_theory
     assert level == f'QE PW91 (input_dft) {NORM_CONSERVING}, 16/64 Ry, k 2x2x2, gaussian 0.01 Ry'
     assert node.outputs.results['counts'] == {'finished': 1}
+
+
+def test_settings_reach_pw_and_differ_from_the_labels_by_what_is_told(launch):
+    atoms = bulk('Si', cubic=False, a=5.43)
+    atoms.rattle(0.1, seed=1)
+    atoms.info = {'domain': 'diamond', 'block': 0}
+    node = launch([atoms], {'kind': 'label'}, kpoints_mesh=[2, 2, 2])
+    assert node.is_finished_ok, node.exit_message
+    ours = node.outputs.dataset
+    settings = {
+        'smearing': {'base': {'pw': {'parameters': {'SYSTEM': {'degauss': 0.02}}}}},
+        'converged': {'ecutwfc': 24, 'ecutrho': 96, 'kpoints_mesh': [3, 3, 3]},
+    }
+    builder = ConvergenceWorkChain.get_builder_from_protocol(
+        node.inputs.base.pw.code,
+        {'diamond': ours},
+        'qe',
+        protocol='test',
+        overrides={'inputs': {'kpoints_mesh': [2, 2, 2]}, 'settings': settings},
+    )
+    stated = run_get_node(builder).node
+    assert stated.is_finished_ok, stated.exit_message
+    found = stated.outputs.convergence.get_dict()
+    assert {name: level.partition('UPF, ')[2] for name, level in found['levels'].items()} == {
+        'as_labelled': '16/64 Ry, k 2x2x2, gaussian 0.01 Ry',
+        'smearing': '16/64 Ry, k 2x2x2, gaussian 0.02 Ry',
+        'converged': '24/96 Ry, k 3x3x3, gaussian 0.01 Ry',
+    }
+    best = stated.outputs.datasets['converged'].get_configurations()
+    apart = ours.get_configurations().forces - best.forces
+    told = found['settings']['as_labelled']['domains']['diamond']
+    assert told['force_rms'] == pytest.approx(np.sqrt(np.mean(apart**2)), rel=1e-6)
+    assert 0 < told['force_rms'] < told['force_converged']
+    assert told['n_stresses'] == 1
+    assert told['stress_rms'] > 0
 
 
 def test_twenty_steps_of_the_liquid(launch):

@@ -91,6 +91,40 @@ def test_killed_training_continues_and_repeats_nothing(base_inputs, train_code):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ('of_each_strategy', 'epochs'),
+    [('parallel', 30), ('fused', 30), ('vectorised', 1000)],
+    indirect=['of_each_strategy'],
+)
+def test_killed_members_go_on_however_they_share_a_job(of_each_strategy, epochs, train_code):
+    """All are killed at the same time: each goes on from its own checkpoint and is what it was."""
+    train = of_each_strategy['train']
+    train['parameters']['trainer']['max_epochs'] = epochs
+    killer = Killer(train_code.computer.get_workdir(), 'seed_8', 1)
+    killer.start()
+    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **of_each_strategy)
+    assert node.is_finished_ok, node.exit_message
+    first, second = node.called
+    assert first.exit_status == Train.exit_codes.ERROR_MEMBERS_KILLED.status
+    assert set(second.inputs.seeds) == set(train['seeds'])
+    dataset, split = train['dataset'], train['split']
+    for label, seed in train['seeds'].items():
+        before, after = first.outputs.results[label], second.outputs.results[label]
+        assert before['epochs'] <= after['first_epoch'] < after['epochs'] == epochs
+        history = outputs['histories'][label].get_array('epoch')
+        assert history.tolist() == list(range(epochs))
+        identity = FAMILY.identity(
+            train['parameters'],
+            seed=seed.value,
+            elements=dataset.elements,
+            data=(dataset.sha256, dataset.level_of_theory, split.sha256),
+            kernel=FAMILY.kernels.get(train['strategy'], ''),
+        )
+        assert outputs['models'][label].base.attributes.get('identity') == identity
+    assert second.outputs.results.seed_8['first_epoch'] >= 1
+
+
+@pytest.mark.slow
 def test_training_continues_after_the_clock(of_each_strategy):
     """So little time that one attempt is not enough, though each finishes some epochs."""
     of_each_strategy['train']['seeds'] = {'seed_7': orm.Int(7)}
@@ -120,8 +154,9 @@ def test_failed_members_fail_alone_and_are_named(of_each_strategy):
     assert any(why in message for message in said), said
 
 
-def test_members_whose_process_was_lost_keep_their_epochs(base_inputs, monkeypatch):
+def test_members_whose_process_was_lost_keep_their_epochs(of_each_strategy, monkeypatch):
     """Another process takes over what their job, which ran on, gave."""
+    base_inputs = of_each_strategy
     base_inputs['train']['parameters']['trainer']['max_epochs'] = 3
     lose(monkeypatch, 'task_update_job')
     outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), **base_inputs)

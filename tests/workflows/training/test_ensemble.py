@@ -1,5 +1,8 @@
 """Tests for `EnsembleWorkChain`."""
 
+import subprocess
+import sys
+
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
@@ -9,6 +12,7 @@ from aiida.manage.caching import enable_caching
 
 from aiida_enne.calculations.ensemble import summarise_ensemble
 from aiida_enne.data.dataset import DatasetData
+from aiida_enne.data.model import ModelData
 from aiida_enne.data.split import SplitData
 from aiida_enne.science.data.splits import Split
 from aiida_enne.workflows import protocols
@@ -190,6 +194,47 @@ def test_only_what_is_missing_is_trained(build):
             assert again[namespace][label].uuid == first[namespace][label].uuid
     assert again['models']['seed_3'].weights_sha256 not in digests.values()
     assert sorted(again['summary']['finished']) == [1, 2, 3]
+
+
+#: Makes a model of another whose energies are beyond all numbers.
+SPOIL = """
+import sys, torch
+path = sys.argv[1]
+state = torch.load(path, weights_only=False)
+for value in state['state_dict'].values():
+    if torch.is_tensor(value) and value.is_floating_point():
+        value.fill_(float('inf'))
+torch.save(state, path)
+"""
+
+
+@pytest.mark.nequip
+@pytest.mark.slow
+def test_a_member_that_no_step_mends_is_told_at_the_start_and_tolerated(build, tmp_path):
+    """What is compared at the start is not a number: all are trained one by one, two complete."""
+    asked = {'train': {'strategy': 'vectorised'}}
+    first = run_get_node(build(seeds=[4], training=asked))[0]['models']['seed_4']
+    path = tmp_path / 'spoilt.ckpt'
+    first.write_checkpoint(path)
+    subprocess.run([sys.executable, '-c', SPOIL, path], check=True)
+    spoilt = ModelData.from_files(
+        path.read_bytes(),
+        first.get_config(),
+        identity='spoilt',
+        seed=4,
+        weights_sha256='0' * 64,
+        elements=first.elements,
+    )
+    builder = build(seeds=[1, 2, 3], members_per_job=3, min_members=2, training=asked)
+    builder.initial_models = {'seed_2': spoilt.store()}
+    outputs, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    assert set(outputs['models']) == {'seed_1', 'seed_3'}
+    assert outputs['summary']['failed']['seed_2']['exit_label'] == 'ERROR_MEMBERS_DIVERGED'
+    (job,) = [child for child in node.called_descendants if child.process_type == TRAINING]
+    said = job.outputs.retrieved.get_object_content('nequip_train.out')
+    assert 'members are trained one by one: ' in said
+    assert 'is nan' in said
 
 
 @pytest.mark.nequip

@@ -11,6 +11,7 @@ from aiida.plugins import WorkflowFactory
 from plumpy import ProcessState
 
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from aiida_enne.families.nequip import FAMILY
 from aiida_enne.workflows.base import why_failed
 from aiida_enne.workflows.restarts import ENDED
 
@@ -51,13 +52,14 @@ def job(inputs, process, code, members):
     node.set_exit_status(code.status)
     node.store()
     outputs = {'remote_folder': orm.RemoteData(remote_path='/x', computer=node.computer)}
-    for label, (first, epochs, verdict) in members.items():
+    for label, (first, epochs, verdict, *said) in members.items():
         status = CODES[verdict].status if verdict else 0
         result = {
             'first_epoch': first,
             'epochs': epochs,
             'exit_status': status,
             'exit_label': verdict,
+            'status': said[0] if said else 'killed',
         }
         outputs[f'results__{label}'] = orm.Dict(json.loads(json.dumps(result)))
     for label, output in outputs.items():
@@ -106,6 +108,35 @@ def test_memory_is_tried_with_ever_fewer_before_giving_up(chain):
     assert [bool(verdict.status) for verdict in verdicts] == [False, False, True]
     assert process.ctx.inputs.processes == 1
     assert verdicts[2].status == process.exit_codes.ERROR_NO_PROGRESS.status
+
+
+@pytest.fixture
+def together(train_inputs, chain):
+    """Return `chain` for three members of one process."""
+
+    def run(*attempts):
+        kernel = orm.Str(FAMILY.kernels['vectorised'])
+        train_inputs.update(strategy='vectorised', kernel=kernel, processes=1)
+        return chain(*attempts)
+
+    return run
+
+
+def test_memory_halves_the_members_of_a_process(together):
+    """The job was killed with all its processes: the next tries two at once, then one."""
+    killed = {f'seed_{seed}': (0, 1, 'ERROR_OUT_OF_MEMORY') for seed in (1, 2, 3)}
+    for attempts, group in ((1, 2), (2, 1)):
+        process, verdicts = together(*[(CODES.ERROR_OUT_OF_MEMORY, killed)] * attempts)
+        assert (process.ctx.inputs.group, process.ctx.inputs.processes) == (group, 1)
+        assert not any(verdict.status for verdict in verdicts)
+
+
+def test_a_job_that_outlived_the_lack_of_memory_is_left_fewer_processes(together, train_inputs):
+    lacking = {f'seed_{seed}': (0, 1, 'ERROR_OUT_OF_MEMORY', 'out_of_memory') for seed in (1, 2, 3)}
+    process, _ = together((CODES.ERROR_OUT_OF_MEMORY, lacking))
+    process.ctx.inputs.processes, process.ctx.inputs.group = 2, 32
+    process.train_fewer_at_a_time(process.ctx.children[-1])
+    assert (process.ctx.inputs.group, process.ctx.inputs.processes) == (1, 1)
 
 
 def test_one_attempt_without_an_epoch_is_bad_luck_two_are_not(chain):

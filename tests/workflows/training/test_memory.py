@@ -10,9 +10,26 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
 from aiida_enne.calculations.nequip_train import NequipTrainCalculation as Train
+from aiida_enne.families.nequip import FAMILY
 
 pytestmark = [pytest.mark.nequip, pytest.mark.slow]
 
+#: Linux kills a process with more than two members as soon as they are put together.
+ROOM_FOR_TWO = """\
+import os, signal, sys
+
+if any(word.endswith('nequip_train.py') for word in sys.orig_argv):
+    import torch.func
+
+    stack = torch.func.stack_module_state
+
+    def hold(models):
+        if len(models) > 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return stack(models)
+
+    torch.func.stack_module_state = hold
+"""
 DEVICE = """\
 import fcntl, os, sys
 
@@ -39,14 +56,16 @@ if any(word.endswith('nequip_train.py') for word in sys.orig_argv):
 """
 
 
-@pytest.fixture
-def inputs(train_inputs, tmp_path):
+@pytest.fixture(params=['parallel', 'fused'])
+def inputs(train_inputs, tmp_path, request):
     """Return inputs of four members trained at the same time on a device that holds two."""
     device = tmp_path / 'device'
     (tmp_path / 'sitecustomize.py').write_text(DEVICE.format(device=str(device), capacity=2))
     options = train_inputs['metadata']['options']
     options['prepend_text'] = f'export PYTHONPATH={tmp_path}'
-    train_inputs |= {'strategy': 'parallel', 'processes': 4}
+    train_inputs |= {'strategy': request.param, 'processes': 4}
+    if kernel := FAMILY.kernels.get(request.param):
+        train_inputs['kernel'] = orm.Str(kernel)
     train_inputs['seeds'] = {f'seed_{seed}': orm.Int(seed) for seed in (1, 2, 3, 4)}
     return {'train': train_inputs, 'max_iterations': orm.Int(4)}
 
@@ -67,6 +86,21 @@ def test_what_is_packed_is_halved_and_goes_on(inputs):
     assert any(
         'training 2 at a time' in entry.message for entry in orm.Log.collection.get_logs_for(node)
     )
+
+
+def test_members_together_that_linux_kills_are_halved_in_their_job(train_inputs, tmp_path):
+    (tmp_path / 'sitecustomize.py').write_text(ROOM_FOR_TWO)
+    train_inputs['metadata']['options']['prepend_text'] = f'export PYTHONPATH={tmp_path}'
+    kernel = orm.Str(FAMILY.kernels['vectorised'])
+    train_inputs |= {'strategy': 'vectorised', 'processes': 1, 'kernel': kernel}
+    train_inputs['seeds'] = {f'seed_{seed}': orm.Int(seed) for seed in (1, 2, 3, 4)}
+    outputs, node = run_get_node(WorkflowFactory('enne.nequip.base'), train=train_inputs)
+    assert node.is_finished_ok, node.exit_message
+    (job,) = node.called
+    said = job.outputs.retrieved.get_object_content('nequip_train.out')
+    assert '4 members need too much memory: now 2 at a time' in said
+    assert said.count('2 members are trained together') == 2
+    assert all(model.base.attributes.get('complete') for model in outputs['models'].values())
 
 
 def submitted(job):

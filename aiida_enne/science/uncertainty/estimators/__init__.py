@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida_enne.science.options import refuse_unknown
 from aiida_enne.science.plugins import load_registered
-from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator, Fitted
+from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator, Fitted, Portable
 
 GROUP = 'aiida_enne.estimators'
 #: The paper's σ.
@@ -28,4 +28,4 @@ def make_estimator(name: str, options: Mapping[str, Any] | None = None) -> Estim
     return estimator
 
 
-__all__ = ['DEFAULT', 'GROUP', 'Asked', 'Estimator', 'Fitted', 'make_estimator']
+__all__ = ['DEFAULT', 'GROUP', 'Asked', 'Estimator', 'Fitted', 'Portable', 'make_estimator']

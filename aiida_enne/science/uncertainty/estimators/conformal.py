@@ -66,7 +66,7 @@ def blocks_needed(level: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Widths:
-    scale: Callable[[Asked], Floats]
+    score: Score
     quantile: float
     by_domain: dict[int, float]
 
@@ -75,8 +75,20 @@ class _Widths:
         if samples.domain is not None:
             for domain, quantile in self.by_domain.items():
                 factor[samples.domain == domain] = quantile
-        widths: Floats = factor * self.scale(samples)
+        widths: Floats = factor * _SCALES[self.score](samples)
         return widths
+
+    def portable(self, n_members: int) -> dict[str, float]:
+        """Return the quantile as a factor of the spread, or as the one width of all samples.
+
+        Raises:
+            ValueError: If errors are divided by the leverage, which takes training features.
+        """
+        if self.score == 'absolute':
+            return {'constant': self.quantile}
+        if self.score == 'spread':
+            return {'factor': self.quantile, 'ddof': 1}
+        raise ValueError(f'conformal widths over the {self.score} need features of the training')
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +149,7 @@ class Conformal:
             for domain in np.unique(samples.domain).tolist():
                 chosen = samples.domain == domain
                 own[domain] = conformal_quantile(scores[chosen], samples.block[chosen], self.level)
-        return _Widths(_SCALES[self.score], quantile, own)
+        return _Widths(self.score, quantile, own)
 
     def label(self) -> str:
         """Return what figures and sentences call it."""

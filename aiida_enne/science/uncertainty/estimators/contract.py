@@ -10,7 +10,13 @@ import numpy as np
 from aiida_enne.science.contracts import ContractError, require
 from aiida_enne.science.fields import Floats
 from aiida_enne.science.uncertainty.estimators import make_estimator
-from aiida_enne.science.uncertainty.estimators.interface import Asked, Estimator, Fitted, Need
+from aiida_enne.science.uncertainty.estimators.interface import (
+    Asked,
+    Estimator,
+    Fitted,
+    Need,
+    Portable,
+)
 
 
 def make_samples(seed: int, *, scale: float = 1.0, n: int = 60, n_members: int = 8) -> Asked:
@@ -57,6 +63,7 @@ def check_estimator(name: str, options: dict[str, Any] | None = None) -> Estimat
     again = estimator.fit(calibration if estimator.calibrated else None)
     require(np.array_equal(values, _values(again, judged)), f'{name} is not reproducible')
     _check_laws(name, estimator, fitted, judged, values)
+    _check_portable(name, fitted, judged)
     return estimator
 
 
@@ -66,6 +73,21 @@ def _values(fitted: Fitted, samples: Asked) -> Floats:
     require(values.shape == (len(samples),), f'values of shape {values.shape}')
     require(bool(np.isfinite(values).all() and (values >= 0).all()), 'values must be ≥ 0')
     return values
+
+
+def _check_portable(name: str, fitted: Fitted, judged: Asked) -> None:
+    """Compare what plain numbers say with the fitted estimator, if they say it."""
+    if not isinstance(fitted, Portable):
+        return
+    try:
+        found = fitted.portable(len(judged.members))
+    except ValueError:
+        return
+    values = _values(fitted, replace(judged, domain=None))
+    expected = np.full(len(judged), found.get('constant', 0.0))
+    if 'factor' in found:
+        expected = found['factor'] * np.std(judged.members, axis=0, ddof=int(found['ddof']))
+    require(np.allclose(values, expected, rtol=1e-12), f'{name}: {found} are other widths')
 
 
 def _check_laws(

@@ -33,6 +33,10 @@ class EnsembleSpread:
         """Return σ of each sample, shape (n,)."""
         return ensemble.spread(samples.members, ddof=self.ddof)
 
+    def portable(self, n_members: int) -> dict[str, float]:
+        """Return σ itself: its factor is 1."""
+        return {'factor': 1.0, 'ddof': self.ddof}
+
     def label(self) -> str:
         """Return σ with its ddof: never the one without the other."""
         return f'σ (ddof {self.ddof})'

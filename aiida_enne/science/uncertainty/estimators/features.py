@@ -186,25 +186,15 @@ class Mixture:
             raise ValueError(f'`components` must be 1 or more, got {self.components}')
 
     def fit(self, calibration: Asked | None = None) -> Fitted:
-        """Return the score itself: it knows what it needs from the samples."""
-        return self
+        """Return the score: it knows what it needs from the samples."""
+        return _Likelihoods(self)
 
-    def __call__(self, samples: Asked) -> Floats:
-        """Return largest log-likelihood of training less that of each sample, ≥ 0, shape (n,).
+    def model(self, known: Floats) -> Any:
+        """Return the mixture of the least BIC for features (k, f) of unit deviation.
 
         Raises:
             ValueError: If scikit-learn is not installed.
         """
-        features, trained = trained_features(samples, 'the Gaussian mixture')
-        values = np.zeros(len(samples))
-        for own, known in zip(features, trained, strict=True):
-            scale, centre = _deviation(known), known.mean(axis=0)
-            model = self._model((known - centre) / scale)
-            best = float(model.score_samples((known - centre) / scale).max())
-            values += np.maximum(best - model.score_samples((own - centre) / scale), 0)
-        return values / len(features)
-
-    def _model(self, known: Floats) -> Any:
         try:
             from sklearn.mixture import GaussianMixture
         except ImportError:
@@ -225,6 +215,34 @@ class Mixture:
     def expectations(self, n_members: int) -> dict[str, float]:
         """Return nothing: a score is not compared with errors."""
         return {}
+
+
+class _Likelihoods:
+    """Mixtures of the training features of members, each fitted once."""
+
+    def __init__(self, mixture: Mixture) -> None:
+        self.mixture = mixture
+        #: By place of the training features in memory; they are held, so that it stays theirs.
+        self.models: dict[Any, tuple[Floats, Any, float]] = {}
+
+    def __call__(self, samples: Asked) -> Floats:
+        """Return largest log-likelihood of training less that of each sample, ≥ 0, shape (n,).
+
+        Raises:
+            ValueError: If scikit-learn is not installed.
+        """
+        features, trained = trained_features(samples, 'the Gaussian mixture')
+        values = np.zeros(len(samples))
+        for own, known in zip(features, trained, strict=True):
+            scale, centre = _deviation(known), known.mean(axis=0)
+            place = known.ctypes.data, known.shape, known.strides
+            if place not in self.models:
+                fitted = self.mixture.model((known - centre) / scale)
+                best = float(fitted.score_samples((known - centre) / scale).max())
+                self.models[place] = known, fitted, best
+            _, fitted, best = self.models[place]
+            values += np.maximum(best - fitted.score_samples((own - centre) / scale), 0)
+        return values / len(features)
 
 
 def _deviation(known: Floats) -> Floats:

@@ -41,9 +41,13 @@ class FiniteInterval:
 
     def __call__(self, samples: Asked) -> Floats:
         """Return the half-width of each sample, shape (n,)."""
-        factor = finite_factor(len(samples.members), self.level, 1)
+        factor = self.portable(len(samples.members))['factor']
         widths: Floats = factor * ensemble.spread(samples.members, ddof=1)
         return widths
+
+    def portable(self, n_members: int) -> dict[str, float]:
+        """Return the factor of the spread for so many members."""
+        return {'factor': finite_factor(n_members, self.level, 1), 'ddof': 1}
 
     def label(self) -> str:
         """Return what figures and sentences call it."""

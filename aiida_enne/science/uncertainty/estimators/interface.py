@@ -69,6 +69,24 @@ class Fitted(Protocol):
 
 
 @runtime_checkable
+class Portable(Protocol):
+    """A fitted estimator that plain numbers say, so that an exported ensemble can hold it.
+
+    An estimator whose fits lack this method is still one: it stays where this package is.
+    """
+
+    def portable(self, n_members: int) -> dict[str, float]:
+        """Return `factor` and `ddof` of the spread that it multiplies, or a `constant` width.
+
+        Args:
+            n_members: M.
+
+        Raises:
+            ValueError: If it is neither; it says why.
+        """
+
+
+@runtime_checkable
 class Estimator(Protocol):
     """A way to say how wrong a prediction may be.
 

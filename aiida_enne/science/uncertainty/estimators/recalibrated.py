@@ -27,6 +27,10 @@ class _Scaled:
     def __call__(self, samples: Asked) -> Floats:
         return self.factor * ensemble.spread(samples.members, ddof=RecalibratedSpread.DDOF)
 
+    def portable(self, n_members: int) -> dict[str, float]:
+        """Return the factor of the spread."""
+        return {'factor': self.factor, 'ddof': RecalibratedSpread.DDOF}
+
 
 @dataclass(frozen=True, slots=True)
 class RecalibratedSpread:

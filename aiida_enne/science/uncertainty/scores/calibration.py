@@ -7,14 +7,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from aiida_enne.science.fields import Floats
-from aiida_enne.science.uncertainty import ensemble
 from aiida_enne.science.uncertainty.ensemble import PAPER_DDOF
 from aiida_enne.science.uncertainty.scores.accuracy import rms
 from aiida_enne.science.uncertainty.scores.bootstrap import (
     Interval,
     block_intervals,
     mean_interval,
-    share_interval,
 )
 from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars
 
@@ -170,13 +168,9 @@ def expected_mean_squared_z(n_members: int, *, ddof: int = PAPER_DDOF) -> float:
     return (n_members + 1) * (n_members - ddof) / (n_members * (n_members - 3))
 
 
-#: Nominal levels, in percent, of the finite-M intervals that are checked.
-INTERVAL_LEVELS = (50, 68, 90, 95)
-
-
 def score(judged: Judged) -> Scalars:
     """Return how widths compare with errors; None for values that only rank."""
-    m, options = len(judged.errors), judged.options
+    options = judged.options
     error, width = judged.error, judged.width
     square = float(np.mean(width**2))
     values: Scalars = {
@@ -184,14 +178,6 @@ def score(judged: Judged) -> Scalars:
         'cone_coverage': cone_coverage(error, width),
         'mean_squared_z': mean_squared_z(error, width),
     }
-    own = ensemble.spread(judged.errors, ddof=options.ddof)
-    for level in INTERVAL_LEVELS:
-        inside = inside_interval(error, own, m, level=level / 100, ddof=options.ddof)
-        name = f'interval_coverage_{level}'
-        values[name] = float(np.mean(inside))
-        values[f'{name}_low'], values[f'{name}_high'] = share_interval(
-            inside, judged.block, options.interval_level
-        )
     values['mean_squared_z_low'], values['mean_squared_z_high'] = _z_interval(judged)
     intervals = block_intervals(
         error,

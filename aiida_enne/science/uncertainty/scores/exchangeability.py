@@ -15,6 +15,12 @@ from aiida_enne.science.uncertainty.scores.calibration import (
 )
 from aiida_enne.science.uncertainty.scores.detection import confidence_area, roc_auc
 from aiida_enne.science.uncertainty.scores.interface import Judged, Scalars
+from aiida_enne.science.uncertainty.scores.levels import (
+    LEVELS,
+    at_level,
+    coverages,
+    width_factor,
+)
 from aiida_enne.science.uncertainty.scores.local import ence, n_bins, rce
 from aiida_enne.science.uncertainty.scores.proper import mean_crps, mean_nll
 
@@ -40,7 +46,7 @@ _RANKING = ('rank_correlation', 'confidence_area', 'roc_auc')
 
 
 def score(judged: Judged) -> Scalars:
-    """Return what an honest ensemble would score, and how often, by the exact test.
+    """Return coverages of intervals, and what an honest ensemble would score, how often.
 
     Of each statistic: `…_honest`, the median with a member as the truth, `…_honest_low` and
     `…_honest_high`, the least and largest of these, and `…_p_high`, `…_p_low`, the probabilities of
@@ -51,7 +57,8 @@ def score(judged: Judged) -> Scalars:
     measures = TESTED | {
         'roc_auc': lambda error, width: roc_auc(error, width, judged.tolerance),
     }
-    found: dict[str, Exchange | None] = dict.fromkeys(measures)
+    levels = {f'interval_coverage_{level}': level / 100 for level in LEVELS}
+    found: dict[str, Exchange | None] = dict.fromkeys([*measures, *levels])
     if len(judged.errors) > 2 and is_exchangeable(judged.estimator):
         scale = judged.estimator.expectations(len(judged.errors)).get('rmse_over_spread')
         tested = dict(measures)
@@ -60,8 +67,15 @@ def score(judged: Judged) -> Scalars:
                 del tested[name]
             else:
                 tested[name] = _scaled(TESTED[name], scale)
-        found |= _exchange(judged, tested)
-    values: Scalars = {}
+        learnt = {}
+        for name, level in levels.items():
+            factor = width_factor(judged.estimator, len(judged.errors), level, judged.options.ddof)
+            if factor is None:
+                learnt[name] = level
+            else:
+                tested[name] = _scaled(cone_coverage, factor)
+        found |= _exchange(judged, tested) | _learnt(judged, learnt)
+    values = coverages(judged)
     for name, one in found.items():
         values |= {
             f'{name}_honest': None if one is None else one.median,
@@ -92,6 +106,19 @@ def _exchange(judged: Judged, tested: Mapping[str, Measure]) -> dict[str, Exchan
         errors = errors[:, np.sort(rng.choice(errors.shape[1], limit, replace=False))]
     fitted, block = judged.estimator.fit(None), np.zeros(errors.shape[1], dtype=np.int64)
     return exchange_widths(errors, lambda members: fitted(Asked(members, block)), tested)
+
+
+def _learnt(judged: Judged, levels: Mapping[str, float]) -> dict[str, Exchange | None]:
+    """Test coverages of intervals that each level must learn anew, by name."""
+    samples, known = judged.samples, judged.calibration
+    if not judged.is_width or samples is None or known is None:
+        return {}
+    return {
+        name: exchange_fits(
+            samples, known, at_level(judged.estimator, level), {name: cone_coverage}
+        )[name]
+        for name, level in levels.items()
+    }
 
 
 def _scaled(measure: Measure, scale: float) -> Measure:

@@ -49,6 +49,12 @@ def rce(error: Floats, width: Floats) -> float:
     return 1 - rms(error) / rms(width) if rms(width) > 0 else float('nan')
 
 
+def variation(width: Floats) -> float:
+    """Return the standard deviation of widths over their mean: 0 where all are alike."""
+    mean = float(width.mean())
+    return float(width.std()) / mean if mean > 0 else float('nan')
+
+
 @dataclass(frozen=True, slots=True)
 class LocalZ:
     """⟨ε²/σ²⟩ in bins of equal count of some quantity.
@@ -98,15 +104,13 @@ def score(judged: Judged) -> Scalars:
         return {
             'ence': ence(error[chosen], width[chosen], bins),
             'rce': rce(error[chosen], width[chosen]),
+            'spread_variation': variation(width[chosen]),
         }
 
-    found = {'ence': ence(error, width, bins), 'rce': rce(error, width)}
-    values: Scalars = {**found}
+    values: Scalars = {**of(np.arange(len(error)))}
     intervals = statistic_intervals(
         of, judged.block, options.n_bootstrap, options.seed, options.interval_level
     )
     for name, (low, high) in intervals.items():
         values[f'{name}_low'], values[f'{name}_high'] = low, high
-    mean = float(width.mean())
-    values['spread_variation'] = float(width.std()) / mean if mean > 0 else None
     return values if judged.is_width else dict.fromkeys(values)
