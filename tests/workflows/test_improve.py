@@ -5,26 +5,16 @@ import re
 
 import numpy as np
 import pytest
-from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.engine import run_get_node
 from click.testing import CliRunner
 
-from aiida_enne.calculations.improve import (
-    extend_training,
-    find_unlabelled,
-    kept_by_sigma,
-    recalibrate,
-    take_labels,
-)
 from aiida_enne.cli.main import main
-from aiida_enne.data.configurations import ConfigurationsData
-from aiida_enne.data.dataset import DatasetData
-from aiida_enne.data.prediction import PredictionData
 from aiida_enne.provenance.ensembles import find_ensemble
 from aiida_enne.science.data.copies import find_copies
-from aiida_enne.science.selection.comparison import pooled_rmse
-from tests.improving import EPOCH, LEVEL, builder_of, copper, dataset_of, make_data
+from aiida_enne.science.selection import GROUP
+from aiida_enne.workflows.improve.improve import ImproveWorkChain
+from tests.improving import EPOCH, LEVEL, builder_of, make_data
 
 
 @pytest.fixture(scope='module')
@@ -39,6 +29,16 @@ def improved(python_code, data):
     node = run_get_node(builder_of(python_code, data, **EPOCH)).node
     assert node.is_finished_ok, node.exit_message
     return node
+
+
+class Broken:
+    """Another package's way to choose, which cannot."""
+
+    name = 'broken'
+    needs = ()
+
+    def choose(self, candidates, count, rng):
+        raise ValueError('nothing pleases')
 
 
 @pytest.mark.nequip
@@ -166,26 +166,33 @@ class TestRounds:
 
 @pytest.mark.nequip
 @pytest.mark.slow
-def test_dynamics_of_the_ensemble_give_candidates_until_the_budget_is_spent(python_code, data):
+def test_dynamics_of_the_ensemble_give_candidates_until_the_budget_is_spent(
+    python_code, data, install
+):
+    install({GROUP: {'broken': f'{__name__}:Broken'}})
     explored = {
         'temperatures': [300],
         'start': {'count': 2},
         'stage': {'thermostat': 'langevin', 'steps': 4, 'timestep': 1.0, 'record_every': 2},
-        'sigma': {'every': 2},
+        'sigma': {'every': 1, 'force': 1e-9},
     }
     builder = builder_of(
         python_code,
         {name: node for name, node in data.items() if name != 'pool'} | {'starts': data['dataset']},
-        arms={'ensemble': {'kind': 'uncertainty'}, 'random': None, 'farthest': None},
+        arms={'farthest': None, 'broken': {'kind': 'broken'}},
         improving={'batch': 2, 'budget': 1, 'rounds': 3, 'warm': True},
         exploration=explored,
         **EPOCH,
     )
     node = run_get_node(builder).node
-    assert node.is_finished_ok, node.exit_message
-    (path,) = node.outputs.summary['paths'].values()
-    assert path['labels'] == [0, 1]
-    assert path['ended'] == '1 labels are bought, as many as the budget allows'
+    assert node.exit_status == ImproveWorkChain.exit_codes.ERROR_PATHS_FAILED.status
+    paths = node.outputs.summary['paths']
+    failed = paths.pop('broken_1')
+    assert (failed['labels'], failed['ended']) == ([0], 'its choice failed: nothing pleases')
+    assert set(paths) == {'ensemble_1', 'random_1'}
+    for path in paths.values():
+        assert path['labels'] == [0, 1]
+        assert path['ended'] == '1 labels are bought, as many as the budget allows'
     bought = node.outputs.labels.round_0
     assert list(bought.domains) == ['explored warm, 300 K']
     assert bought.level_of_theory == LEVEL
@@ -195,87 +202,25 @@ def test_dynamics_of_the_ensemble_give_candidates_until_the_budget_is_spent(pyth
         'record_every': 2,
         'timestep': 1.0,
     }
+    # every step passed the threshold, so that all are candidates; chance had every second of them
+    assert selection.candidates.n_frames == 2 * 4
+    left = dict(node.outputs.selections.random_1.round_0['left'])
+    times = selection.candidates.get_configurations().info['time']
+    assert [times[i] for i in left] == pytest.approx([0.001, 0.003] * 2)
     assert_second_begins_with_first(node)
-
-
-def test_frames_between_those_of_every_so_many_steps_were_kept_for_their_sigma(data):
-    frames = data['pool'].get_configurations().select(range(6))
-    frames.info['time'] = np.array([0.0015, 0.003, 0.0045, 0.006, np.nan, np.nan])
-    found = kept_by_sigma(frames, 4, record_every=2, timestep=1.5)
-    assert found.tolist() == [True, False, True, False, False, False]
-    found = kept_by_sigma(frames, 4, record_every=0, timestep=1.5)
-    assert found.tolist() == [True] * 4 + [False] * 2
 
 
 def assert_second_begins_with_first(node):
     """The members of round 1 began with those of round 0, each with its own."""
-    first, second = sorted(
+    first, *later = sorted(
         (one for one in node.called if one.process_label == 'EnsembleWorkChain'),
         key=lambda one: one.pk,
     )
     assert 'initial_models' not in first.inputs
-    for label, model in dict(second.outputs.models).items():
+    assert len(later) == 2
+    for second, label in ((one, label) for one in later for label in one.outputs.models):
+        model = second.outputs.models[label]
         before = first.outputs.models[label]
         assert second.inputs.initial_models[label].uuid == before.uuid
         assert model.creator.inputs.initial_models[label].uuid == before.uuid
         assert model.base.attributes.get('identity') != before.base.attributes.get('identity')
-
-
-def test_errors_larger_than_the_spread_says_are_found_by_the_next_round(data):
-    rng, bought = np.random.default_rng(2), data['dataset']
-    known, n_members, factor = bought.get_configurations(), 12, 3.0
-    shape = known.forces.shape
-    # truth and members are draws about one centre, the truth with `factor` times the width
-    centre = known.forces - factor * rng.normal(size=shape)
-    proofs = {
-        f'seed_{one}': PredictionData.from_arrays(
-            {
-                'indices': np.arange(len(known)),
-                'energies': known.energies.copy(),
-                'forces': centre + rng.normal(size=shape),
-            },
-            dataset_sha256=bought.sha256,
-            weights_sha256=f'{one}',
-        ).store()
-        for one in range(n_members)
-    }
-    given = {'bought': {'round_0': bought}, 'proofs': {'round_0': proofs}}
-    found = {ddof: recalibrate(orm.Int(ddof), **given).get_dict() for ddof in (0, 1)}
-    assert found[1]['force']['factor'] == pytest.approx(factor, rel=0.25)
-    ratio = found[0]['force']['factor'] / found[1]['force']['factor']
-    assert ratio == pytest.approx((n_members / (n_members - 1)) ** 0.5, rel=1e-12)
-    assert found[1]['force']['n_samples'] == known.forces.size
-    assert 'members differ' in found[1]['energy']['reason']
-
-
-def test_labels_are_found_again_by_content(python_code, data):
-    pool = data['pool'].get_configurations()
-    labels = dataset_of(copper(range(20, 28), 0.25, 'pool')[1:5])
-    first = ConfigurationsData.from_configurations(pool.select([3, 1])).store()
-    second = ConfigurationsData.from_configurations(pool.select([1, 6])).store()
-    missing = find_unlabelled(chosen={'a': first, 'b': second}, labels={'round_0': labels})
-    np.testing.assert_array_equal(
-        missing['unlabelled'].get_configurations().positions, pool.select([6]).positions
-    )
-    assert find_unlabelled(chosen={'a': first}, labels={'round_0': labels}) == {}
-    bought = take_labels(first, round_0=labels)['bought'].get_configurations()
-    np.testing.assert_array_equal(bought.positions, pool.select([3, 1]).positions)
-    np.testing.assert_allclose(bought.energies, pool_energies()[[3, 1]])
-    part = take_labels(second, round_0=labels)['bought'].get_configurations()
-    np.testing.assert_array_equal(part.positions, pool.select([1]).positions)
-    nothing = ConfigurationsData.from_configurations(pool.select([0])).store()
-    assert take_labels(nothing, round_0=labels) == {}
-
-
-def test_labels_of_another_level_are_never_trained_on(data):
-    other = DatasetData.from_atoms(copper([70]), level_of_theory='PBE').store()
-    with pytest.raises(ValueError, match="the labels are of 'PBE', the training set of 'EMT'"):
-        extend_training(data['dataset'], data['split'], other, orm.Float(0.5))
-
-
-def pool_energies():
-    return np.array([one.get_potential_energy() for one in copper(range(20, 28), 0.25)])
-
-
-def test_pooled_errors_count_components():
-    assert pooled_rmse({'a': {'force_rmse': 2.0, 'n_force_components': 3}}) == 2.0

@@ -15,6 +15,7 @@ from aiida_enne.science.data.atomic_energies import atomic_energies
 from aiida_enne.workflows import protocols
 from aiida_enne.workflows.training.energies import with_energies
 from aiida_enne.workflows.training.ensemble import EnsembleWorkChain
+from tests.improving import make_data
 from tests.members import ELEMENTS, PARAMETERS, alloys
 from tests.remote.test_nequip_train import train
 
@@ -66,10 +67,12 @@ def test_what_is_asked_for_before_there_are_data_is_what_the_builder_writes(
 
 @pytest.mark.nequip
 @pytest.mark.slow
-def test_an_ensemble_has_them_of_its_own_training_set(train_code, dataset, split):
+def test_an_ensemble_has_them_of_its_own_training_set(python_code):
+    data = make_data()
+    dataset, split = data['dataset'], data['split']
     overrides = {'training': {'train': {'parameters': {'trainer': {'max_epochs': 1}}}}}
     builder = EnsembleWorkChain.get_builder_from_protocol(
-        train_code, dataset, split, protocol='test', overrides=overrides
+        python_code, dataset, split, protocol='test', overrides=overrides
     )
     builder.atomic_energies = 'least_squares'
     node = run_get_node(builder).node
